@@ -1,0 +1,84 @@
+"""Reading network weights from a path or URI, without ever unpickling code."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+
+import fsspec
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+
+class CheckpointError(ValueError):
+    """A file that is not a checkpoint, or one that does not fit the network asked for."""
+
+
+def read_state_dict(uri: str) -> dict[str, Tensor]:
+    """Read a state dict of tensors on the CPU.
+
+    ``*.safetensors`` is read as safetensors, anything else as a PyTorch file with
+    ``weights_only=True``. A ``module.`` prefix, left by data-parallel training, is removed.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds something other than tensors by name.
+    """
+    try:
+        with fsspec.open(uri, "rb") as file:
+            if uri.endswith(".safetensors"):
+                weights = safetensors.torch.load(file.read())
+            else:
+                weights = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"checkpoint {uri} is not a file of weights: {reason}") from error
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+    ):
+        raise CheckpointError(f"checkpoint {uri} does not hold a mapping from names to tensors")
+    return {key.removeprefix("module."): value for key, value in weights.items()}
+
+
+def check_fits(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], uri: str, purpose: str
+) -> None:
+    """Check that ``weights`` has every key of ``expected``, no other, and the same shapes.
+
+    Args:
+        weights: the state dict read from ``uri``.
+        expected: the state dict of the network that is to take it.
+        uri: where ``weights`` came from, for the message.
+        purpose: what the network is for, e.g. ``"the label space ade20k"``, for the message.
+
+    Raises:
+        CheckpointError: naming the first key that does not fit and both shapes.
+    """
+    for key, tensor in expected.items():
+        if key not in weights:
+            raise CheckpointError(f"checkpoint {uri} has no {key}, needed for {purpose}")
+        if weights[key].shape != tensor.shape:
+            raise CheckpointError(
+                f"checkpoint {uri} does not fit {purpose}: {key} has shape "
+                f"{list(weights[key].shape)}, needed is {list(tensor.shape)}"
+            )
+    for key in weights:
+        if key not in expected:
+            raise CheckpointError(f"checkpoint {uri} has {key}, unknown for {purpose}")
+
+
+def sha256(uri: str) -> str:
+    """Hexadecimal SHA-256 of the file at ``uri``.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    try:
+        with fsspec.open(uri, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error

@@ -1,0 +1,167 @@
+"""The SPADE generator: a label map in, a photo out."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spadepis.checkpoint import CheckpointError, check_fits, read_state_dict
+from spadepis.labels import LabelSpace, instance_edges
+from spadepis.spade.normalization import SpadeNormalization
+from spadepis.spade.spectral_norm import fold_spectral_norm
+
+# Five doublings lie between the first feature map and the image.
+STRIDE = 32
+
+
+class SpadeResidualBlock(nn.Module):
+    """Residual block with SPADE before each convolution (Park et al., fig. 4 and appendix A)."""
+
+    def __init__(self, channels_in: int, channels_out: int, semantic_channels: int) -> None:
+        super().__init__()
+        channels_middle = min(channels_in, channels_out)
+        self.conv_0 = nn.Conv2d(channels_in, channels_middle, 3, padding=1)
+        self.conv_1 = nn.Conv2d(channels_middle, channels_out, 3, padding=1)
+        self.norm_0 = SpadeNormalization(channels_in, semantic_channels)
+        self.norm_1 = SpadeNormalization(channels_middle, semantic_channels)
+        self.learned_shortcut = channels_in != channels_out
+        if self.learned_shortcut:
+            self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+            self.norm_s = SpadeNormalization(channels_in, semantic_channels)
+
+    def forward(self, x: Tensor, semantics: Tensor) -> Tensor:
+        """Features [N,C,h,w] to features of the block's output channels."""
+        shortcut = self.conv_s(self.norm_s(x, semantics)) if self.learned_shortcut else x
+        residual = self.conv_0(F.leaky_relu(self.norm_0(x, semantics), 0.2))
+        residual = self.conv_1(F.leaky_relu(self.norm_1(residual, semantics), 0.2))
+        output: Tensor = shortcut + residual
+        return output
+
+
+class SpadeGenerator(nn.Module):
+    """SPADE generator without encoder, ``num_upsampling_layers = normal`` (Park et al., fig. 11).
+
+    The module's state dict has the keys of the published ``latest_net_G.pth`` after spectral
+    norm is folded into the weights.
+
+    Args:
+        label_space: gives the input channels: one per class, and one of instance edges where
+            the label space has them.
+        base_width: channels of the last feature map; 64 in the published networks.
+    """
+
+    def __init__(self, label_space: LabelSpace, base_width: int = 64) -> None:
+        super().__init__()
+        self.label_space = label_space
+        semantic_channels = label_space.semantic_channels
+        widths = [base_width * multiple for multiple in (16, 8, 4, 2, 1)]
+
+        self.fc = nn.Conv2d(semantic_channels, widths[0], 3, padding=1)
+        self.head_0 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
+        self.G_middle_0 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
+        self.G_middle_1 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
+        self.up_0 = SpadeResidualBlock(widths[0], widths[1], semantic_channels)
+        self.up_1 = SpadeResidualBlock(widths[1], widths[2], semantic_channels)
+        self.up_2 = SpadeResidualBlock(widths[2], widths[3], semantic_channels)
+        self.up_3 = SpadeResidualBlock(widths[3], widths[4], semantic_channels)
+        self.conv_img = nn.Conv2d(widths[4], 3, 3, padding=1)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path_or_uri: str | os.PathLike[str],
+        label_space: LabelSpace,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Load a published ``latest_net_G.pth``, or the same weights as safetensors.
+
+        Spectral norm is folded into the weights once, here; the base width is read off the
+        weights. The generator is returned in evaluation mode.
+
+        Raises:
+            CheckpointError: the file is not a checkpoint, or a tensor does not fit
+                ``label_space``; the message names the key, both shapes and the label space.
+        """
+        uri = str(path_or_uri)
+        weights = fold_spectral_norm(read_state_dict(uri))
+        if "conv_img.weight" not in weights or weights["conv_img.weight"].ndim != 4:
+            raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no conv_img.weight")
+        with torch.device("meta"):
+            generator = cls(label_space, base_width=weights["conv_img.weight"].shape[1])
+        expected = generator.state_dict()
+        # Counts batches during training only; safetensors files may leave it out.
+        for key in expected:
+            if key.endswith("num_batches_tracked"):
+                weights.setdefault(key, torch.zeros((), dtype=torch.int64))
+        check_fits(weights, expected, uri, f"the label space {label_space.name}")
+        generator.load_state_dict(weights, assign=True)
+        return generator.to(device=device, dtype=dtype).eval().requires_grad_(False)
+
+    def forward(self, labels: Tensor, edges: Tensor | None = None) -> Tensor:
+        """Synthesize photos.
+
+        Args:
+            labels: integer class indices [N,H,W], H and W divisible by 32.
+            edges: instance edges, bool [N,H,W], for label spaces that have them. Without it the
+                borders between classes serve, which is what an instance map without a single
+                object would give.
+
+        Returns:
+            [N,3,H,W] in [-1,1], of the weights' dtype.
+
+        Raises:
+            ValueError: a size not divisible by 32, a class index outside the label space, or
+                edges given for a label space without them.
+        """
+        semantics = self.encode_semantics(labels, edges)
+        height, width = labels.shape[-2:]
+        x = F.interpolate(semantics, size=(height // STRIDE, width // STRIDE), mode="nearest")
+        x = self.head_0(self.fc(x), semantics)
+        x = self.G_middle_0(_double(x), semantics)
+        x = self.G_middle_1(x, semantics)
+        for block in (self.up_0, self.up_1, self.up_2, self.up_3):
+            x = block(_double(x), semantics)
+        image: Tensor = self.conv_img(F.leaky_relu(x, 0.2))
+        return torch.tanh(image)
+
+    def encode_semantics(self, labels: Tensor, edges: Tensor | None) -> Tensor:
+        """One-hot classes, and the edge channel where the label space has one.
+
+        Args and errors are those of ``forward``; returns [N,S,H,W] of the weights' dtype.
+        """
+        space = self.label_space
+        height, width = labels.shape[-2:]
+        if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:
+            raise ValueError(
+                f"labels must be [N,H,W] with H and W divisible by {STRIDE}, "
+                f"not {list(labels.shape)}"
+            )
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= space.num_classes:
+            raise ValueError(
+                f"class indices {lowest}..{highest} are outside {space.name} "
+                f"(0..{space.num_classes - 1})"
+            )
+        weight = self.fc.weight
+        labels = labels.to(device=weight.device, dtype=torch.int64)
+        semantics = weight.new_zeros(len(labels), space.semantic_channels, height, width)
+        semantics.scatter_(1, labels.unsqueeze(1), 1)
+        if not space.has_instance_edges:
+            if edges is not None:
+                raise ValueError(f"the label space {space.name} has no instance edges")
+            return semantics
+        if edges is None:
+            edges = torch.from_numpy(instance_edges(labels.cpu().numpy()))
+        if edges.shape != labels.shape:
+            raise ValueError(f"edges {list(edges.shape)} do not match labels {list(labels.shape)}")
+        semantics[:, -1] = edges.to(device=weight.device, dtype=weight.dtype)
+        return semantics
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")

@@ -1,0 +1,140 @@
+"""The generator against the published outputs, and against a functional form of the paper."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace, instance_edges
+from spadepis.spade import SpadeGenerator
+from spadepis.spade.spectral_norm import fold_spectral_norm
+
+Weights = dict[str, Tensor]
+
+
+def random_labels(space: LabelSpace, *shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randint(
+        space.num_classes, (shape[0], shape[1] // 8, shape[2] // 8), generator=generator
+    )
+    return coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
+
+
+def synthesize(weights: Weights, semantics: Tensor) -> Tensor:
+    """The generator written out over a folded state dict (Park et al., appendix A)."""
+
+    def convolve(name: str, x: Tensor) -> Tensor:
+        weight = weights[f"{name}.weight"]
+        return F.conv2d(x, weight, weights.get(f"{name}.bias"), padding=weight.shape[-1] // 2)
+
+    def spade(name: str, x: Tensor) -> Tensor:
+        rows = torch.arange(x.shape[2]) * semantics.shape[2] // x.shape[2]
+        columns = torch.arange(x.shape[3]) * semantics.shape[3] // x.shape[3]
+        hidden = convolve(f"{name}.mlp_shared.0", semantics[:, :, rows][:, :, :, columns]).relu()
+        mean = weights[f"{name}.param_free_norm.running_mean"][:, None, None]
+        variance = weights[f"{name}.param_free_norm.running_var"][:, None, None]
+        gamma, beta = (convolve(f"{name}.mlp_{part}", hidden) for part in ("gamma", "beta"))
+        return (x - mean) / (variance + 1e-5).sqrt() * (1 + gamma) + beta
+
+    def block(name: str, x: Tensor) -> Tensor:
+        y = convolve(f"{name}.conv_0", F.leaky_relu(spade(f"{name}.norm_0", x), 0.2))
+        y = convolve(f"{name}.conv_1", F.leaky_relu(spade(f"{name}.norm_1", y), 0.2))
+        if f"{name}.conv_s.weight" in weights:
+            x = convolve(f"{name}.conv_s", spade(f"{name}.norm_s", x))
+        return x + y
+
+    def double(x: Tensor) -> Tensor:
+        return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    x = block("head_0", convolve("fc", semantics[:, :, ::32, ::32]))
+    x = block("G_middle_1", block("G_middle_0", double(x)))
+    for name in ("up_0", "up_1", "up_2", "up_3"):
+        x = block(name, double(x))
+    return convolve("conv_img", F.leaky_relu(x, 0.2)).tanh()
+
+
+@pytest.mark.parametrize(
+    ("space", "height", "width"),
+    [(COCO_STUFF, 64, 64), (ADE20K, 64, 96), (CITYSCAPES, 64, 128)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_equals_the_functional_form(
+    space: LabelSpace,
+    height: int,
+    width: int,
+    spade_weights: Callable[..., Weights],
+    tmp_path: Path,
+) -> None:
+    weights = spade_weights(space, base_width=3)
+    torch.save(weights, tmp_path / "net.pth")
+    generator = SpadeGenerator.from_checkpoint(
+        str(tmp_path / "net.pth"), space, dtype=torch.float64
+    )
+    labels = random_labels(space, 2, height, width)
+    semantics = F.one_hot(labels, space.num_classes).permute(0, 3, 1, 2).double()
+    edges = None
+    if space.has_instance_edges:
+        edges = torch.from_numpy(instance_edges((labels // 3).numpy()))
+        semantics = torch.cat([semantics, edges[:, None]], dim=1)
+    expected = synthesize(
+        {k: v.double() for k, v in fold_spectral_norm(weights).items()}, semantics
+    )
+    # The weights are folded in float64 but kept in the float32 of the file.
+    torch.testing.assert_close(generator(labels, edges), expected, rtol=0, atol=1e-9)
+
+
+def test_reproduces_the_published_network(
+    shared: Path, golden_weights: Callable[[str], Weights], tmp_path: Path
+) -> None:
+    torch.save(golden_weights("spade_coco_dev"), tmp_path / "latest_net_G.pth")
+    generator = SpadeGenerator.from_checkpoint(tmp_path / "latest_net_G.pth", COCO_STUFF)
+    maps = [
+        np.asarray(
+            Image.open(shared / "data/coco_stuff" / kind / "000000000139.png").resize(
+                (256, 256), Image.Resampling.NEAREST
+            )
+        )
+        for kind in ("val_label", "val_inst")
+    ]
+    photo = generator(
+        torch.from_numpy(COCO_STUFF.decode(maps[0]))[None],
+        torch.from_numpy(instance_edges(maps[1]))[None],
+    )
+    expected = np.load(shared / "golden/spade_coco_dev.npz")["outputs"]
+    assert np.abs(photo.numpy() - expected).max() < 1e-4
+
+
+def test_without_edges_the_class_borders_serve(spade_checkpoint: str) -> None:
+    generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
+    labels = random_labels(COCO_STUFF, 1, 32, 64)
+    borders = torch.from_numpy(instance_edges(labels.numpy()))
+    assert torch.equal(generator(labels), generator(labels, borders))
+    assert not torch.equal(generator(labels), generator(labels, torch.zeros_like(borders)))
+
+
+def test_batch_equals_one_by_one(spade_checkpoint: str) -> None:
+    generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF, dtype=torch.float64)
+    labels = random_labels(COCO_STUFF, 3, 32, 32)
+    singly = torch.cat([generator(labels[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(generator(labels), singly, rtol=0, atol=1e-12)
+
+
+def test_refuses_what_it_cannot_synthesize(
+    spade_checkpoint: str, spade_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
+    with pytest.raises(ValueError, match="divisible by 32"):
+        generator(torch.zeros(1, 32, 40, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"0..183 are outside coco-stuff \(0..182\)"):
+        generator(torch.full((1, 32, 32), 183).index_fill(2, torch.tensor([0]), 0))
+    with pytest.raises(ValueError, match="edges .* do not match"):
+        generator(torch.zeros(1, 32, 32, dtype=torch.int64), torch.zeros(1, 32, 64))
+    torch.save(spade_weights(ADE20K), tmp_path / "ade.pth")
+    generator = SpadeGenerator.from_checkpoint(str(tmp_path / "ade.pth"), ADE20K)
+    with pytest.raises(ValueError, match="ade20k has no instance edges"):
+        generator(torch.zeros(1, 32, 32, dtype=torch.int64), torch.zeros(1, 32, 32))
