@@ -1,0 +1,112 @@
+"""VGG-19 encoders down to conv1_1 .. conv4_1, and decoders that unpool where they pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEVELS = (4, 3, 2, 1)
+
+# The convolutions up to each level, block by block; a 2x2 max-pooling lies between blocks.
+ENCODER_BLOCKS = {
+    1: (("conv1_1",),),
+    2: (("conv1_1", "conv1_2"), ("conv2_1",)),
+    3: (("conv1_1", "conv1_2"), ("conv2_1", "conv2_2"), ("conv3_1",)),
+    4: (
+        ("conv1_1", "conv1_2"),
+        ("conv2_1", "conv2_2"),
+        ("conv3_1", "conv3_2", "conv3_3", "conv3_4"),
+        ("conv4_1",),
+    ),
+}
+
+
+class Pooling(NamedTuple):
+    """What a decoder needs in order to undo one max-pooling: where, and to which size."""
+
+    indices: Tensor
+    size: torch.Size
+
+
+class Encoder(nn.Module):
+    """Photo to features after the ReLU of ``conv{level}_1``.
+
+    Args:
+        level: 1 to 4.
+        widths: output channels by convolution name, ``conv1_1`` to ``conv{level}_1``.
+    """
+
+    def __init__(self, level: int, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.blocks = ENCODER_BLOCKS[level]
+        self.conv0 = nn.Conv2d(3, 3, 1)
+        channels = 3
+        for name in (name for block in self.blocks for name in block):
+            self.add_module(name, nn.Conv2d(channels, widths[name], 3))
+            channels = widths[name]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, list[Pooling]]:
+        """Encode [N,3,H,W] to [N,C,h,w] and the poolings on the way, shallow to deep."""
+        x = self.conv0(image)
+        poolings: list[Pooling] = []
+        for depth, block in enumerate(self.blocks):
+            if depth > 0:
+                size = x.shape
+                x, indices = F.max_pool2d(x, 2, return_indices=True)
+                poolings.append(Pooling(indices, size))
+            for name in block:
+                x = F.relu(_reflect_convolve(self.get_submodule(name), x))
+        return x, poolings
+
+    def forward_levels(self, image: Tensor) -> dict[int, Tensor]:
+        """Features of [N,3,H,W] at this level and all above it: after conv1_1, conv2_1, ..."""
+        x = self.conv0(image)
+        features: dict[int, Tensor] = {}
+        for level, block in enumerate(self.blocks, start=1):
+            if level > 1:
+                x = F.max_pool2d(x, 2)
+            for name in block:
+                x = F.relu(_reflect_convolve(self.get_submodule(name), x))
+                if name == f"conv{level}_1":
+                    features[level] = x
+        return features
+
+
+class Decoder(nn.Module):
+    """Features of one level back to a photo, with max-unpooling (Li et al., section 3.1).
+
+    Args:
+        level: 1 to 4.
+        widths: output channels of the encoder's convolutions by name; each of the decoder's
+            convolutions undoes the one of the same name.
+    """
+
+    def __init__(self, level: int, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.blocks = tuple(block[::-1] for block in ENCODER_BLOCKS[level][::-1])
+        names = [name for block in ENCODER_BLOCKS[level] for name in block]
+        for below, name in zip([None, *names], names, strict=False):
+            channels_out = 3 if below is None else widths[below]
+            self.add_module(name, nn.Conv2d(widths[name], channels_out, 3))
+
+    def forward(self, features: Tensor, poolings: list[Pooling]) -> Tensor:
+        """Decode [N,C,h,w] and the encoder's poolings to [N,3,H,W]."""
+        x = features
+        for depth, block in enumerate(self.blocks):
+            if depth > 0:
+                indices, size = poolings[-depth]
+                x = F.max_unpool2d(x, indices, (2, 2), output_size=list(size))
+            for name in block:
+                x = _reflect_convolve(self.get_submodule(name), x)
+                if name != "conv1_1":
+                    x = F.relu(x)
+        return x
+
+
+def _reflect_convolve(convolution: nn.Module, x: Tensor) -> Tensor:
+    convolved: Tensor = convolution(F.pad(x, (1, 1, 1, 1), mode="reflect"))
+    return convolved

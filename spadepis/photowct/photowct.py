@@ -1,0 +1,167 @@
+"""PhotoWCT: a content photo takes the feature statistics of style photos, coarse to fine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from spadepis.checkpoint import CheckpointError, check_fits, read_state_dict
+from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
+from spadepis.photowct.regions import region_areas, resize_regions
+from spadepis.photowct.style_statistics import (
+    FeatureStatistics,
+    StyleStatistics,
+    feature_statistics,
+)
+from spadepis.photowct.transfer import ContentFeatures
+
+# Three poolings, and reflection padding needs two pixels of what is left.
+SMALLEST_SIDE = 16
+
+
+class PhotoWCT(nn.Module):
+    """The cascade of four encoder-decoder pairs ``e4, d4, ..., e1, d1`` (Li et al., fig. 2 and 3).
+
+    The module's state dict has the keys of the published ``photo_wct.pth``.
+
+    Args:
+        widths: output channels by level and convolution name.
+    """
+
+    def __init__(self, widths: Mapping[int, Mapping[str, int]]) -> None:
+        super().__init__()
+        for level in LEVELS:
+            self.add_module(f"e{level}", Encoder(level, widths[level]))
+            self.add_module(f"d{level}", Decoder(level, widths[level]))
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path_or_uri: str | os.PathLike[str],
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Load a published ``photo_wct.pth``, or the same weights as safetensors.
+
+        The channel widths are read off the weights. The network is returned in evaluation mode.
+
+        Raises:
+            CheckpointError: the file is not a checkpoint of this network.
+        """
+        uri = str(path_or_uri)
+        weights = read_state_dict(uri)
+        with torch.device("meta"):
+            network = cls(_widths(weights, uri))
+        check_fits(weights, network.state_dict(), uri, "PhotoWCT")
+        network.load_state_dict(weights, assign=True)
+        return network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+
+    def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
+        """Statistics of a style photo, to be kept and applied to any content.
+
+        Args:
+            image: [3,h,w] in [0,1], sides of 16 or more.
+            regions: integer map [h,w]; with it the statistics of each label are kept too.
+
+        Raises:
+            ValueError: the image is too small or of another shape, or the map does not match.
+        """
+        image = self._checked(image, "style", regions)
+        # As published: the deepest encoder alone looks at the style, at all four levels.
+        features = self._encoder(4).forward_levels(image)
+        whole = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
+        if regions is None:
+            return StyleStatistics(whole, regions={}, areas={})
+        areas = region_areas(regions)
+        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in areas}
+        for level in LEVELS:
+            labels_at_level = resize_regions(regions, *features[level].shape[-2:])
+            for label in areas:
+                region = features[level][0][:, labels_at_level == label]
+                if region.shape[1] >= 2:
+                    statistics[label][level] = feature_statistics(region)
+        return StyleStatistics(whole, statistics, areas)
+
+    def stylize(
+        self,
+        content: Tensor,
+        styles: Sequence[StyleStatistics],
+        regions: Tensor | None = None,
+    ) -> Tensor:
+        """Give one content photo the look of each of K styles.
+
+        With a region map on both sides, every label takes the statistics of the same label of
+        the style; labels that do not match (see ``matched_labels``) keep their features at that
+        level. Otherwise the whole photo takes the statistics of the whole style.
+
+        Args:
+            content: [3,H,W] in [0,1], sides of 16 or more.
+            styles: K values of ``encode_style`` of this network.
+            regions: integer map [H,W] of the content.
+
+        Returns:
+            [K,3,H,W], not clipped to [0,1].
+
+        Raises:
+            ValueError: the image is too small or of another shape, or the map does not match.
+        """
+        images = self._checked(content, "content", regions)
+        features, poolings = self._encoder(4)(images)
+        coarsest = ContentFeatures(features[0], 4, regions)
+        stylized = [
+            self._refine(self._decoder(4)(coarsest.transfer(style), poolings), style, regions)
+            for style in styles
+        ]
+        return torch.cat(stylized)
+
+    def _refine(self, image: Tensor, style: StyleStatistics, regions: Tensor | None) -> Tensor:
+        """Carry an image [1,3,H,W] stylized at level 4 through levels 3 to 1."""
+        for level in LEVELS[1:]:
+            features, poolings = self._encoder(level)(image)
+            stylized = ContentFeatures(features[0], level, regions).transfer(style)
+            image = self._decoder(level)(stylized, poolings)
+        return image
+
+    def _encoder(self, level: int) -> Encoder:
+        encoder = self.get_submodule(f"e{level}")
+        assert isinstance(encoder, Encoder)
+        return encoder
+
+    def _decoder(self, level: int) -> Decoder:
+        decoder = self.get_submodule(f"d{level}")
+        assert isinstance(decoder, Decoder)
+        return decoder
+
+    def _checked(self, image: Tensor, role: str, regions: Tensor | None) -> Tensor:
+        """The image as [1,3,H,W] on the network's device in its dtype."""
+        if image.ndim != 3 or image.shape[0] != 3:
+            raise ValueError(f"{role} must be [3,H,W], not {list(image.shape)}")
+        if min(image.shape[1:]) < SMALLEST_SIDE:
+            height, width = image.shape[1:]
+            raise ValueError(
+                f"{role} of {width}x{height} is too small for PhotoWCT "
+                f"(sides of {SMALLEST_SIDE} or more)"
+            )
+        if regions is not None and regions.shape != image.shape[1:]:
+            raise ValueError(
+                f"{role} region map {list(regions.shape)} does not match "
+                f"the image {list(image.shape[1:])}"
+            )
+        return image.unsqueeze(0).to(next(self.parameters()))
+
+
+def _widths(weights: Mapping[str, Tensor], uri: str) -> dict[int, dict[str, int]]:
+    """Output channels of every encoder convolution, by level and name."""
+    widths: dict[int, dict[str, int]] = {}
+    for level in LEVELS:
+        widths[level] = {}
+        for name in (name for block in ENCODER_BLOCKS[level] for name in block):
+            key = f"e{level}.{name}.weight"
+            if key not in weights:
+                raise CheckpointError(f"checkpoint {uri} is not a PhotoWCT network: no {key}")
+            widths[level][name] = weights[key].shape[0]
+    return widths

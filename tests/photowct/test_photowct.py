@@ -1,0 +1,156 @@
+"""PhotoWCT against the published outputs, and against whitening and colouring by SVD."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from spadepis.checkpoint import CheckpointError
+from spadepis.photowct import PhotoWCT
+from spadepis.photowct.network import Decoder, Encoder
+
+Weights = dict[str, Tensor]
+
+
+def random_image(height: int, width: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(3, height, width, dtype=torch.float64, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def network(photowct_checkpoint: str) -> PhotoWCT:
+    return PhotoWCT.from_checkpoint(photowct_checkpoint, dtype=torch.float64)
+
+
+def transfer_by_svd(content: Tensor, style: Tensor) -> Tensor:
+    """Whitening and colouring of features [C,n] as Li et al. write it, with SVDs."""
+    c = content - content.mean(1, keepdim=True)
+    s = style - style.mean(1, keepdim=True)
+    u, e, _ = torch.linalg.svd(c @ c.T / (c.shape[1] - 1) + torch.eye(len(c), dtype=c.dtype))
+    whitened = u @ torch.diag(e**-0.5) @ u.T @ c
+    u, e, _ = torch.linalg.svd(s @ s.T / (s.shape[1] - 1))
+    kept = e >= 1e-5
+    u, e = u[:, kept], e[kept]
+    coloured: Tensor = u @ torch.diag(e**0.5) @ u.T @ whitened
+    return coloured + style.mean(1, keepdim=True)
+
+
+def stylize_by_svd(network: PhotoWCT, content: Tensor, style: Tensor) -> Tensor:
+    image: Tensor = content[None]
+    deepest = network.get_submodule("e4")
+    assert isinstance(deepest, Encoder)
+    style_features = deepest.forward_levels(style[None])
+    for level in (4, 3, 2, 1):
+        features, poolings = network.get_submodule(f"e{level}")(image)
+        stylized = transfer_by_svd(features[0].flatten(1), style_features[level][0].flatten(1))
+        decoder = network.get_submodule(f"d{level}")
+        assert isinstance(decoder, Decoder)
+        image = decoder.forward(stylized.view_as(features), poolings)
+    return image[0]
+
+
+def test_reproduces_the_published_network(
+    shared: Path, golden_weights: Callable[[str], Weights], tmp_path: Path
+) -> None:
+    torch.save(golden_weights("wct_dev"), tmp_path / "photo_wct.pth")
+    network = PhotoWCT.from_checkpoint(tmp_path / "photo_wct.pth", dtype=torch.float64)
+    golden = np.load(shared / "golden/wct_dev.npz")
+
+    def image(name: str) -> Tensor:
+        return torch.from_numpy(golden[name]).permute(2, 0, 1).double() / 255
+
+    def relative_rms(stylized: Tensor, name: str) -> float:
+        expected = golden[name]
+        error = stylized[0].permute(1, 2, 0).numpy() - expected
+        return float(np.sqrt((error**2).mean() / (expected**2).mean()))
+
+    plain = network.stylize(image("content0"), [network.encode_style(image("style0"))])
+    assert relative_rms(plain, "stylized0") < 1e-5
+    regions = {name: torch.from_numpy(golden[name]) for name in ("content_seg1", "style_seg1")}
+    style = network.encode_style(image("style1"), regions["style_seg1"])
+    guided = network.stylize(image("content1"), [style], regions["content_seg1"])
+    assert relative_rms(guided, "stylized1") < 1e-5
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (37, 61), (16, 16)])
+def test_equals_svd_form(network: PhotoWCT, height: int, width: int) -> None:
+    content, style = random_image(height, width, 1), random_image(41, 50, 2) ** 2
+    expected = stylize_by_svd(network, content, style)
+    stylized = network.stylize(content, [network.encode_style(style)])
+    assert stylized.shape == (1, 3, height, width)
+    torch.testing.assert_close(stylized[0], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_styles_do_not_affect_each_other(network: PhotoWCT) -> None:
+    content = random_image(32, 40)
+    styles = [network.encode_style(random_image(30, 30, seed) ** seed) for seed in (1, 2, 3)]
+    together = network.stylize(content, styles)
+    for style, stylized in zip(styles, together, strict=True):
+        assert torch.equal(network.stylize(content, [style])[0], stylized)
+    assert not torch.allclose(together[0], together[1])
+
+
+def test_one_region_everywhere_is_the_whole(network: PhotoWCT) -> None:
+    content, style = random_image(40, 32), random_image(36, 36, 1)
+    whole = network.stylize(content, [network.encode_style(style)])
+    everywhere = network.encode_style(style, torch.full((36, 36), 5))
+    guided = network.stylize(content, [everywhere], torch.full((40, 32), 5))
+    torch.testing.assert_close(guided, whole, rtol=0, atol=1e-12)
+
+
+def test_regions_on_one_side_only_are_global(network: PhotoWCT) -> None:
+    content, style = random_image(40, 32), random_image(36, 36, 1)
+    whole = network.stylize(content, [network.encode_style(style)])
+    halves = torch.arange(36)[:, None].expand(36, 36) // 18
+    assert torch.equal(network.stylize(content, [network.encode_style(style, halves)]), whole)
+    halves = torch.arange(40)[:, None].expand(40, 32) // 20
+    assert torch.equal(network.stylize(content, [network.encode_style(style)], halves), whole)
+
+
+def test_float32_is_close_to_float64(photowct_checkpoint: str, network: PhotoWCT) -> None:
+    single = PhotoWCT.from_checkpoint(photowct_checkpoint)
+    content, style = random_image(64, 64), random_image(48, 48, 1)
+    expected = network.stylize(content, [network.encode_style(style)])
+    stylized = single.stylize(content, [single.encode_style(style)])
+    assert stylized.dtype == torch.float32
+    torch.testing.assert_close(stylized.double(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_refuses_images_that_do_not_fit(network: PhotoWCT) -> None:
+    style = network.encode_style(random_image(16, 16))
+    with pytest.raises(ValueError, match="content of 64x15 is too small"):
+        network.stylize(random_image(15, 64), [style])
+    with pytest.raises(ValueError, match="style of 1x1 is too small"):
+        network.encode_style(random_image(1, 1))
+    with pytest.raises(ValueError, match=r"content must be \[3,H,W\], not \[32, 32\]"):
+        network.stylize(random_image(32, 32)[0], [style])
+    with pytest.raises(ValueError, match="region map .* does not match"):
+        network.stylize(random_image(32, 32), [style], torch.zeros(32, 31, dtype=torch.int64))
+
+
+def test_reads_safetensors_and_prefixes(
+    photowct_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    weights = photowct_weights(width=3)
+    safetensors.torch.save_file(weights, tmp_path / "plain.safetensors")
+    torch.save({f"module.{k}": v for k, v in weights.items()}, tmp_path / "prefixed.pth")
+    for name in ("plain.safetensors", "prefixed.pth"):
+        network = PhotoWCT.from_checkpoint(str(tmp_path / name))
+        assert network.state_dict().keys() == weights.keys()
+        for key, value in network.state_dict().items():
+            assert torch.equal(value, weights[key])
+
+
+def test_refuses_other_checkpoints(
+    spade_checkpoint: str, photowct_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="not a PhotoWCT network: no e4.conv1_1.weight"):
+        PhotoWCT.from_checkpoint(spade_checkpoint)
+    weights = photowct_weights() | {"d2.conv1_2.weight": torch.zeros(4, 9, 3, 3)}
+    torch.save(weights, tmp_path / "bad.pth")
+    with pytest.raises(CheckpointError, match=r"d2.conv1_2.weight has shape \[4, 9, 3, 3\]"):
+        PhotoWCT.from_checkpoint(str(tmp_path / "bad.pth"))
