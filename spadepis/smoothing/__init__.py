@@ -1,0 +1,6 @@
+"""Photorealistic smoothing in closed form (Li et al., ECCV 2018) without factorising anything."""
+
+from spadepis.smoothing.closed_form import SmoothingSystem, smooth
+from spadepis.smoothing.conjugate_gradient import ConvergenceError
+
+__all__ = ["ConvergenceError", "SmoothingSystem", "smooth"]

@@ -1,0 +1,218 @@
+"""Conjugate gradients (Hestenes and Stiefel, 1952) for a symmetric 5x5 stencil on an image.
+
+The matrix is 13 flat planes: plane k at pixel i holds A[i, i + offset k], where the offsets are
+those of `matting_affinity.OFFSETS`; the other half follows from symmetry. Plane and vectors have
+`margin(width)` zeros before the first and after the last pixel, so that no kernel has a border
+case. An offset that leaves the image sideways meets a pixel of the next row, with coefficient 0.
+
+All is float32 in memory. Sums are taken in float32 over a block of pixels and in float64 over the
+blocks.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 512
+
+Plane = NDArray[np.float32]
+Stencil = tuple[Plane, ...]
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class ConvergenceError(RuntimeError):
+    """Conjugate gradients did not reach the tolerance in the iterations allowed."""
+
+
+def margin(width: int) -> int:
+    """Number of zeros before and after the pixels: the largest offset of the stencil."""
+    return 2 * width + 2
+
+
+def conjugate_gradients(
+    stencil: Stencil,
+    width: int,
+    b: Plane,
+    x: Plane,
+    tolerance: float,
+    max_iterations: int,
+) -> int:
+    """Solve A x = b for three right-hand sides at once.
+
+    Args:
+        stencil: A, symmetric and positive definite: 13 planes, float32 [N] each, where
+            N = height * width + 2 * margin(width).
+        width: Width of the image.
+        b: float32 [3, N]. Overwritten with the residual.
+        x: float32 [3, N], the start. Overwritten with the solution.
+        tolerance: The iteration stops when |b - A x| <= tolerance |b| for each right-hand side.
+        max_iterations: Iterations allowed.
+
+    Returns:
+        The number of iterations done.
+
+    Raises:
+        ConvergenceError: If `max_iterations` did not reach the tolerance.
+    """
+    goal = (tolerance * np.linalg.norm(b.astype(np.float64), axis=1)) ** 2
+    iterations: int = _iterate(stencil, width, b, x, goal, max_iterations)
+    if iterations > max_iterations:
+        raise ConvergenceError(
+            f"conjugate gradients did not reach a relative residual of {tolerance:g} "
+            f"in {max_iterations} iterations"
+        )
+    return iterations
+
+
+def _kernel(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    compiled: Callable[_Parameters, _Result] = numba.njit(
+        nogil=True,
+        cache=True,
+        error_model="numpy",
+        # Enough to vectorise sums; infinities and NaN keep their meaning.
+        fastmath={"reassoc", "contract", "nsz"},
+    )(function)
+    return compiled
+
+
+@_kernel
+def _pair(plane: Plane, x: Plane, i: np.uintp, offset: np.uintp) -> np.float32:
+    pair: np.float32 = plane[i] * x[i + offset] + plane[i - offset] * x[i - offset]
+    return pair
+
+
+@_kernel
+def _product(stencil: Stencil, x: Plane, i: np.uintp, w: np.uintp) -> np.float32:
+    """Entry i of A x."""
+    one = np.uintp(1)
+    two = np.uintp(2)
+    product: np.float32 = (
+        stencil[0][i] * x[i]
+        + _pair(stencil[1], x, i, one)
+        + _pair(stencil[2], x, i, two)
+        + _pair(stencil[3], x, i, w - two)
+        + _pair(stencil[4], x, i, w - one)
+        + _pair(stencil[5], x, i, w)
+        + _pair(stencil[6], x, i, w + one)
+        + _pair(stencil[7], x, i, w + two)
+        + _pair(stencil[8], x, i, w + w - two)
+        + _pair(stencil[9], x, i, w + w - one)
+        + _pair(stencil[10], x, i, w + w)
+        + _pair(stencil[11], x, i, w + w + one)
+        + _pair(stencil[12], x, i, w + w + two)
+    )
+    return product
+
+
+@_kernel
+def _multiply(
+    stencil: Stencil, width: int, p: Plane, q: Plane, start: int, stop: int
+) -> tuple[np.float32, np.float32, np.float32]:
+    """Set q = A p from pixel start to stop, at most BLOCK of them; returns p . q of that block.
+
+    The three rows of q lie BLOCK apart: with a constant distance between all it writes, the
+    compiler can tell that they do not overlap and vectorises the loop.
+    """
+    p0, p1, p2 = p[0], p[1], p[2]
+    w = np.uintp(width)
+    row = np.uintp(BLOCK)
+    first = np.uintp(start)
+    dot0 = dot1 = dot2 = np.float32(0)
+    for j in range(np.uintp(stop - start)):
+        i = first + j
+        q0 = _product(stencil, p0, i, w)
+        q1 = _product(stencil, p1, i, w)
+        q2 = _product(stencil, p2, i, w)
+        q[j] = q0
+        q[j + row] = q1
+        q[j + row + row] = q2
+        dot0 += p0[i] * q0
+        dot1 += p1[i] * q1
+        dot2 += p2[i] * q2
+    return dot0, dot1, dot2
+
+
+@_kernel
+def _advance(
+    x: Plane, p: Plane, r: Plane, alpha: np.float32, beta: np.float32, start: int, stop: int
+) -> None:
+    """Set x += alpha p, then p = r + beta p."""
+    for i in range(np.uintp(start), np.uintp(stop)):
+        x[i] += alpha * p[i]
+        p[i] = r[i] + beta * p[i]
+
+
+@_kernel
+def _reduce(r: Plane, q: Plane, alpha: np.float32, start: int, stop: int) -> np.float32:
+    """Set r -= alpha q; returns r . r of that block."""
+    first = np.uintp(start)
+    square = np.float32(0)
+    for j in range(np.uintp(stop - start)):
+        reduced = r[first + j] - alpha * q[j]
+        r[first + j] = reduced
+        square += reduced * reduced
+    return square
+
+
+@_kernel
+def _iterate(
+    stencil: Stencil,
+    width: int,
+    r: Plane,
+    x: Plane,
+    goal: NDArray[np.float64],
+    max_iterations: int,
+) -> int:
+    """Return the number of iterations done, or max_iterations + 1 if they were not enough."""
+    begin = 2 * width + 2
+    end = x.shape[1] - begin
+    blocks = (end - begin + BLOCK - 1) // BLOCK
+    q = np.empty((blocks, 3 * BLOCK), np.float32)
+    p = np.zeros_like(x)
+    alpha = np.zeros(3)
+    beta = np.zeros(3)
+    squares = np.zeros(3)
+    for block in range(blocks):
+        start = begin + block * BLOCK
+        stop = min(start + BLOCK, end)
+        _multiply(stencil, width, x, q[block], start, stop)
+        for c in range(3):
+            squares[c] += _reduce(r[c], q[block, c * BLOCK :], np.float32(1), start, stop)
+
+    for iteration in range(max_iterations + 1):
+        if np.all(squares <= goal):
+            for c in range(3):
+                _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(0), begin, end)
+            return iteration
+
+        # x stays a step behind, so that it can be brought up to date together with p, and both
+        # just ahead of the rows that A p reads.
+        dots = np.zeros(3)
+        front = begin
+        for block in range(blocks):
+            start = begin + block * BLOCK
+            stop = min(start + BLOCK, end)
+            ahead = min(stop + begin, end)
+            for c in range(3):
+                _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(beta[c]), front, ahead)
+            front = ahead
+            dots += np.array(_multiply(stencil, width, p, q[block], start, stop))
+
+        previous = squares
+        # A right-hand side whose residual has come to zero has p = 0 and stays as it is.
+        alpha = np.where(dots > 0, previous / dots, 0.0)
+        squares = np.zeros(3)
+        for block in range(blocks):
+            start = begin + block * BLOCK
+            stop = min(start + BLOCK, end)
+            for c in range(3):
+                squares[c] += _reduce(
+                    r[c], q[block, c * BLOCK :], np.float32(alpha[c]), start, stop
+                )
+        beta = np.where(previous > 0, squares / previous, 0.0)
+    return max_iterations + 1
