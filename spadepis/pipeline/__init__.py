@@ -1,0 +1,1 @@
+"""The dataset job: plan, Ray Data stages, and the run of them."""

@@ -1,0 +1,75 @@
+"""What an image set was made with: two runs may share an output folder only if this is equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256 as digest
+from typing import Any
+
+from spadepis.checkpoint import sha256
+from spadepis.dataset.commit_log import CONFIGURATION
+from spadepis.dataset.folder import Folder
+from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
+
+# Settings that do not change what a pair looks like, or only through what is listed instead.
+LEFT_OUT = frozenset(
+    (
+        "config",
+        "output",
+        "limit",
+        "spade_checkpoint",
+        "photowct_checkpoint",
+        "max_failed_fraction",
+        "retry_failed",
+        "device",
+        "synthesis_workers",
+        "stylization_workers",
+        "smoothing_workers",
+    )
+)
+INPUTS = ("masks", "instances", "photos", "styles")
+
+
+def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
+    """The settings that results depend on, inputs as absolute URIs, checkpoints by SHA-256.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be read.
+    """
+    identity: dict[str, Any] = {"job": job.value}
+    identity |= config.model_dump(exclude=set(LEFT_OUT))
+    for name in INPUTS:
+        if identity[name] is not None:
+            identity[name] = Folder(identity[name]).uri
+    for name in ("spade_checkpoint", "photowct_checkpoint"):
+        uri = getattr(config, name)
+        identity[f"{name}_sha256"] = None if uri is None else sha256(uri)
+    names = "\n".join(style_ids)
+    identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
+    return identity
+
+
+def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
+    """Check that a folder is new, or holds an image set of the same identity.
+
+    Raises:
+        ConfigurationError: the folder was made with another configuration, with the difference.
+    """
+    if not folder.exists(CONFIGURATION):
+        return
+    earlier = json.loads(folder.read(CONFIGURATION))
+    differences = [
+        f"{name} was {earlier.get(name)}, is {identity.get(name)}"
+        for name in sorted(earlier.keys() | identity.keys())
+        if earlier.get(name) != identity.get(name)
+    ]
+    if differences:
+        raise ConfigurationError(
+            f"{folder.uri} was made with another configuration: {'; '.join(differences)}"
+        )
+
+
+def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
+    """Mark a folder as an image set of this identity."""
+    folder.write(CONFIGURATION, json.dumps(identity, indent=2).encode())

@@ -1,0 +1,204 @@
+"""Running a job from its configuration to its image set."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+from spadepis.dataset.commit_log import read_commits
+from spadepis.dataset.folder import Folder
+from spadepis.dataset.index import MANIFEST, write_index
+from spadepis.dataset.writer import ImageSetWriter
+from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.config import Job, JobConfig, check_config
+from spadepis.pipeline.identity import check_identity, identify, write_identity
+from spadepis.pipeline.plan import Plan, make_plan
+from spadepis.pipeline.progress import Progress
+from spadepis.pipeline.report import dataset_card, summarize, summary_text, versions
+from spadepis.pipeline.resources import Allocation, ClusterSize, Workers, allocate
+from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.stages.read import ReadScenes
+from spadepis.pipeline.stages.smooth import Smooth
+from spadepis.pipeline.stages.stylize import Stylize
+from spadepis.pipeline.stages.synthesize import Synthesize
+from spadepis.pipeline.stages.write import Write
+from spadepis.spade import SpadeGenerator
+
+log = logging.getLogger(__name__)
+
+COMPLETE = 0
+TOO_MANY_FAILED = 3
+
+# Only on this machine; a cluster has its own.
+LOCAL_OBJECT_STORE_BYTES = 1 << 30
+MOST_SCENES_IN_BLOCK = 16
+BLOCKS_PER_WORKER = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: exit status, 0 complete or 3 finished with more failed pairs than allowed.
+        summary: text for people.
+    """
+
+    status: int
+    summary: str
+
+
+def run(job: Job, config: JobConfig) -> Outcome:
+    """Do what is missing of a job, and write the index of its image set.
+
+    Raises:
+        ConfigurationError: the configuration cannot be run; nothing was written.
+        CheckpointError: a checkpoint does not fit; nothing was written.
+    """
+    check_config(job, config)
+    plan = make_plan(job, config)
+    identity = identify(job, config, plan.style_ids)
+    folder = Folder(config.output)
+    check_identity(folder, identity)
+
+    commits = read_commits(folder)
+    settled = {commit.pair for commit in commits if not (commit.failed and config.retry_failed)}
+    missing = plan.without(settled)
+    if missing.scenes:
+        _check_checkpoints(config)
+        with _cluster():
+            allocation = allocate(job, config, _cluster_size(), len(missing.scenes))
+            write_identity(folder, identity)
+            _execute(job, config, missing, allocation, plan.pairs)
+        commits = read_commits(folder)
+    else:
+        log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
+
+    summary = summarize(commits)
+    complete = summary["failed"] <= config.max_failed_fraction * summary["pairs"]
+    manifest = {
+        "status": "complete" if complete else "too many failed pairs",
+        **summary,
+        "configuration": identity,
+        "versions": versions(),
+    }
+    if missing.scenes or not folder.exists(MANIFEST):
+        write_index(folder, commits, dataset_card(summary, identity), manifest)
+        folder.clear_staging()
+    text = summary_text(summary, commits, folder.uri)
+    return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
+
+
+def _check_checkpoints(config: JobConfig) -> None:
+    # Here a checkpoint that does not fit is one line; in an actor it would be a stack of traces.
+    if config.spade_checkpoint is not None:
+        SpadeGenerator.from_checkpoint(config.spade_checkpoint, config.space)
+    if config.photowct_checkpoint is not None:
+        PhotoWCT.from_checkpoint(config.photowct_checkpoint)
+
+
+@contextmanager
+def _cluster() -> Iterator[None]:
+    """A connection to the cluster at ``RAY_ADDRESS``, or a cluster on this machine alone."""
+    if ray.is_initialized():
+        yield
+        return
+    # No reports over the network, and no engine logs between the lines of progress.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    alone: dict[str, Any] = {
+        "address": "local",
+        "include_dashboard": False,
+        "object_store_memory": LOCAL_OBJECT_STORE_BYTES,
+    }
+    arguments = {} if "RAY_ADDRESS" in os.environ else alone
+    ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _cluster_size() -> ClusterSize:
+    resources = ray.cluster_resources()
+    return ClusterSize(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+
+
+def _execute(
+    job: Job, config: JobConfig, missing: Plan, allocation: Allocation, total: int
+) -> None:
+    """Stream the missing scenes through the stages, showing progress as they are committed."""
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    DataContext.get_current().enable_progress_bars = False
+    dataset = _build(job, config, missing.scenes, allocation)
+    progress = Progress(done=total - missing.pairs, total=total)
+    with closing(progress):
+        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            done, failed = (sum(batch[name].to_pylist()) for name in ("done", "failed"))
+            progress.update(done, failed)
+
+
+def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: Allocation) -> Dataset:
+    """The stages of a job as a Ray dataset, lazily."""
+    blocks = BLOCKS_PER_WORKER * allocation.workers
+    rows = min(MOST_SCENES_IN_BLOCK, math.ceil(len(scenes) / blocks))
+    tables = [scenes_to_table(scenes[i : i + rows]) for i in range(0, len(scenes), rows)]
+
+    def on_tasks(dataset: Dataset, stage: ReadScenes | Write) -> Dataset:
+        return dataset.map_batches(
+            stage.__call__, batch_size=None, batch_format="pyarrow", num_cpus=allocation.io_cpus
+        )
+
+    def on_actors(dataset: Dataset, stage: type, workers: Workers, **arguments: Any) -> Dataset:
+        return dataset.map_batches(
+            stage,
+            fn_constructor_kwargs=arguments,
+            batch_size=rows,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(size=workers.count),
+            num_cpus=workers.cpus,
+            num_gpus=workers.gpus,
+        )
+
+    space = config.space
+    width_and_height = config.width_and_height
+    size = width_and_height and width_and_height[::-1]
+    if job.synthesizes:
+        size = size or space.size
+
+    dataset = on_tasks(
+        ray.data.from_arrow(tables),
+        ReadScenes(space, size, config.longest_side, config.max_pixels),
+    )
+    if job.synthesizes:
+        dataset = on_actors(
+            dataset,
+            Synthesize,
+            allocation.synthesize,
+            checkpoint=config.spade_checkpoint,
+            label_space=space,
+            device=allocation.device,
+        )
+    if job.stylizes:
+        dataset = on_actors(
+            dataset,
+            Stylize,
+            allocation.stylize,
+            checkpoint=config.photowct_checkpoint,
+            device=allocation.device,
+            longest_side=config.longest_style_side,
+            max_pixels=config.max_pixels,
+        )
+        dataset = on_actors(dataset, Smooth, allocation.smooth)
+    writer = ImageSetWriter(Folder(config.output), config.image_format, config.jpeg_quality)
+    keep_contents = config.keep_contents and job.stylizes
+    return on_tasks(dataset, Write(writer, space, keep_contents))

@@ -1,0 +1,59 @@
+"""How far a job is, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Shows pairs done, total, rate and time left.
+
+    On a terminal it is a bar; elsewhere a line is logged at the start, every ten seconds and at
+    the end.
+
+    Args:
+        done: pairs settled before this run.
+        total: pairs of the job.
+    """
+
+    def __init__(self, done: int, total: int) -> None:
+        self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
+        self._total = total
+        self._initial = self._done = done
+        self._failed = 0
+        self._start = self._last_line = monotonic()
+
+    def update(self, done: int, failed: int) -> None:
+        """Add pairs that were settled since the last call."""
+        self._done += done + failed
+        self._failed += failed
+        self._bar.update(done + failed)
+        if self._failed:
+            self._bar.set_postfix(failed=self._failed)
+        finished = self._done == self._total
+        if finished or monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._log_line()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+    def _log_line(self) -> None:
+        self._last_line = monotonic()
+        if self._bar.disable:
+            meter = tqdm.format_meter(
+                self._done,
+                self._total,
+                self._last_line - self._start,
+                unit="pair",
+                initial=self._initial,
+                postfix=f"{self._failed} failed",
+                ncols=0,
+            )
+            log.info("%s", meter)

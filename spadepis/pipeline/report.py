@@ -1,0 +1,83 @@
+"""What a job has done, in figures: for the terminal, the dataset card and the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from spadepis.dataset.commit_log import Commit
+
+STAGES = ("read", "synthesize", "stylize", "smooth", "write")
+SHOWN_FAILURES = 5
+VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
+
+
+def summarize(commits: Sequence[Commit]) -> dict[str, Any]:
+    """Counts of pairs, and the seconds of work per image in each stage."""
+    done = [commit for commit in commits if not commit.failed]
+    seconds = {
+        stage: sum(commit.seconds.get(stage, 0.0) for commit in done) / len(done)
+        for stage in STAGES
+        if any(stage in commit.seconds for commit in done)
+    }
+    return {
+        "pairs": len(commits),
+        "done": len(done),
+        "failed": len(commits) - len(done),
+        "scenes": len({commit.mask_id for commit in done}),
+        "seconds_per_image": seconds,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on."""
+    return {name: version(name) for name in VERSIONS}
+
+
+def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str) -> str:
+    """The summary for people: counts, seconds per image in each stage, first failures."""
+    seconds = summary["seconds_per_image"]
+    lines = [
+        f"{summary['done']} images of {summary['scenes']} scenes in {uri}, "
+        f"{summary['failed']} failed",
+        "seconds of one worker per image:",
+        *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
+        f"  {'total':<10} {sum(seconds.values()):8.3f}",
+    ]
+    failures = [commit for commit in commits if commit.failed]
+    if failures:
+        lines.append("failures (all in failures.parquet):")
+        lines += [f"  {commit.stage}: {commit.message}" for commit in failures[:SHOWN_FAILURES]]
+    return "\n".join(lines)
+
+
+def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """README of the image set, in Markdown."""
+    settings = "\n".join(f"| {name} | {value} |" for name, value in identity.items())
+    seconds = "\n".join(
+        f"| {stage} | {value:.3f} |" for stage, value in summary["seconds_per_image"].items()
+    )
+    return f"""# Image set
+
+{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed.
+
+`metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
+same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
+`content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
+pair, with the stage, the file and the reason.
+
+```python
+from spadepis import ImageSet
+
+image, mask = ImageSet("path/of/this/folder")[0]
+```
+
+| stage | seconds of one worker per image |
+|---|---|
+{seconds}
+
+| setting | value |
+|---|---|
+{settings}
+"""
