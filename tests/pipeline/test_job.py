@@ -1,14 +1,18 @@
 """Whole jobs on Ray with small networks: results, bad input, refusals, kills and restarts."""
 
+import json
+import logging
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -17,30 +21,29 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis import ImageSet
-from spadepis.cli import run_job
+from spadepis.cli import inspect_image_set, run_job
+from spadepis.dataset.commit_log import read_commits
 from spadepis.dataset.folder import STAGING, Folder
 from spadepis.dataset.images import read_label_map, resize_label_map
 from spadepis.labels import ADE20K
 from spadepis.pipeline.config import Job
+from spadepis.pipeline.report import STAGES
 
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
 
 
+@dataclass(frozen=True)
 class Inputs:
-    """Folders of label maps, instance maps and styles, and the flags of a job on them."""
+    """A folder of label maps, instance maps and styles, and the flags of a job on them."""
 
-    def __init__(self, folder: Path, spade: str, photowct: str) -> None:
-        self.folder = folder
-        self.masks = folder / "masks"
-        self.instances = folder / "instances"
-        self.styles = folder / "styles"
-        self.checkpoints = [f"--spade-checkpoint={spade}", f"--photowct-checkpoint={photowct}"]
+    folder: Path
+    checkpoints: Sequence[str]
 
     def flags(self, output: Path, *more: str) -> list[str]:
         return [
-            f"--masks={self.masks}",
-            f"--instances={self.instances}",
-            f"--styles={self.styles}",
+            f"--masks={self.folder / 'masks'}",
+            f"--instances={self.folder / 'instances'}",
+            f"--styles={self.folder / 'styles'}",
             "--styles-per-mask=2",
             "--size=64x64",
             "--image-format=png",
@@ -50,19 +53,28 @@ class Inputs:
         ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inputs(
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     spade_checkpoint: str,
     photowct_checkpoint: str,
     make_label_maps: Callable[..., str],
     make_photos: Callable[..., str],
 ) -> Inputs:
-    inputs = Inputs(tmp_path, spade_checkpoint, photowct_checkpoint)
-    make_label_maps(inputs.masks, 6)
-    make_label_maps(inputs.instances, 6)
-    make_photos(inputs.styles, 3)
-    return inputs
+    folder = tmp_path_factory.mktemp("inputs")
+    make_label_maps(folder / "masks", 6)
+    make_label_maps(folder / "instances", 6)
+    make_photos(folder / "styles", 3)
+    checkpoints = [f"--spade-checkpoint={spade_checkpoint}"]
+    return Inputs(folder, [*checkpoints, f"--photowct-checkpoint={photowct_checkpoint}"])
+
+
+@pytest.fixture(scope="module")
+def finished(cluster: None, inputs: Inputs) -> Path:
+    """The output of a job that ran undisturbed."""
+    output = inputs.folder / "finished"
+    assert run_job(BOTH, inputs.flags(output)) == 0
+    return output
 
 
 def contents(output: Path) -> dict[str, str]:
@@ -75,13 +87,8 @@ def contents(output: Path) -> dict[str, str]:
     return hashes
 
 
-def test_images_label_maps_and_index(
-    cluster: None, inputs: Inputs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = inputs.folder / "out"
-    assert run_job(BOTH, inputs.flags(output)) == 0
-    assert "12 images of 6 scenes" in capsys.readouterr().out
-    images = ImageSet(str(output))
+def test_images_label_maps_and_index(finished: Path) -> None:
+    images = ImageSet(str(finished))
     assert len(images) == 12
     rows = images.table.to_pylist()
     assert len({(row["mask_id"], row["style_id"]) for row in rows}) == 12
@@ -91,40 +98,59 @@ def test_images_label_maps_and_index(
         raw = read_label_map(row["mask_source"], 10**6)
         assert mask is not None
         np.testing.assert_array_equal(mask, resize_label_map(raw, 64, 64))
-        assert (output / row["content_file_name"]).exists()
-    assert pq.read_table(output / "failures.parquet").num_rows == 0
-    assert not (output / STAGING).exists()
+        assert (finished / row["content_file_name"]).exists()
+    assert pq.read_table(finished / "failures.parquet").num_rows == 0
+    assert not (finished / STAGING).exists()
+    manifest = json.loads((finished / "_SUCCESS").read_text())
+    assert (manifest["pairs"], manifest["done"], manifest["failed"]) == (12, 12, 0)
+    assert set(manifest["seconds_per_image"]) == set(STAGES)
 
-    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
-    assert run_job(BOTH, inputs.flags(output)) == 0
-    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+def test_second_run_does_nothing_and_says_so(
+    finished: Path, inputs: Inputs, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    with caplog.at_level(logging.INFO):
+        assert run_job(BOTH, inputs.flags(finished)) == 0
+    assert "nothing to do: all 12 pairs" in caplog.text
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
 
-def test_hugging_face_reads_the_set(cluster: None, inputs: Inputs, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    output = inputs.folder / "out"
-    assert run_job(BOTH, inputs.flags(output, "--limit=2")) == 0
+def test_inspect_shows_what_is_there(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect_image_set(str(finished)) == 0
+    assert "12 images of 6 scenes" in capsys.readouterr().out
+    assert inspect_image_set(str(tmp_path)) == 2
+    assert "holds no image set" in capsys.readouterr().err
+
+
+def test_hugging_face_reads_the_set(finished: Path, tmp_path: Path) -> None:
     loaded = datasets.load_dataset(
-        "imagefolder", data_dir=str(output), split="train", cache_dir=str(tmp_path / "cache")
+        "imagefolder", data_dir=str(finished), split="train", cache_dir=str(tmp_path / "cache")
     )
-    table = pq.read_table(output / "metadata.parquet")
-    assert loaded.num_rows == table.num_rows == 4
+    table = pq.read_table(finished / "metadata.parquet")
+    assert loaded.num_rows == table.num_rows == 12
     for row, expected in zip(loaded, table.to_pylist(), strict=True):
         assert row["mask_id"] == expected["mask_id"]
         for column, name in (("image", "file_name"), ("mask", "mask_file_name")):
-            with Image.open(output / expected[name]) as image:
+            with Image.open(finished / expected[name]) as image:
                 np.testing.assert_array_equal(np.asarray(row[column]), np.asarray(image))
 
 
 def test_bad_inputs_are_failed_rows_and_all_else_is_done(
-    cluster: None, inputs: Inputs, capsys: pytest.CaptureFixture[str]
+    cluster: None, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (inputs.masks / "mask000.png").write_bytes(b"no image")
-    Image.new("RGB", (20, 20)).save(inputs.masks / "mask001.png")
-    Image.new("L", (20, 20), 200).save(inputs.masks / "mask002.png")
-    (inputs.instances / "mask003.png").unlink()
-    (inputs.styles / "style1.jpg").write_bytes(b"no image")
-    output = inputs.folder / "out"
+    for name in ("masks", "instances", "styles"):
+        shutil.copytree(inputs.folder / name, tmp_path / name)
+    inputs = replace(inputs, folder=tmp_path)
+    masks, instances = tmp_path / "masks", tmp_path / "instances"
+    (masks / "mask000.png").write_bytes(b"no image")
+    Image.new("RGB", (20, 20)).save(masks / "mask001.png")
+    Image.new("L", (20, 20), 200).save(masks / "mask002.png")
+    (instances / "mask003.png").unlink()
+    (tmp_path / "styles/style1.jpg").write_bytes(b"no image")
+    output = tmp_path / "out"
     flags = inputs.flags(output, "--styles-per-mask=3")
     assert run_job(BOTH, flags) == 3
     assert "14 failed" in capsys.readouterr().out
@@ -136,10 +162,10 @@ def test_bad_inputs_are_failed_rows_and_all_else_is_done(
     failures = pq.read_table(output / "failures.parquet").to_pylist()
     reasons = {(row["mask_id"], row["style_id"]): row for row in failures}
     for mask, reason, source in (
-        ("mask000", "not an image", inputs.masks / "mask000.png"),
-        ("mask001", "this is a RGB image", inputs.masks / "mask001.png"),
-        ("mask002", "raw value 200", inputs.masks / "mask002.png"),
-        ("mask003", "cannot be read", inputs.instances / "mask003.png"),
+        ("mask000", "not an image", masks / "mask000.png"),
+        ("mask001", "this is a RGB image", masks / "mask001.png"),
+        ("mask002", "raw value 200", masks / "mask002.png"),
+        ("mask003", "cannot be read", instances / "mask003.png"),
     ):
         for style in ("style0", "style1", "style2"):
             row = reasons[mask, style]
@@ -148,14 +174,14 @@ def test_bad_inputs_are_failed_rows_and_all_else_is_done(
     assert reasons["mask004", "style1"]["stage"] == "stylize"
 
     # Mended inputs are tried again only when asked for.
-    Image.new("L", (20, 20), 100).save(inputs.masks / "mask002.png")
+    Image.new("L", (20, 20), 100).save(masks / "mask002.png")
     assert run_job(BOTH, flags) == 3
     assert len(ImageSet(str(output))) == 4
     assert run_job(BOTH, [*flags, "--retry-failed", "--max-failed-fraction=0.9"]) == 0
     assert len(ImageSet(str(output))) == 6
 
 
-def test_synthesize_in_another_label_space(
+def test_synthesize_some_and_then_all_in_another_label_space(
     cluster: None,
     tmp_path: Path,
     spade_weights: Callable[..., dict[str, Tensor]],
@@ -165,6 +191,9 @@ def test_synthesize_in_another_label_space(
     masks = make_label_maps(tmp_path / "masks", 3, top=151)
     flags = [f"--masks={masks}", f"--spade-checkpoint={tmp_path / 'ade.pth'}"]
     flags += ["--label-space=ade20k", f"--output={tmp_path / 'out'}"]
+    assert run_job(Job.SYNTHESIZE, [*flags, "--limit=1"]) == 0
+    assert len(ImageSet(str(tmp_path / "out"))) == 1
+    # More of the same is not another configuration.
     assert run_job(Job.SYNTHESIZE, flags) == 0
     images = ImageSet(str(tmp_path / "out"))
     assert len(images) == 3
@@ -195,30 +224,25 @@ def test_stylize_photos_with_their_label_maps(
         assert mask is not None and mask.shape == (height, width)
 
 
-def refusals(inputs: Inputs, output: Path) -> dict[str, Sequence[str]]:
-    (inputs.folder / "empty").mkdir()
-    return {
-        "does not exist": inputs.flags(output, f"--masks={inputs.folder / 'none'}"),
-        "holds no images": inputs.flags(output, f"--styles={inputs.folder / 'empty'}"),
-        "unrecognized arguments: --stylez": inputs.flags(output, "--stylez=3"),
-        "does not fit the label space ade20k: fc.weight": inputs.flags(
-            output, "--label-space=ade20k"
-        ),
-        "not a PhotoWCT network": inputs.flags(
-            output, inputs.checkpoints[0].replace("spade", "photowct", 1)
-        ),
-        "cannot be read": inputs.flags(output, "--spade-checkpoint=none.pth"),
-        "workers are asked for": inputs.flags(output, "--smoothing-workers=9"),
-        "holds 3": inputs.flags(output, "--styles-per-mask=4"),
-    }
-
-
 def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
-    cluster: None, inputs: Inputs, capsys: pytest.CaptureFixture[str]
+    cluster: None, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = inputs.folder / "out"
-    for reason, flags in refusals(inputs, output).items():
-        assert run_job(BOTH, flags) == 2
+    output, empty = tmp_path / "out", tmp_path / "empty"
+    empty.mkdir()
+    spade, photowct = (flag.partition("=")[2] for flag in inputs.checkpoints)
+    for flag, reason in {
+        f"--masks={tmp_path / 'none'}": "does not exist",
+        f"--styles={empty}": "holds no images",
+        "--stylez=3": "unrecognized arguments: --stylez",
+        "--label-space=ade20k": "does not fit the label space ade20k: fc.weight",
+        f"--photowct-checkpoint={spade}": "not a PhotoWCT network",
+        f"--spade-checkpoint={photowct}": "not a SPADE generator",
+        "--spade-checkpoint=none.pth": "cannot be read",
+        "--smoothing-workers=9": "9 workers are asked for, the cluster has 2 CPUs",
+        "--device=cuda": "the cluster has no GPU",
+        "--styles-per-mask=4": "holds 3",
+    }.items():
+        assert run_job(BOTH, inputs.flags(output, flag)) == 2
         message = capsys.readouterr().err
         assert message.startswith("error: ")
         assert reason in message
@@ -227,26 +251,19 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
 
 
 def test_another_configuration_is_refused_with_the_difference(
-    cluster: None, inputs: Inputs, capsys: pytest.CaptureFixture[str]
+    finished: Path, inputs: Inputs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = inputs.folder / "out"
-    assert run_job(BOTH, inputs.flags(output, "--limit=1")) == 0
-    before = contents(output)
-    capsys.readouterr()
-    assert run_job(BOTH, inputs.flags(output, "--seed=5", "--styles-per-mask=1")) == 2
+    before = contents(finished)
+    assert run_job(BOTH, inputs.flags(finished, "--seed=5", "--styles-per-mask=1")) == 2
     message = capsys.readouterr().err
     assert "another configuration: seed was 0, is 5; styles_per_mask was 2, is 1" in message
-    assert contents(output) == before
-    # More of the same is not another configuration.
-    assert run_job(BOTH, inputs.flags(output, "--limit=2")) == 0
-    assert len(ImageSet(str(output))) == 4
+    assert contents(finished) == before
 
 
-def test_killed_and_started_again_gives_the_same_set(cluster: None, inputs: Inputs) -> None:
-    whole, broken = inputs.folder / "whole", inputs.folder / "broken"
-    assert run_job(BOTH, inputs.flags(whole)) == 0
+def test_killed_and_started_again_gives_the_same_set(finished: Path, inputs: Inputs) -> None:
+    broken = inputs.folder / "broken"
     script = Path(__file__).parents[2] / "jobs" / "synthesize_and_stylize.py"
-    # A cluster of its own, which dies with it.
+    # Without the address of the tests' cluster it starts one of its own, which dies with it.
     environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
     process = subprocess.Popen(
         [sys.executable, str(script), *inputs.flags(broken)],
@@ -254,14 +271,15 @@ def test_killed_and_started_again_gives_the_same_set(cluster: None, inputs: Inpu
         stderr=subprocess.DEVNULL,
         env=environment,
     )
-    commits = Folder(str(broken))
-    while not any(name.endswith(".parquet") for name in commits.names("_commits")):
+    folder = Folder(str(broken))
+    while not any(name.endswith(".parquet") for name in folder.names("_commits")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
-    assert not (broken / "_SUCCESS").exists()
+    committed = len(read_commits(folder))
+    assert 0 < committed < 12
     with pytest.raises(FileNotFoundError):
         ImageSet(str(broken))
     assert run_job(BOTH, inputs.flags(broken)) == 0
-    assert contents(broken) == contents(whole)
+    assert contents(broken) == contents(finished)
