@@ -153,12 +153,7 @@ def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: All
     rows = min(MOST_SCENES_IN_BLOCK, math.ceil(len(scenes) / blocks))
     tables = [scenes_to_table(scenes[i : i + rows]) for i in range(0, len(scenes), rows)]
 
-    def on_tasks(dataset: Dataset, stage: ReadScenes | Write) -> Dataset:
-        return dataset.map_batches(
-            stage.__call__, batch_size=None, batch_format="pyarrow", num_cpus=allocation.io_cpus
-        )
-
-    def on_actors(dataset: Dataset, stage: type, workers: Workers, **arguments: Any) -> Dataset:
+    def through(dataset: Dataset, stage: type, workers: Workers, **arguments: Any) -> Dataset:
         return dataset.map_batches(
             stage,
             fn_constructor_kwargs=arguments,
@@ -175,12 +170,17 @@ def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: All
     if job.synthesizes:
         size = size or space.size
 
-    dataset = on_tasks(
+    dataset = through(
         ray.data.from_arrow(tables),
-        ReadScenes(space, size, config.longest_side, config.max_pixels),
+        ReadScenes,
+        allocation.read,
+        label_space=space,
+        size=size,
+        longest_side=config.longest_side,
+        max_pixels=config.max_pixels,
     )
     if job.synthesizes:
-        dataset = on_actors(
+        dataset = through(
             dataset,
             Synthesize,
             allocation.synthesize,
@@ -189,7 +189,7 @@ def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: All
             device=allocation.device,
         )
     if job.stylizes:
-        dataset = on_actors(
+        dataset = through(
             dataset,
             Stylize,
             allocation.stylize,
@@ -198,7 +198,12 @@ def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: All
             longest_side=config.longest_style_side,
             max_pixels=config.max_pixels,
         )
-        dataset = on_actors(dataset, Smooth, allocation.smooth)
-    writer = ImageSetWriter(Folder(config.output), config.image_format, config.jpeg_quality)
-    keep_contents = config.keep_contents and job.stylizes
-    return on_tasks(dataset, Write(writer, space, keep_contents))
+        dataset = through(dataset, Smooth, allocation.smooth)
+    return through(
+        dataset,
+        Write,
+        allocation.write,
+        writer=ImageSetWriter(Folder(config.output), config.image_format, config.jpeg_quality),
+        label_space=space,
+        keep_contents=config.keep_contents and job.stylizes,
+    )

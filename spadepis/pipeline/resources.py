@@ -9,8 +9,8 @@ from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
 
 # Of all CPUs; the rest is for reading and writing.
 WORKERS_SHARE = 0.9
-# Reading and writing take an eighth of the time; every task more is a process more to start.
-CPUS_PER_IO_TASK = 8
+# Reading and writing take about a tenth of the time of the networks on a CPU.
+CPUS_PER_IO_WORKER = 16
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,20 @@ class Allocation:
         synthesize: runs SPADE.
         stylize: runs PhotoWCT.
         smooth: runs the smoothing solve.
-        io_cpus: logical CPUs of each reading or writing task.
+        read: reads label maps and photos.
+        write: writes and commits results.
     """
 
     device: str
     synthesize: Workers
     stylize: Workers
     smooth: Workers
-    io_cpus: float
+    read: Workers
+    write: Workers
 
     @property
     def workers(self) -> int:
-        """Of all stages together."""
+        """Of all stages that compute."""
         return self.synthesize.count + self.stylize.count + self.smooth.count
 
 
@@ -87,7 +89,8 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
     counts = _count_workers(job, config, cluster, scenes, on_gpu)
     total = sum(counts.values())
     cpus = min(1.0, cluster.cpus * WORKERS_SHARE / total)
-    io_tasks = max(1, int(cluster.cpus / CPUS_PER_IO_TASK))
+    io_workers = min(scenes, max(1, int(cluster.cpus / CPUS_PER_IO_WORKER)))
+    io_cpus = min(1.0, cluster.cpus * (1 - WORKERS_SHARE) / (2 * io_workers))
 
     def workers(stage: str) -> Workers:
         if stage not in counts:
@@ -101,7 +104,8 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
         workers("synthesize"),
         workers("stylize"),
         workers("smooth"),
-        io_cpus=min(1.0, (cluster.cpus - cpus * total) / io_tasks),
+        read=Workers(io_workers, io_cpus),
+        write=Workers(io_workers, io_cpus),
     )
 
 

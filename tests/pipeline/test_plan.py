@@ -71,8 +71,9 @@ def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
     stages = [s for s in (allocation.synthesize, allocation.stylize, allocation.smooth) if s.count]
     assert len(stages) == {Job.SYNTHESIZE: 1, Job.STYLIZE: 2, BOTH: 3}[job]
     used = sum(stage.count * stage.cpus for stage in stages)
-    assert used + allocation.io_cpus <= cpus + 1e-9
-    assert allocation.io_cpus > 0
+    used += sum(io.count * io.cpus for io in (allocation.read, allocation.write))
+    assert used <= cpus + 1e-9
+    assert all(stage.count and stage.cpus for stage in (allocation.read, allocation.write))
     assert sum(stage.count * stage.gpus for stage in stages) <= gpus
     assert allocation.device == ("cuda" if gpus else "cpu")
     if cpus >= 8 and not gpus:
