@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install test lint types tests clean
+.PHONY: install test lint types tests long clean
 
 install: $(INSTALLED)
 
@@ -25,6 +25,9 @@ types: $(INSTALLED)
 
 tests: $(INSTALLED)
 	$(BIN)/pytest
+
+long: $(INSTALLED)
+	$(BIN)/pytest -m long --capture=no
 
 clean:
 	rm -rf $(VENV)

@@ -14,6 +14,8 @@ from spadepis.pipeline.config import ConfigurationError, Job, parse_config
 from spadepis.pipeline.report import summarize, summary_text
 
 BAD_CONFIGURATION = 2
+# As shells report it: 128 + SIGINT.
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -44,6 +46,9 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
     except (ConfigurationError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
     print(outcome.summary)
     return outcome.status
 

@@ -71,5 +71,13 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
 
 
 def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
-    """Mark a folder as an image set of this identity."""
-    folder.write(CONFIGURATION, json.dumps(identity, indent=2).encode())
+    """Mark a folder as an image set of this identity.
+
+    Raises:
+        ConfigurationError: the folder cannot be written.
+    """
+    try:
+        folder.write(CONFIGURATION, json.dumps(identity, indent=2).encode())
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(f"{folder.uri} cannot be written: {reason}") from error

@@ -80,6 +80,9 @@ def run(job: Job, config: JobConfig) -> Outcome:
             write_identity(folder, identity)
             _execute(job, config, missing, allocation, plan.pairs)
         commits = read_commits(folder)
+        lost = missing.without({commit.pair for commit in commits}).pairs
+        if lost:
+            raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
     else:
         log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
 
@@ -140,6 +143,15 @@ def _execute(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     DataContext.get_current().enable_progress_bars = False
     dataset = _build(job, config, missing.scenes, allocation)
+    log.info(
+        "%d pairs of %d scenes to do on %s; workers: synthesize %d, stylize %d, smooth %d",
+        missing.pairs,
+        len(missing.scenes),
+        allocation.device,
+        allocation.synthesize.count,
+        allocation.stylize.count,
+        allocation.smooth.count,
+    )
     progress = Progress(done=total - missing.pairs, total=total)
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):

@@ -59,6 +59,8 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
         raise ConfigurationError(
             f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(styles)}"
         )
+    if config.space.has_instance_edges and job.synthesizes and not instances:
+        log.warning("no --instances: the borders between classes serve as instance edges")
     style_ids = sorted(styles)
 
     def scene(id: str) -> Scene:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
@@ -84,9 +84,10 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
     if device == "cuda" and cluster.gpus < 1:
         raise ConfigurationError("--device cuda: the cluster has no GPU")
 
-    networks = [stage for stage in ("synthesize", "stylize") if getattr(job, f"{stage}s")]
-    on_gpu = networks if device == "cuda" else []
-    counts = _count_workers(job, config, cluster, scenes, on_gpu)
+    seconds = _seconds_per_scene(job, config.styles_per_mask)
+    on_gpu = [stage for stage in seconds if stage != "smooth" and device == "cuda"]
+    counts = _count_workers(config, cluster, seconds, on_gpu)
+    counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
     cpus = min(1.0, cluster.cpus * WORKERS_SHARE / total)
     io_workers = min(scenes, max(1, int(cluster.cpus / CPUS_PER_IO_WORKER)))
@@ -96,7 +97,7 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
         if stage not in counts:
             return Workers(0, 0.0)
         count = counts[stage]
-        gpus = min(1.0, cluster.gpus / count / len(networks)) if stage in on_gpu else 0.0
+        gpus = min(1.0, cluster.gpus / count / len(on_gpu)) if stage in on_gpu else 0.0
         return Workers(count, cpus, gpus)
 
     return Allocation(
@@ -110,9 +111,12 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
 
 
 def _count_workers(
-    job: Job, config: JobConfig, cluster: ClusterSize, scenes: int, on_gpu: Sequence[str]
+    config: JobConfig,
+    cluster: ClusterSize,
+    seconds: Mapping[str, float],
+    on_gpu: Sequence[str],
 ) -> dict[str, int]:
-    seconds = _seconds_per_scene(job, config.styles_per_mask)
+    """Workers by stage: as many as are asked for, one a GPU, or as the CPUs allow."""
     settings = {
         "synthesize": config.synthesis_workers,
         "stylize": config.stylization_workers,
@@ -128,7 +132,7 @@ def _count_workers(
     growing = [stage for stage in seconds if stage not in on_gpu and stage not in fixed]
     while growing and sum(counts.values()) < int(cluster.cpus):
         counts[max(growing, key=lambda stage: seconds[stage] / counts[stage])] += 1
-    return {stage: min(count, scenes) for stage, count in counts.items()}
+    return counts
 
 
 def _seconds_per_scene(job: Job, styles: int) -> dict[str, float]:

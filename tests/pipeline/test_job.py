@@ -241,6 +241,7 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
         "--smoothing-workers=9": "9 workers are asked for, the cluster has 2 CPUs",
         "--device=cuda": "the cluster has no GPU",
         "--styles-per-mask=4": "holds 3",
+        f"--output={spade}": "cannot be written",
     }.items():
         assert run_job(BOTH, inputs.flags(output, flag)) == 2
         message = capsys.readouterr().err
