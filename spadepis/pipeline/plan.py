@@ -86,7 +86,7 @@ def _by_id(uri: str | None, output: str) -> dict[str, str]:
     listing = list_images(uri, exclude=output)
     if listing.ignored:
         log.warning(
-            "%s: %d files are no images and are left out, e.g. %s",
+            "%s: left out, not named like an image: %d of the files, e.g. %s",
             uri,
             len(listing.ignored),
             listing.ignored[0],

@@ -26,7 +26,7 @@ def test_every_mask_gets_its_styles(
     )
     with caplog.at_level(logging.WARNING):
         plan = make_plan(BOTH, config)
-    assert "1 files are no images" in caplog.text
+    assert "left out, not named like an image: 1 of the files" in caplog.text
     assert [scene.id for scene in plan.scenes] == [f"mask{i:03d}" for i in range(4)]
     assert plan.pairs == 8
     for scene in plan.scenes:
@@ -60,12 +60,12 @@ def test_too_few_styles(
         make_plan(BOTH, config)
 
 
-@pytest.mark.parametrize("cpus", [1, 2, 3, 8, 64])
-@pytest.mark.parametrize("gpus", [0, 1, 4])
+@pytest.mark.parametrize(
+    ("cpus", "gpus"),
+    [(1, 0), (2, 0), (3, 0), (8, 0), (64, 0), (1, 1), (8, 1), (8, 4), (64, 4)],
+)
 @pytest.mark.parametrize("job", list(Job))
 def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
-    if gpus > cpus:
-        pytest.skip("no such machine")
     config = JobConfig(output="o", styles_per_mask=4)
     allocation = allocate(job, config, ClusterSize(cpus, gpus), scenes=1000)
     stages = [s for s in (allocation.synthesize, allocation.stylize, allocation.smooth) if s.count]
