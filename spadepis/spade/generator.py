@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from spadepis.checkpoint import CheckpointError, check_fits, read_state_dict
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.normalization import SpadeNormalization
+from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
 
 # Five doublings lie between the first feature map and the image.
@@ -33,7 +34,7 @@ class SpadeResidualBlock(nn.Module):
             self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
             self.norm_s = SpadeNormalization(channels_in, semantic_channels)
 
-    def forward(self, x: Tensor, semantics: Tensor) -> Tensor:
+    def forward(self, x: Tensor, semantics: SemanticMap) -> Tensor:
         """Features [N,C,h,w] to features of the block's output channels."""
         shortcut = self.conv_s(self.norm_s(x, semantics)) if self.learned_shortcut else x
         residual = self.conv_0(F.leaky_relu(self.norm_0(x, semantics), 0.2))
@@ -100,7 +101,9 @@ class SpadeGenerator(nn.Module):
                 weights.setdefault(key, torch.zeros((), dtype=torch.int64))
         check_fits(weights, expected, uri, f"the label space {label_space.name}")
         generator.load_state_dict(weights, assign=True)
-        return generator.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        generator.to(device=device, dtype=dtype)
+        generator.to(memory_format=torch.channels_last)
+        return generator.eval().requires_grad_(False)
 
     def forward(self, labels: Tensor, edges: Tensor | None = None) -> Tensor:
         """Synthesize photos.
@@ -118,10 +121,9 @@ class SpadeGenerator(nn.Module):
             ValueError: a size not divisible by 32, a class index outside the label space, or
                 edges given for a label space without them.
         """
-        semantics = self.encode_semantics(labels, edges)
-        height, width = labels.shape[-2:]
-        x = F.interpolate(semantics, size=(height // STRIDE, width // STRIDE), mode="nearest")
-        x = self.head_0(self.fc(x), semantics)
+        semantics = self._checked(labels, edges)
+        x = self.fc(semantics.one_hot(labels.shape[1] // STRIDE))
+        x = self.head_0(x, semantics)
         x = self.G_middle_0(_double(x), semantics)
         x = self.G_middle_1(x, semantics)
         for block in (self.up_0, self.up_1, self.up_2, self.up_3):
@@ -129,11 +131,8 @@ class SpadeGenerator(nn.Module):
         image: Tensor = self.conv_img(F.leaky_relu(x, 0.2))
         return torch.tanh(image)
 
-    def encode_semantics(self, labels: Tensor, edges: Tensor | None) -> Tensor:
-        """One-hot classes, and the edge channel where the label space has one.
-
-        Args and errors are those of ``forward``; returns [N,S,H,W] of the weights' dtype.
-        """
+    def _checked(self, labels: Tensor, edges: Tensor | None) -> SemanticMap:
+        """The arguments of ``forward`` on the network's device."""
         space = self.label_space
         height, width = labels.shape[-2:]
         if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:
@@ -149,18 +148,17 @@ class SpadeGenerator(nn.Module):
             )
         weight = self.fc.weight
         labels = labels.to(device=weight.device, dtype=torch.int64)
-        semantics = weight.new_zeros(len(labels), space.semantic_channels, height, width)
-        semantics.scatter_(1, labels.unsqueeze(1), 1)
-        if not space.has_instance_edges:
-            if edges is not None:
-                raise ValueError(f"the label space {space.name} has no instance edges")
-            return semantics
-        if edges is None:
-            edges = torch.from_numpy(instance_edges(labels.cpu().numpy()))
-        if edges.shape != labels.shape:
-            raise ValueError(f"edges {list(edges.shape)} do not match labels {list(labels.shape)}")
-        semantics[:, -1] = edges.to(device=weight.device, dtype=weight.dtype)
-        return semantics
+        if not space.has_instance_edges and edges is not None:
+            raise ValueError(f"the label space {space.name} has no instance edges")
+        if space.has_instance_edges:
+            if edges is None:
+                edges = torch.from_numpy(instance_edges(labels.cpu().numpy()))
+            if edges.shape != labels.shape:
+                raise ValueError(
+                    f"edges {list(edges.shape)} do not match labels {list(labels.shape)}"
+                )
+            edges = edges.to(device=weight.device, dtype=torch.bool)
+        return SemanticMap(labels, edges, space.num_classes, weight.dtype)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -1,0 +1,91 @@
+"""The distinct neighbourhoods of label maps.
+
+SPADE's scale and shift at a pixel come from two stacked 3x3 convolutions of the semantic map, so
+they depend on nothing but the classes and edge bits of the 5x5 pixels around it. Label maps are
+flat: on COCO-Stuff at 256x256 about one neighbourhood in ten is new, and one computation serves
+all the pixels that share it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """The distinct 3x3 and 5x5 neighbourhoods of a batch of label maps.
+
+    Attributes:
+        classes: class indices of each distinct 3x3 neighbourhood in reading order, int64 [U,9];
+            ``num_classes`` outside the image.
+        edges: instance edges of the same pixels, bool [U,9].
+        threes: which 3x3 neighbourhoods the 9 pixels in the middle of each distinct 5x5
+            neighbourhood have, in reading order, int64 [V,9].
+        fives: which 5x5 neighbourhood each pixel has, int64 [N*h*w].
+        num_classes: of the label space.
+    """
+
+    classes: Tensor
+    edges: Tensor
+    threes: Tensor
+    fives: Tensor
+    num_classes: int
+
+    @property
+    def distinct_share(self) -> float:
+        """Distinct 5x5 neighbourhoods a pixel."""
+        return len(self.threes) / len(self.fives)
+
+
+def find_neighbourhoods(labels: Tensor, edges: Tensor | None, num_classes: int) -> Neighbourhoods:
+    """Find the distinct neighbourhoods of label maps, exactly.
+
+    Args:
+        labels: class indices, int64 [N,h,w].
+        edges: instance edges, bool [N,h,w], or None.
+        num_classes: of the label space.
+    """
+    # One number a pixel: 0 outside the image, else class and edge bit.
+    pixels = 1 + labels if edges is None else 1 + labels + num_classes * edges
+    pixels = F.pad(pixels, (2, 2, 2, 2))
+    count = 2 * num_classes + 1
+    rows = (pixels[:, :, :-2] * count + pixels[:, :, 1:-1]) * count + pixels[:, :, 2:]
+    threes = _number(_number(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    # The 3x3 neighbourhoods of its four corners cover a 5x5 neighbourhood.
+    sides = _number(threes[:, :, :-2], threes[:, :, 2:])
+    fives = _number(sides[:, :-2], sides[:, 2:])
+
+    values = _windows(pixels)[_one_of_each(threes)]
+    classes = torch.where(values == 0, num_classes, (values - 1) % num_classes)
+    return Neighbourhoods(
+        classes=classes,
+        edges=values > num_classes,
+        threes=_windows(threes)[_one_of_each(fives)],
+        fives=fives.flatten(),
+        num_classes=num_classes,
+    )
+
+
+def _number(a: Tensor, b: Tensor) -> Tensor:
+    """Number the distinct pairs of non-negative entries of a and b from 0 on."""
+    pairs = a * (b.max() + 1) + b
+    numbers: Tensor = torch.unique(pairs, return_inverse=True)[1]
+    return numbers
+
+
+def _one_of_each(numbers: Tensor) -> Tensor:
+    """A position, in the flattened tensor, of each number from 0 to the largest."""
+    flat = numbers.flatten()
+    positions = flat.new_empty(int(flat.max()) + 1)
+    positions[flat] = torch.arange(len(flat), device=flat.device)
+    return positions
+
+
+def _windows(values: Tensor) -> Tensor:
+    """The 3x3 windows of [N,h,w], as [N*(h-2)*(w-2),9]."""
+    windows = values.unfold(1, 3, 1).unfold(2, 3, 1)
+    return windows.reshape(-1, 9)

@@ -1,0 +1,131 @@
+"""Deduplicated modulation against the dense form, and counts of what is computed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.spade import SpadeGenerator
+from spadepis.spade.neighbourhoods import find_neighbourhoods
+from spadepis.spade.normalization import SpadeNormalization
+from spadepis.spade.semantic_map import SemanticMap
+
+CLASSES = 7
+
+
+def blocks(block: int, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """Label maps of random blocks; of single pixels they are noise."""
+    generator = torch.Generator().manual_seed(seed)
+    n, h, w = shape
+    coarse = torch.randint(CLASSES, (n, -(-h // block), -(-w // block)), generator=generator)
+    return coarse.repeat_interleave(block, 1).repeat_interleave(block, 2)[:, :h, :w]
+
+
+def windows(values: Tensor, size: int) -> NDArray[np.int64]:
+    """The size x size windows around every pixel, -1 outside, one a row."""
+    margin = size // 2
+    padded = np.pad(
+        values.numpy(), ((0, 0), (margin, margin), (margin, margin)), constant_values=-1
+    )
+    views = np.lib.stride_tricks.sliding_window_view(padded, (1, size, size))
+    return views.reshape(-1, size * size)
+
+
+@pytest.mark.parametrize("with_edges", [True, False])
+@pytest.mark.parametrize(
+    ("block", "shape"), [(8, (1, 32, 32)), (3, (2, 20, 28)), (1, (1, 9, 11)), (8, (1, 1, 2))]
+)
+def test_finds_exactly_the_distinct_neighbourhoods(
+    block: int, shape: tuple[int, int, int], with_edges: bool
+) -> None:
+    labels = blocks(block, shape)
+    edges = blocks(5, shape, seed=1) > 3 if with_edges else None
+    found = find_neighbourhoods(labels, edges, CLASSES)
+    both = labels if edges is None else labels + 100 * edges
+    fives = windows(both, 5)
+    assert len(found.threes) == len(np.unique(fives, axis=0))
+    # The windows put together from their parts are the windows of the map.
+    classes, bits = found.classes[found.threes], found.edges[found.threes]
+    values = torch.where(classes == CLASSES, -1, classes + 100 * bits)[found.fives].numpy()
+    for row in range(3):
+        for column in range(3):
+            expected = fives.reshape(-1, 5, 5)[:, row : row + 3, column : column + 3]
+            part = values[:, 3 * row + column].reshape(-1, 3, 3)
+            inside = expected[:, 1, 1] != -1
+            assert np.array_equal(part[inside], expected[inside])
+            assert (part[~inside][:, 1, 1] == -1).all()
+
+
+@pytest.mark.parametrize("with_edges", [True, False])
+@pytest.mark.parametrize("block", [1, 2, 5, 16])
+def test_modulation_equals_the_dense_form(block: int, with_edges: bool) -> None:
+    torch.manual_seed(0)
+    normalization = SpadeNormalization(6, CLASSES + with_edges).double().eval()
+    normalization.param_free_norm.running_mean = torch.randn(6).double()
+    normalization.param_free_norm.running_var = torch.rand(6).double() + 0.5
+    labels = blocks(block, (2, 16, 24))
+    edges = blocks(3, (2, 16, 24), seed=1) > 3 if with_edges else None
+    semantic_map = SemanticMap(labels, edges, CLASSES, torch.float64)
+    features = torch.randn(2, 6, 16, 24).double()
+    with torch.no_grad():
+        dense = normalization.modulate_densely(features, semantic_map.one_hot(16))
+        deduplicated = normalization.modulate_by_neighbourhood(
+            features, semantic_map.neighbourhoods(16)
+        )
+    torch.testing.assert_close(deduplicated, dense, rtol=0, atol=1e-12)
+
+
+def test_flat_maps_are_deduplicated_and_noise_is_not(
+    spade_checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms: list[tuple[str, int]] = []
+    for name in ("modulate_densely", "modulate_by_neighbourhood"):
+        original: Callable[..., Tensor] = getattr(SpadeNormalization, name)
+
+        def recorded(
+            self: SpadeNormalization,
+            features: Tensor,
+            semantics: object,
+            name: str = name,
+            original: Callable[..., Tensor] = original,
+        ) -> Tensor:
+            forms.append((name, features.shape[2]))
+            return original(self, features, semantics)
+
+        monkeypatch.setattr(SpadeNormalization, name, recorded)
+    generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
+    generator(torch.zeros(1, 128, 128, dtype=torch.int64))
+    assert {height for name, height in forms if name == "modulate_by_neighbourhood"} >= {128, 64}
+    assert len(forms) == 18
+    forms.clear()
+    generator(torch.randint(183, (1, 128, 128)))
+    assert {name for name, _ in forms} == {"modulate_densely"}
+
+
+def test_generator_equals_its_dense_form(
+    spade_weights: Callable[..., dict[str, Tensor]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "net.pth"
+    torch.save(spade_weights(ADE20K), path)
+    generator = SpadeGenerator.from_checkpoint(path, ADE20K)
+    labels = blocks(9, (2, 64, 128))
+    deduplicated = generator(labels)
+    monkeypatch.setattr(SpadeNormalization, "dense_above", -1.0)
+    torch.testing.assert_close(deduplicated, generator(labels), rtol=0, atol=1e-5)
+
+
+def test_real_label_maps_repeat_themselves(shared: Path) -> None:
+    shares = []
+    for path in sorted(shared.glob("data/coco_stuff/val_label/*.png")):
+        raw = np.asarray(Image.open(path).resize((256, 256), Image.Resampling.NEAREST))
+        labels = torch.from_numpy(COCO_STUFF.decode(raw)).unsqueeze(0)
+        shares.append(find_neighbourhoods(labels, None, COCO_STUFF.num_classes).distinct_share)
+    assert np.mean(shares) < 0.15
