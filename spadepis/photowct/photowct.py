@@ -58,7 +58,10 @@ class PhotoWCT(nn.Module):
             network = cls(_widths(weights, uri))
         check_fits(weights, network.state_dict(), uri, "PhotoWCT")
         network.load_state_dict(weights, assign=True)
-        return network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        network.to(device=device, dtype=dtype)
+        # Convolutions are a quarter faster so.
+        network.to(memory_format=torch.channels_last)
+        return network.eval().requires_grad_(False)
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
         """Statistics of a style photo, to be kept and applied to any content.

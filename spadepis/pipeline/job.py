@@ -144,13 +144,11 @@ def _execute(
     DataContext.get_current().enable_progress_bars = False
     dataset = _build(job, config, missing.scenes, allocation)
     log.info(
-        "%d pairs of %d scenes to do on %s; workers: synthesize %d, stylize %d, smooth %d",
+        "%d pairs of %d scenes to do, %d workers on %s",
         missing.pairs,
         len(missing.scenes),
+        allocation.workers,
         allocation.device,
-        allocation.synthesize.count,
-        allocation.stylize.count,
-        allocation.smooth.count,
     )
     progress = Progress(done=total - missing.pairs, total=total)
     with closing(progress):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -45,10 +46,11 @@ def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]
-    failures = [commit for commit in commits if commit.failed]
-    if failures:
-        lines.append("failures (all in failures.parquet):")
-        lines += [f"  {commit.stage}: {commit.message}" for commit in failures[:SHOWN_FAILURES]]
+    reasons = Counter(f"{commit.stage}: {commit.message}" for commit in commits if commit.failed)
+    if reasons:
+        lines.append("most frequent failures (all are in failures.parquet):")
+        for reason, pairs in reasons.most_common(SHOWN_FAILURES):
+            lines.append(f"  {reason} ({pairs} pairs)")
     return "\n".join(lines)
 
 

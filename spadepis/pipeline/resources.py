@@ -139,7 +139,7 @@ def _seconds_per_scene(job: Job, styles: int) -> dict[str, float]:
     """By stage, at the published widths and 256x256 on one core: only the ratios matter."""
     seconds: dict[str, float] = {}
     if job.synthesizes:
-        seconds["synthesize"] = 3.7
+        seconds["synthesize"] = 1.0
     if job.stylizes:
         seconds["stylize"] = 0.3 + 0.6 * styles
         seconds["smooth"] = 0.1 + 0.1 * styles

@@ -102,6 +102,7 @@ class SpadeGenerator(nn.Module):
         check_fits(weights, expected, uri, f"the label space {label_space.name}")
         generator.load_state_dict(weights, assign=True)
         generator.to(device=device, dtype=dtype)
+        # The deduplicated form works on pixels as rows.
         generator.to(memory_format=torch.channels_last)
         return generator.eval().requires_grad_(False)
 
