@@ -46,6 +46,11 @@ class Folder:
         staged.write_bytes(content)
         os.replace(staged, target)
 
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        if self.exists(name):
+            self._fs.rm(self._path(name))
+
     def names(self, subfolder: str = "") -> list[str]:
         """Names of all files under ``subfolder``, sorted; empty where there is no such folder."""
         found = self._fs.find(self._path(subfolder))

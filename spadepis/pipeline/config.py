@@ -213,10 +213,12 @@ def _read_yaml(arguments: Sequence[str]) -> dict[str, Any]:
         raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise ConfigurationError(f"{uri} is not a mapping from settings to values")
+    # Keys may also be spelt like the flags.
+    settings = {str(key).replace("-", "_"): value for key, value in settings.items()}
     known = [name for name in JobConfig.model_fields if name != "config"]
     for key in settings:
         if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
+            close = difflib.get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise ConfigurationError(f"{uri}: unknown key {key}{hint}")
     return settings

@@ -78,6 +78,8 @@ def run(job: Job, config: JobConfig) -> Outcome:
         with _cluster():
             allocation = allocate(job, config, _cluster_size(), len(missing.scenes))
             write_identity(folder, identity)
+            # The index of an earlier run is no longer that of the whole set.
+            folder.remove(MANIFEST)
             _execute(job, config, missing, allocation, plan.pairs)
         commits = read_commits(folder)
         lost = missing.without({commit.pair for commit in commits}).pairs

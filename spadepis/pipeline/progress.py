@@ -14,8 +14,7 @@ SECONDS_BETWEEN_LINES = 10.0
 class Progress:
     """Shows pairs done, total, rate and time left.
 
-    On a terminal it is a bar; elsewhere a line is logged at the start, every ten seconds and at
-    the end.
+    On a terminal it is a bar; elsewhere a line is logged every ten seconds and at the end.
 
     Args:
         done: pairs settled before this run.

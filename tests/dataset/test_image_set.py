@@ -45,6 +45,9 @@ def test_folder_reads_what_it_wrote(folder: Folder) -> None:
     assert folder.exists("a/b/c.txt")
     with pytest.raises(FileNotFoundError):
         folder.read("a/none")
+    folder.remove("a/b/c.txt")
+    folder.remove("a/b/c.txt")
+    assert folder.names() == []
 
 
 def test_local_writes_appear_whole_or_not_at_all(

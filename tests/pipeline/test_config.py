@@ -12,7 +12,7 @@ SYNTHESIZE = ["--masks", "m", "--spade-checkpoint", "c", "--output", "o"]
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
-    path.write_text("masks: m\nspade_checkpoint: c\noutput: o\nseed: 3\nlimit: 5\n")
+    path.write_text("masks: m\nspade-checkpoint: c\noutput: o\nseed: 3\nlimit: 5\n")
     config = parse_config(Job.SYNTHESIZE, ["--config", str(path), "--seed", "4"])
     assert (config.masks, config.output, config.seed, config.limit) == ("m", "o", 4, 5)
 

@@ -186,6 +186,7 @@ def test_synthesize_some_and_then_all_in_another_label_space(
     tmp_path: Path,
     spade_weights: Callable[..., dict[str, Tensor]],
     make_label_maps: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.save(spade_weights(ADE20K), tmp_path / "ade.pth")
     masks = make_label_maps(tmp_path / "masks", 3, top=151)
@@ -193,7 +194,16 @@ def test_synthesize_some_and_then_all_in_another_label_space(
     flags += ["--label-space=ade20k", f"--output={tmp_path / 'out'}"]
     assert run_job(Job.SYNTHESIZE, [*flags, "--limit=1"]) == 0
     assert len(ImageSet(str(tmp_path / "out"))) == 1
-    # More of the same is not another configuration.
+
+    # More of the same is not another configuration; stopped just before the index is written, the
+    # old one does not pass for the whole.
+    def killed(*arguments: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("spadepis.pipeline.job.write_index", killed)
+        run_job(Job.SYNTHESIZE, flags)
+    assert not (tmp_path / "out/_SUCCESS").exists()
     assert run_job(Job.SYNTHESIZE, flags) == 0
     images = ImageSet(str(tmp_path / "out"))
     assert len(images) == 3
