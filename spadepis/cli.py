@@ -20,7 +20,8 @@ INTERRUPTED = 130
 
 def main() -> int:
     """Run the ``spadepis`` command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="spadepis", description=__doc__)
+    description = "Semantic label maps in, photorealistic stylized photos out."
+    parser = argparse.ArgumentParser(prog="spadepis", description=description)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", add_help=False, help="run a job, as jobs/JOB.py does")
     run.add_argument("job", choices=[job.value for job in Job])

@@ -141,8 +141,10 @@ class PhotoWCT(nn.Module):
 
     def _checked(self, image: Tensor, role: str, regions: Tensor | None) -> Tensor:
         """The image as [1,3,H,W] on the network's device in its dtype."""
-        if image.ndim != 3 or image.shape[0] != 3:
-            raise ValueError(f"{role} must be [3,H,W], not {list(image.shape)}")
+        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            raise ValueError(
+                f"{role} must be floating-point [3,H,W], not {image.dtype} {list(image.shape)}"
+            )
         if min(image.shape[1:]) < SMALLEST_SIDE:
             height, width = image.shape[1:]
             raise ValueError(

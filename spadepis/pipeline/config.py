@@ -189,6 +189,8 @@ def check_config(job: Job, config: JobConfig) -> None:
     foreign = [name for name in FOREIGN[job] if name in config.model_fields_set]
     if foreign:
         raise ConfigurationError(f"{job.value} takes no {', '.join(map(_flag, foreign))}")
+    if config.instances is not None and not config.space.has_instance_edges:
+        raise ConfigurationError(f"the label space {config.label_space} takes no --instances")
     sides = config.width_and_height or (STRIDE, STRIDE)
     if job.synthesizes and any(side % STRIDE for side in sides):
         raise ConfigurationError(f"size {config.size}: SPADE needs multiples of {STRIDE}")

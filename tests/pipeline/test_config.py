@@ -49,6 +49,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--size", "250x256"], "size 250x256: SPADE needs multiples of 32"),
         (["--label-space", "coco"], "--label-space: "),
         (["--styles", "s"], "synthesize takes no --styles"),
+        (["--label-space", "ade20k", "--instances", "i"], "ade20k takes no --instances"),
         (["--config"], "--config: expected one argument"),
         (["--config", "none.yaml"], "none.yaml cannot be read: No such file"),
     ],
