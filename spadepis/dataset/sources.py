@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -19,29 +21,27 @@ class SourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Source:
-    """An image to read.
-
-    Attributes:
-        id: path relative to the folder, without suffix.
-        uri: absolute path if local, else URI.
-    """
-
-    id: str
-    uri: str
-
-
-@dataclass(frozen=True)
 class Listing:
     """What a folder or glob holds.
 
     Attributes:
-        images: the images, sorted by id.
-        ignored: URIs of files left out: the suffix is not that of an image, or the name not UTF-8.
+        images: absolute path, or URI, by id, in the order of the ids. An id is the path relative
+            to the folder without suffix. In a glob it is relative to the folders before the first
+            wildcard and without all that stands behind the last one: ``gt/*/*_labels.png`` and
+            ``gt/*/*_instances.png`` give the same ids.
+        ignored: files left out: the suffix is not that of an image, or the name not UTF-8.
+        base: absolute path or URI that ids are relative to.
+        ending: what follows an id.
     """
 
-    images: tuple[Source, ...]
-    ignored: tuple[str, ...]
+    images: Mapping[str, str]
+    ignored: Sequence[str]
+    base: str
+    ending: str
+
+    def uri_of(self, id: str) -> str:
+        """The image of that id, or, if there is none, where it would be."""
+        return self.images.get(id, f"{self.base}/{id}{self.ending}")
 
 
 def list_images(uri: str, exclude: str | None = None) -> Listing:
@@ -57,34 +57,39 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
         SourceError: nothing is there, no image is there, or two images have the same id.
     """
     fs, path = url_to_fs(uri)
+    ending = ".png"
     if fs.isfile(path):
         base, paths = str(PurePosixPath(path).parent), [path]
     elif fs.exists(path):
         base, paths = path, fs.find(path)
     elif WILDCARDS & set(path):
-        base, paths = _fixed_part(path), [p for p in fs.glob(path) if fs.isfile(p)]
+        base, paths = _fixed_part(path), [found for found in fs.glob(path) if fs.isfile(found)]
+        ending = _fixed_ending(path)
     else:
         raise SourceError(f"{uri} does not exist")
 
-    images: dict[str, Source] = {}
+    def absolute(path: str) -> str:
+        return path if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(path))
+
+    images: dict[str, str] = {}
     ignored: list[str] = []
-    for found in sorted(paths):
-        relative = PurePosixPath(found).relative_to(base)
-        absolute = found if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(found)
-        if exclude is not None and absolute.startswith(f"{exclude}/"):
+    for found in map(absolute, sorted(paths)):
+        relative = PurePosixPath(found).relative_to(absolute(base))
+        if exclude is not None and found.startswith(f"{exclude}/"):
             continue
         if any(part.startswith(".") for part in relative.parts):
             continue
-        if relative.suffix.lower() not in IMAGE_SUFFIXES or not _is_unicode(absolute):
-            ignored.append(absolute)
+        if relative.suffix.lower() not in IMAGE_SUFFIXES or not _is_unicode(found):
+            ignored.append(found)
             continue
-        source = Source(str(relative.with_suffix("")), absolute)
-        if source.id in images:
-            raise SourceError(f"{images[source.id].uri} and {absolute} have the same id")
-        images[source.id] = source
+        name = str(relative)
+        id = name.removesuffix(ending) if name.endswith(ending) else str(relative.with_suffix(""))
+        if id in images:
+            raise SourceError(f"{images[id]} and {found} have the same id")
+        images[id] = found
     if not images:
         raise SourceError(f"{uri} holds no images")
-    return Listing(tuple(images[id] for id in sorted(images)), tuple(ignored))
+    return Listing(dict(sorted(images.items())), ignored, absolute(base), ending)
 
 
 def _is_unicode(path: str) -> bool:
@@ -100,3 +105,9 @@ def _fixed_part(glob: str) -> str:
             break
         fixed.append(part)
     return str(PurePosixPath(*fixed))
+
+
+def _fixed_ending(glob: str) -> str:
+    """What stands behind the last wildcard, if that includes a suffix."""
+    ending = re.split(r"[*?\]]", glob)[-1]
+    return ending if PurePosixPath(f"id{ending}").suffix else ".png"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.pairing import random_styles
-from spadepis.dataset.sources import SourceError, list_images
+from spadepis.dataset.sources import Listing, SourceError, list_images
 from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
 from spadepis.pipeline.scene import Scene, Style
 
@@ -49,40 +49,42 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
     """
     output = Folder(config.output).uri
     try:
-        styles = _by_id(config.styles, output) if job.stylizes else {}
-        masks = _by_id(config.masks, output)
-        instances = _by_id(config.instances, output)
-        photos = _by_id(config.photos, output)
+        masks, instances, photos, styles = (
+            _list(uri, output)
+            for uri in (config.masks, config.instances, config.photos, config.styles)
+        )
     except SourceError as error:
         raise ConfigurationError(str(error)) from error
-    if len(styles) < config.styles_per_mask and job.stylizes:
+    style_ids = [] if styles is None else list(styles.images)
+    if styles is not None and len(style_ids) < config.styles_per_mask:
         raise ConfigurationError(
-            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(styles)}"
+            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"
         )
-    if config.space.has_instance_edges and job.synthesizes and not instances:
+    if config.space.has_instance_edges and job.synthesizes and instances is None:
         log.warning("no --instances: the borders between classes serve as instance edges")
-    style_ids = sorted(styles)
 
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
-        if job.stylizes:
+        if styles is not None:
             chosen = random_styles(id, style_ids, config.styles_per_mask, config.seed)
-            drawn = [Style(style_id, styles[style_id]) for style_id in chosen]
+            drawn = [Style(style_id, styles.images[style_id]) for style_id in chosen]
+        # A label map or instance map that is missing fails its scene when it is read.
         return Scene(
             id,
             drawn,
-            mask_source=_companion(masks, config.masks, id),
-            instance_source=_companion(instances, config.instances, id),
-            photo_source=photos.get(id),
+            mask_source=None if masks is None else masks.uri_of(id),
+            instance_source=None if instances is None else instances.uri_of(id),
+            photo_source=None if photos is None else photos.uri_of(id),
         )
 
-    ids = list(masks if job.synthesizes else photos)[: config.limit]
-    return Plan([scene(id) for id in ids], style_ids)
+    inputs = masks if job.synthesizes else photos
+    assert inputs is not None
+    return Plan([scene(id) for id in list(inputs.images)[: config.limit]], style_ids)
 
 
-def _by_id(uri: str | None, output: str) -> dict[str, str]:
+def _list(uri: str | None, output: str) -> Listing | None:
     if uri is None:
-        return {}
+        return None
     listing = list_images(uri, exclude=output)
     if listing.ignored:
         log.warning(
@@ -91,11 +93,4 @@ def _by_id(uri: str | None, output: str) -> dict[str, str]:
             len(listing.ignored),
             listing.ignored[0],
         )
-    return {source.id: source.uri for source in listing.images}
-
-
-def _companion(sources: Mapping[str, str], uri: str | None, id: str) -> str | None:
-    """The file that goes with ``id``; a missing one keeps its name, to fail when it is read."""
-    if uri is None:
-        return None
-    return sources.get(id, f"{uri.rstrip('/')}/{id}.png")
+    return listing

@@ -20,22 +20,32 @@ def make(folder: Path, *names: str) -> None:
 def test_lists_a_folder_recursively_and_sorted(tmp_path: Path) -> None:
     make(tmp_path, "b.png", "a/z.JPG", "a/c.tiff", "notes.txt", ".hidden.png", ".cache/x.png")
     listing = list_images(str(tmp_path))
-    assert [source.id for source in listing.images] == ["a/c", "a/z", "b"]
-    assert listing.images[1].uri == str(tmp_path / "a/z.JPG")
-    assert listing.ignored == (str(tmp_path / "notes.txt"),)
+    assert list(listing.images) == ["a/c", "a/z", "b"]
+    assert listing.images["a/z"] == str(tmp_path / "a/z.JPG")
+    assert listing.ignored == [str(tmp_path / "notes.txt")]
 
 
-def test_lists_a_glob_with_ids_from_its_fixed_part(tmp_path: Path) -> None:
-    make(tmp_path, "x/1_label.png", "x/1_color.png", "y/2_label.png")
-    listing = list_images(f"{tmp_path}/*/*_label.png")
-    assert [source.id for source in listing.images] == ["x/1_label", "y/2_label"]
+def test_ids_of_a_glob_leave_out_what_the_glob_fixes(tmp_path: Path) -> None:
+    make(tmp_path, "x/1_label.png", "x/1_inst.png", "y/2_label.png", "y/labels.tif")
+    labels = list_images(f"{tmp_path}/*/*_label.png")
+    assert list(labels.images) == ["x/1", "y/2"]
+    instances = list_images(f"{tmp_path}/*/*_inst.png")
+    assert instances.uri_of("x/1") == str(tmp_path / "x/1_inst.png")
+    assert instances.uri_of("y/2") == str(tmp_path / "y/2_inst.png")
+    assert "y/2" not in instances.images
+    assert list(list_images(f"{tmp_path}/*/labels.tif").images) == ["y"]
+    assert list(list_images(f"{tmp_path}/[xy]/?_*").images) == [
+        "x/1_inst",
+        "x/1_label",
+        "y/2_label",
+    ]
 
 
 def test_lists_a_single_file_and_names_with_wildcards(tmp_path: Path) -> None:
     make(tmp_path, "[odd] folder?/a*.png")
     folder = tmp_path / "[odd] folder?"
-    assert [source.id for source in list_images(str(folder)).images] == ["a*"]
-    assert [source.id for source in list_images(str(folder / "a*.png")).images] == ["a*"]
+    assert list(list_images(str(folder)).images) == ["a*"]
+    assert list(list_images(str(folder / "a*.png")).images) == ["a*"]
 
 
 def test_lists_other_filesystems() -> None:
@@ -44,15 +54,14 @@ def test_lists_other_filesystems() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/bucket/a/1.png", b"")
     listing = list_images("memory://bucket")
-    assert [(source.id, source.uri) for source in listing.images] == [
-        ("a/1", "memory:///bucket/a/1.png")
-    ]
+    assert listing.images == {"a/1": "memory:///bucket/a/1.png"}
+    assert listing.uri_of("b") == "memory:///bucket/b.png"
 
 
 def test_output_inside_the_input_is_no_input(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "out/images/b.png", "outer.png")
     listing = list_images(str(tmp_path), exclude=str(tmp_path / "out"))
-    assert [source.id for source in listing.images] == ["a", "outer"]
+    assert list(listing.images) == ["a", "outer"]
 
 
 def test_names_that_are_not_unicode_are_reported(tmp_path: Path) -> None:

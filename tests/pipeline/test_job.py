@@ -244,7 +244,7 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
         f"--masks={tmp_path / 'none'}": "does not exist",
         f"--styles={empty}": "holds no images",
         "--stylez=3": "unrecognized arguments: --stylez",
-        "--label-space=ade20k": "does not fit the label space ade20k: fc.weight",
+        "--label-space=cityscapes": "does not fit the label space cityscapes: fc.weight",
         f"--photowct-checkpoint={spade}": "not a PhotoWCT network",
         f"--spade-checkpoint={photowct}": "not a SPADE generator",
         "--spade-checkpoint=none.pth": "cannot be read",
