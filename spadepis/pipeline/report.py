@@ -50,7 +50,7 @@ def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
         for reason, pairs in reasons.most_common(SHOWN_FAILURES):
-            lines.append(f"  {reason} ({pairs} pairs)")
+            lines.append(f"  {pairs} x {reason}")
     return "\n".join(lines)
 
 
