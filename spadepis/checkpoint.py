@@ -10,7 +10,7 @@ import fsspec
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class CheckpointError(ValueError):
@@ -44,20 +44,31 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in weights.items()}
 
 
-def check_fits(
-    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], uri: str, purpose: str
+def load_weights(
+    network: nn.Module,
+    weights: Mapping[str, Tensor],
+    uri: str,
+    purpose: str,
+    device: str | torch.device,
+    dtype: torch.dtype,
 ) -> None:
-    """Check that ``weights`` has every key of ``expected``, no other, and the same shapes.
+    """Give a network made on the meta device its weights, and make it ready to be used.
+
+    It is left on ``device`` in ``dtype``, in evaluation mode, without gradients, and channels
+    last, in which convolutions are faster.
 
     Args:
-        weights: the state dict read from ``uri``.
-        expected: the state dict of the network that is to take it.
+        network: takes the weights.
+        weights: the state dict read from ``uri``: every key of the network and no other.
         uri: where ``weights`` came from, for the message.
         purpose: what the network is for, e.g. ``"the label space ade20k"``, for the message.
+        device: of the network.
+        dtype: of the network.
 
     Raises:
         CheckpointError: naming the first key that does not fit and both shapes.
     """
+    expected = network.state_dict()
     for key, tensor in expected.items():
         if key not in weights:
             raise CheckpointError(f"checkpoint {uri} has no {key}, needed for {purpose}")
@@ -69,6 +80,10 @@ def check_fits(
     for key in weights:
         if key not in expected:
             raise CheckpointError(f"checkpoint {uri} has {key}, unknown for {purpose}")
+    network.load_state_dict(weights, assign=True)
+    network.to(device=device, dtype=dtype)
+    network.to(memory_format=torch.channels_last)
+    network.eval().requires_grad_(False)
 
 
 def sha256(uri: str) -> str:

@@ -62,7 +62,7 @@ class Folder:
 
     def clear_staging(self) -> None:
         """Remove what writers that were killed left unfinished."""
-        if self._local and self._fs.exists(self._path(STAGING)):
+        if self._local and self.exists(STAGING):
             self._fs.rm(self._path(STAGING), recursive=True)
 
     def _path(self, name: str) -> str:

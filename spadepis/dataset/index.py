@@ -34,12 +34,11 @@ def write_index(
     folder: Folder, commits: Sequence[Commit], card: str, manifest: Mapping[str, Any]
 ) -> None:
     """Write the metadata, the failures, the dataset card and, last, the manifest."""
-    rows = [asdict(commit) for commit in commits]
-    done = [row for row in rows if row["file_name"] is not None]
+    done = [asdict(commit) for commit in commits if not commit.failed]
+    failed = [asdict(commit) for commit in commits if commit.failed]
     # Hugging Face's image folder takes a *_file_name column for images, and fails on null ones.
     absent = {name for name in FILE_COLUMNS if all(row[name] is None for row in done)}
     columns = [name for name in METADATA_COLUMNS if name not in absent]
-    failed = [row for row in rows if row["file_name"] is None]
     folder.write(METADATA, to_parquet(done, _schema(columns)))
     folder.write(FAILURES, to_parquet(failed, _schema(FAILURE_COLUMNS)))
     folder.write("README.md", card.encode())

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from spadepis.checkpoint import CheckpointError, check_fits, read_state_dict
+from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
 from spadepis.photowct.regions import region_areas, resize_regions
 from spadepis.photowct.style_statistics import (
@@ -56,12 +56,8 @@ class PhotoWCT(nn.Module):
         weights = read_state_dict(uri)
         with torch.device("meta"):
             network = cls(_widths(weights, uri))
-        check_fits(weights, network.state_dict(), uri, "PhotoWCT")
-        network.load_state_dict(weights, assign=True)
-        network.to(device=device, dtype=dtype)
-        # Convolutions are a quarter faster so.
-        network.to(memory_format=torch.channels_last)
-        return network.eval().requires_grad_(False)
+        load_weights(network, weights, uri, "PhotoWCT", device, dtype)
+        return network
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
         """Statistics of a style photo, to be kept and applied to any content.

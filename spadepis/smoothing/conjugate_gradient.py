@@ -1,7 +1,7 @@
 """Conjugate gradients (Hestenes and Stiefel, 1952) for a symmetric 5x5 stencil on an image.
 
 The matrix is 13 flat planes: plane k at pixel i holds A[i, i + offset k], where the offsets are
-those of `matting_affinity.OFFSETS`; the other half follows from symmetry. Plane and vectors have
+those of `matting_affinity.OFFSETS`; the other half follows from symmetry. Planes and vectors have
 `margin(width)` zeros before the first and after the last pixel, so that no kernel has a border
 case. An offset that leaves the image sideways meets a pixel of the next row, with coefficient 0.
 

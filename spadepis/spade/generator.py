@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.checkpoint import CheckpointError, check_fits, read_state_dict
+from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
@@ -94,17 +94,13 @@ class SpadeGenerator(nn.Module):
             raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no conv_img.weight")
         with torch.device("meta"):
             generator = cls(label_space, base_width=weights["conv_img.weight"].shape[1])
-        expected = generator.state_dict()
         # Counts batches during training only; safetensors files may leave it out.
-        for key in expected:
+        for key in generator.state_dict():
             if key.endswith("num_batches_tracked"):
                 weights.setdefault(key, torch.zeros((), dtype=torch.int64))
-        check_fits(weights, expected, uri, f"the label space {label_space.name}")
-        generator.load_state_dict(weights, assign=True)
-        generator.to(device=device, dtype=dtype)
-        # The deduplicated form works on pixels as rows.
-        generator.to(memory_format=torch.channels_last)
-        return generator.eval().requires_grad_(False)
+        purpose = f"the label space {label_space.name}"
+        load_weights(generator, weights, uri, purpose, device, dtype)
+        return generator
 
     def forward(self, labels: Tensor, edges: Tensor | None = None) -> Tensor:
         """Synthesize photos.
@@ -122,7 +118,7 @@ class SpadeGenerator(nn.Module):
             ValueError: a size not divisible by 32, a class index outside the label space, or
                 edges given for a label space without them.
         """
-        semantics = self._checked(labels, edges)
+        semantics = self._semantic_map(labels, edges)
         x = self.fc(semantics.one_hot(labels.shape[1] // STRIDE))
         x = self.head_0(x, semantics)
         x = self.G_middle_0(_double(x), semantics)
@@ -132,8 +128,8 @@ class SpadeGenerator(nn.Module):
         image: Tensor = self.conv_img(F.leaky_relu(x, 0.2))
         return torch.tanh(image)
 
-    def _checked(self, labels: Tensor, edges: Tensor | None) -> SemanticMap:
-        """The arguments of ``forward`` on the network's device."""
+    def _semantic_map(self, labels: Tensor, edges: Tensor | None) -> SemanticMap:
+        """The arguments of ``forward``, checked, on the network's device."""
         space = self.label_space
         height, width = labels.shape[-2:]
         if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:

@@ -12,7 +12,7 @@ STAGE = "smooth"
 
 
 class Smooth:
-    """Smooth all results of a scene together: they share the content and so the matrix."""
+    """Smooth the results of a scene; they share the content and so the matrix."""
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Replace ``results`` of the scenes that have styles left."""
