@@ -1,0 +1,11 @@
+import argparse
+from pathlib import Path
+
+import spadepis.demo
+from spadepis.demo.styles import render_styles
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Render the style pictures of the demonstration.")
+    styles = Path(spadepis.demo.__file__).parent / "inputs" / "styles"
+    parser.add_argument("--output", type=Path, default=styles, help="default: %(default)s")
+    render_styles(parser.parse_args().output)
