@@ -51,29 +51,27 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Pooling]]:
         """Encode [N,3,H,W] to [N,C,h,w] and the poolings on the way, shallow to deep."""
+        features, poolings = self.forward_levels(image)
+        return features[len(self.blocks)], poolings
+
+    def forward_levels(self, image: Tensor) -> tuple[dict[int, Tensor], list[Pooling]]:
+        """Features of [N,3,H,W] at this level and all above it, and the poolings between them.
+
+        Level k is the output of ``conv{k}_1`` after the ReLU; k - 1 poolings lie before it.
+        """
         x = self.conv0(image)
+        features: dict[int, Tensor] = {}
         poolings: list[Pooling] = []
-        for depth, block in enumerate(self.blocks):
-            if depth > 0:
+        for level, block in enumerate(self.blocks, start=1):
+            if level > 1:
                 size = x.shape
                 x, indices = F.max_pool2d(x, 2, return_indices=True)
                 poolings.append(Pooling(indices, size))
             for name in block:
                 x = F.relu(_reflect_convolve(self.get_submodule(name), x))
-        return x, poolings
-
-    def forward_levels(self, image: Tensor) -> dict[int, Tensor]:
-        """Features of [N,3,H,W] at this level and all above it: after conv1_1, conv2_1, ..."""
-        x = self.conv0(image)
-        features: dict[int, Tensor] = {}
-        for level, block in enumerate(self.blocks, start=1):
-            if level > 1:
-                x = F.max_pool2d(x, 2)
-            for name in block:
-                x = F.relu(_reflect_convolve(self.get_submodule(name), x))
-                if name == f"conv{level}_1":
-                    features[level] = x
-        return features
+                # The level's features are those after the first convolution of its block.
+                features.setdefault(level, x)
+        return features, poolings
 
 
 class Decoder(nn.Module):

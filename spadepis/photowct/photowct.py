@@ -71,7 +71,7 @@ class PhotoWCT(nn.Module):
         """
         image = self._checked(image, "style", regions)
         # As published: the deepest encoder alone looks at the style, at all four levels.
-        features = self._encoder(4).forward_levels(image)
+        features, _ = self._encoder(4).forward_levels(image)
         whole = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
         if regions is None:
             return StyleStatistics(whole, regions={}, areas={})

@@ -46,7 +46,8 @@ def feature_statistics(features: Tensor) -> FeatureStatistics:
     1e-5 are dropped.
     """
     mean, covariance = _mean_and_covariance(features)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
+    shifted, eigenvectors = _decompose_with_identity(covariance)
+    eigenvalues = shifted - 1
     roots = torch.where(
         eigenvalues >= SMALLEST_STYLE_EIGENVALUE, eigenvalues.clamp(min=0).sqrt(), 0
     )
@@ -78,10 +79,21 @@ def whiten(features: Tensor) -> WhitenedFeatures:
     published code the identity is added to the covariance first, so no eigenvalue is under 1.
     """
     mean, covariance = _mean_and_covariance(features)
-    identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance + identity)
-    whitening = (eigenvectors * eigenvalues.rsqrt()) @ eigenvectors.T
+    eigenvalues, eigenvectors = _decompose_with_identity(covariance)
+    # In float32 rounding may push the smallest below 1, even below 0, beside a very large one.
+    whitening = (eigenvectors * eigenvalues.clamp(min=1).rsqrt()) @ eigenvectors.T
     return WhitenedFeatures(features - mean.unsqueeze(1), whitening)
+
+
+def _decompose_with_identity(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of a covariance plus identity.
+
+    Without the identity, eigh in float32 now and then returns NaN for channels that are zero
+    everywhere: its LAPACK reads uninitialized memory (seen with MKL 2024.2).
+    """
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance + identity)
+    return eigenvalues, eigenvectors
 
 
 def _mean_and_covariance(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,7 @@ def stylize_by_svd(network: PhotoWCT, content: Tensor, style: Tensor) -> Tensor:
     image: Tensor = content[None]
     deepest = network.get_submodule("e4")
     assert isinstance(deepest, Encoder)
-    style_features = deepest.forward_levels(style[None])
+    style_features, _ = deepest.forward_levels(style[None])
     for level in (4, 3, 2, 1):
         features, poolings = network.get_submodule(f"e{level}")(image)
         stylized = transfer_by_svd(features[0].flatten(1), style_features[level][0].flatten(1))

@@ -94,3 +94,17 @@ def test_regions_of_under_two_pixels_at_a_level_are_left_alone() -> None:
     style = StyleStatistics({4: statistics}, by_level, {0: 1000, 1: 100})
     stylized = ContentFeatures(features, 4, regions).transfer(style)[0]
     assert torch.isfinite(stylized).all()
+
+
+def test_channels_that_are_zero_everywhere_do_no_harm() -> None:
+    random = torch.Generator().manual_seed(0)
+    alive = torch.rand(40, 256, generator=random) * 30
+    features = torch.cat([alive, torch.zeros(88, 256)])[torch.randperm(128, generator=random)]
+    for _ in range(20):
+        # Freed memory full of NaN shows whether any of it is read.
+        freed = [torch.full((size,), torch.nan) for size in (128, 1_000, 16_384, 35_000, 50_000)]
+        del freed
+        statistics = feature_statistics(features)
+        stylized = whiten(features).colour(statistics)
+        assert torch.isfinite(statistics.colouring).all()
+        torch.testing.assert_close(stylized, features, rtol=0, atol=0.3)
