@@ -18,21 +18,27 @@ from spadepis.spade.spectral_norm import fold_spectral_norm
 # Five doublings lie between the first feature map and the image.
 STRIDE = 32
 
+# The weights that tell how wide a checkpoint's network is.
+BASE_WIDTH_KEY = "conv_img.weight"
+HIDDEN_WIDTH_KEY = "head_0.norm_0.mlp_shared.0.weight"
+
 
 class SpadeResidualBlock(nn.Module):
     """Residual block with SPADE before each convolution (Park et al., fig. 4 and appendix A)."""
 
-    def __init__(self, channels_in: int, channels_out: int, semantic_channels: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, semantic_channels: int, hidden_width: int
+    ) -> None:
         super().__init__()
         channels_middle = min(channels_in, channels_out)
         self.conv_0 = nn.Conv2d(channels_in, channels_middle, 3, padding=1)
         self.conv_1 = nn.Conv2d(channels_middle, channels_out, 3, padding=1)
-        self.norm_0 = SpadeNormalization(channels_in, semantic_channels)
-        self.norm_1 = SpadeNormalization(channels_middle, semantic_channels)
+        self.norm_0 = SpadeNormalization(channels_in, semantic_channels, hidden_width)
+        self.norm_1 = SpadeNormalization(channels_middle, semantic_channels, hidden_width)
         self.learned_shortcut = channels_in != channels_out
         if self.learned_shortcut:
             self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
-            self.norm_s = SpadeNormalization(channels_in, semantic_channels)
+            self.norm_s = SpadeNormalization(channels_in, semantic_channels, hidden_width)
 
     def forward(self, x: Tensor, semantics: SemanticMap) -> Tensor:
         """Features [N,C,h,w] to features of the block's output channels."""
@@ -53,22 +59,28 @@ class SpadeGenerator(nn.Module):
         label_space: gives the input channels: one per class, and one of instance edges where
             the label space has them.
         base_width: channels of the last feature map; 64 in the published networks.
+        hidden_width: channels inside each SPADE; 128 in the published networks.
     """
 
-    def __init__(self, label_space: LabelSpace, base_width: int = 64) -> None:
+    def __init__(
+        self, label_space: LabelSpace, base_width: int = 64, hidden_width: int = 128
+    ) -> None:
         super().__init__()
         self.label_space = label_space
-        semantic_channels = label_space.semantic_channels
         widths = [base_width * multiple for multiple in (16, 8, 4, 2, 1)]
 
-        self.fc = nn.Conv2d(semantic_channels, widths[0], 3, padding=1)
-        self.head_0 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
-        self.G_middle_0 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
-        self.G_middle_1 = SpadeResidualBlock(widths[0], widths[0], semantic_channels)
-        self.up_0 = SpadeResidualBlock(widths[0], widths[1], semantic_channels)
-        self.up_1 = SpadeResidualBlock(widths[1], widths[2], semantic_channels)
-        self.up_2 = SpadeResidualBlock(widths[2], widths[3], semantic_channels)
-        self.up_3 = SpadeResidualBlock(widths[3], widths[4], semantic_channels)
+        def block(channels_in: int, channels_out: int) -> SpadeResidualBlock:
+            semantic_channels = label_space.semantic_channels
+            return SpadeResidualBlock(channels_in, channels_out, semantic_channels, hidden_width)
+
+        self.fc = nn.Conv2d(label_space.semantic_channels, widths[0], 3, padding=1)
+        self.head_0 = block(widths[0], widths[0])
+        self.G_middle_0 = block(widths[0], widths[0])
+        self.G_middle_1 = block(widths[0], widths[0])
+        self.up_0 = block(widths[0], widths[1])
+        self.up_1 = block(widths[1], widths[2])
+        self.up_2 = block(widths[2], widths[3])
+        self.up_3 = block(widths[3], widths[4])
         self.conv_img = nn.Conv2d(widths[4], 3, 3, padding=1)
 
     @classmethod
@@ -81,8 +93,8 @@ class SpadeGenerator(nn.Module):
     ) -> Self:
         """Load a published ``latest_net_G.pth``, or the same weights as safetensors.
 
-        Spectral norm is folded into the weights once, here; the base width is read off the
-        weights. The generator is returned in evaluation mode.
+        Spectral norm is folded into the weights once, here; the widths are read off the weights.
+        The generator is returned in evaluation mode.
 
         Raises:
             CheckpointError: the file is not a checkpoint, or a tensor does not fit
@@ -90,10 +102,13 @@ class SpadeGenerator(nn.Module):
         """
         uri = str(path_or_uri)
         weights = fold_spectral_norm(read_state_dict(uri))
-        if "conv_img.weight" not in weights or weights["conv_img.weight"].ndim != 4:
-            raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no conv_img.weight")
+        for key in (BASE_WIDTH_KEY, HIDDEN_WIDTH_KEY):
+            if key not in weights or weights[key].ndim != 4:
+                raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no {key}")
         with torch.device("meta"):
-            generator = cls(label_space, base_width=weights["conv_img.weight"].shape[1])
+            base_width = weights[BASE_WIDTH_KEY].shape[1]
+            hidden_width = weights[HIDDEN_WIDTH_KEY].shape[0]
+            generator = cls(label_space, base_width, hidden_width)
         # Counts batches during training only; safetensors files may leave it out.
         for key in generator.state_dict():
             if key.endswith("num_batches_tracked"):

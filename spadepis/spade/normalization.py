@@ -9,35 +9,37 @@ from torch import Tensor, nn
 from spadepis.spade.neighbourhoods import Neighbourhoods
 from spadepis.spade.semantic_map import SemanticMap
 
-HIDDEN_CHANNELS = 128
-
 
 class SpadeNormalization(nn.Module):
     """Normalization whose scale and shift vary over the image with the semantic map.
 
     Park et al., eq. 1-3: ``gamma(s) * (x - mu) / sigma + beta(s)``, where the published networks
     learn ``gamma - 1``, and gamma and beta come from two stacked 3x3 convolutions of the map.
+
+    Args:
+        channels: C, of the features.
+        semantic_channels: S, of the semantic map.
+        hidden_width: K, channels between the two convolutions; 128 in the published networks.
     """
 
     # With more distinct neighbourhoods a pixel than this the dense form is the faster one.
     dense_above = 0.55
 
-    def __init__(self, channels: int, semantic_channels: int) -> None:
+    def __init__(self, channels: int, semantic_channels: int, hidden_width: int) -> None:
         super().__init__()
         self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
         self.mlp_shared = nn.Sequential(
-            nn.Conv2d(semantic_channels, HIDDEN_CHANNELS, 3, padding=1), nn.ReLU()
+            nn.Conv2d(semantic_channels, hidden_width, 3, padding=1), nn.ReLU()
         )
-        self.mlp_gamma = nn.Conv2d(HIDDEN_CHANNELS, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(HIDDEN_CHANNELS, channels, 3, padding=1)
+        self.mlp_gamma = nn.Conv2d(hidden_width, channels, 3, padding=1)
+        self.mlp_beta = nn.Conv2d(hidden_width, channels, 3, padding=1)
 
     def forward(self, features: Tensor, semantic_map: SemanticMap) -> Tensor:
         """Modulate features [N,C,h,w] by the map, which is shrunk to h x w."""
         height = features.shape[2]
-        if not self.training:
-            neighbourhoods = semantic_map.neighbourhoods(height)
-            if neighbourhoods.distinct_share <= self.dense_above:
-                return self.modulate_by_neighbourhood(features, neighbourhoods)
+        neighbourhoods = semantic_map.neighbourhoods(height)
+        if neighbourhoods.distinct_share <= self.dense_above:
+            return self.modulate_by_neighbourhood(features, neighbourhoods)
         return self.modulate_densely(features, semantic_map.one_hot(height))
 
     def modulate_densely(self, features: Tensor, semantics: Tensor) -> Tensor:
@@ -48,8 +50,12 @@ class SpadeNormalization(nn.Module):
         return modulated
 
     def modulate_by_neighbourhood(self, features: Tensor, neighbourhoods: Neighbourhoods) -> Tensor:
-        """The same in evaluation mode, with each distinct neighbourhood computed once."""
+        """The same, with each distinct neighbourhood computed once."""
         scale, shift = self._scale_and_shift(neighbourhoods)
+        if self.training:
+            features = self.param_free_norm(features)
+        else:
+            scale, shift = self._with_batch_norm(scale, shift)
         pixels = features.permute(0, 2, 3, 1)
         # embedding gathers rows several times faster than indexing does.
         modulated = torch.addcmul(
@@ -60,17 +66,21 @@ class SpadeNormalization(nn.Module):
         return modulated.view(pixels.shape).permute(0, 3, 1, 2)
 
     def _scale_and_shift(self, neighbourhoods: Neighbourhoods) -> tuple[Tensor, Tensor]:
-        """Scale and shift of each distinct neighbourhood, [V,C], batch norm included."""
+        """Scale and shift of each distinct neighbourhood, [V,C]."""
         hidden = F.embedding(neighbourhoods.threes, self._hidden(neighbourhoods)).flatten(1)
         gamma = F.linear(hidden, _as_matrix(self.mlp_gamma), self.mlp_gamma.bias)
         beta = F.linear(hidden, _as_matrix(self.mlp_beta), self.mlp_beta.bias)
+        return 1 + gamma, beta
+
+    def _with_batch_norm(self, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift that normalize with the running statistics as well."""
         mean, variance = self.param_free_norm.running_mean, self.param_free_norm.running_var
         assert mean is not None and variance is not None
-        scale = (1 + gamma) * torch.rsqrt(variance + self.param_free_norm.eps)
-        return scale, torch.addcmul(beta, scale, mean, value=-1)
+        scale = scale * torch.rsqrt(variance + self.param_free_norm.eps)
+        return scale, torch.addcmul(shift, scale, mean, value=-1)
 
     def _hidden(self, neighbourhoods: Neighbourhoods) -> Tensor:
-        """Hidden activation of each distinct 3x3 neighbourhood, [U,128], 0 outside the image."""
+        """Hidden activation of each distinct 3x3 neighbourhood, [U,K], 0 outside the image."""
         convolution = self.mlp_shared[0]
         assert isinstance(convolution, nn.Conv2d)
         weight = convolution.weight
@@ -81,7 +91,7 @@ class SpadeNormalization(nn.Module):
         hidden = F.embedding_bag(neighbourhoods.classes + positions, rows.flatten(0, 1), mode="sum")
         if weight.shape[1] > num_classes:
             edges = neighbourhoods.edges.to(weight.dtype)
-            hidden += edges @ weight[:, num_classes].flatten(1).T
+            hidden = hidden + edges @ weight[:, num_classes].flatten(1).T
         inside = neighbourhoods.classes[:, 4:5] < num_classes
         assert convolution.bias is not None
         return torch.relu(hidden + convolution.bias) * inside

@@ -66,7 +66,7 @@ def test_finds_exactly_the_distinct_neighbourhoods(
 @pytest.mark.parametrize("block", [1, 2, 5, 16])
 def test_modulation_equals_the_dense_form(block: int, with_edges: bool) -> None:
     torch.manual_seed(0)
-    normalization = SpadeNormalization(6, CLASSES + with_edges).double().eval()
+    normalization = SpadeNormalization(6, CLASSES + with_edges, 128).double().eval()
     normalization.param_free_norm.running_mean = torch.randn(6).double()
     normalization.param_free_norm.running_var = torch.rand(6).double() + 0.5
     labels = blocks(block, (2, 16, 24))
