@@ -1,0 +1,117 @@
+"""PhotoWCT's cascade in training: one encoder that holds the shallower ones, and 4 decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder, Pooling
+
+# Features are stored so much larger than they are trained. PhotoWCT adds the identity to their
+# covariance before it whitens: at this scale it only mutes what is under a hundredth of a unit.
+FEATURE_SCALE = 100.0
+
+# The channels that pass colours through at the start, and what random weights count in them.
+COLOUR_CHANNELS = 6
+RANDOM_SHARE = 0.1
+
+# The decoders' convolutions right after an unpooling.
+AFTER_UNPOOLING = ("conv1_2", "conv2_2", "conv3_4")
+
+
+def slim_widths(base_width: int) -> dict[str, int]:
+    """Output channels of every convolution; 64 at the first level gives the published widths."""
+    names = [(level, name) for level, block in enumerate(ENCODER_BLOCKS[4]) for name in block]
+    return {name: base_width * 2**level for level, name in names}
+
+
+class Cascade(nn.Module):
+    """What is trained: the deepest encoder, a decoder for each level, and the distilling heads.
+
+    The heads predict SqueezeNet's features from those of levels 3 and 4, which have the same
+    stride, so that what is transferred is more than colours; they are dropped at the end.
+    """
+
+    def __init__(self, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.encoder = Encoder(4, widths)
+        self.decoders = nn.ModuleDict({str(level): Decoder(level, widths) for level in LEVELS})
+        self.heads = nn.ModuleDict(
+            {"3": nn.Conv2d(widths["conv3_1"], 256, 1), "4": nn.Conv2d(widths["conv4_1"], 512, 1)}
+        )
+        self._initialize()
+        self.to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def _initialize(self) -> None:
+        """Start with six channels that pass colours through, beside random ones.
+
+        From random weights alone it takes thousands of steps until the deep decoders see colour.
+        """
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and name != "encoder.conv0":
+                assert module.bias is not None
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+                if not name.startswith("heads."):
+                    unpooled = name.startswith("decoders.") and name.endswith(AFTER_UNPOOLING)
+                    _pass_colours(module, unpooled)
+        # As in the published network conv0 normalizes: here from [0,1] to [-1,1]. The colour
+        # channels are the positive and the negative parts.
+        assert self.encoder.conv0.bias is not None
+        colours = torch.eye(3)
+        self.encoder.conv0.weight[:] = 2 * colours.view(3, 3, 1, 1)
+        self.encoder.conv0.bias.fill_(-1.0)
+        first = self.encoder.get_submodule("conv1_1")
+        assert isinstance(first, nn.Conv2d)
+        first.weight[:COLOUR_CHANNELS] = 0
+        first.weight[:COLOUR_CHANNELS, :, 1, 1] = torch.cat([colours, -colours])
+        for level in LEVELS:
+            last = self.decoders[str(level)].get_submodule("conv1_1")
+            assert isinstance(last, nn.Conv2d) and last.bias is not None
+            last.weight *= RANDOM_SHARE
+            last.weight[:, :COLOUR_CHANNELS] = 0
+            last.weight[:, :COLOUR_CHANNELS, 1, 1] = torch.cat([colours, -colours], dim=1) / 2
+            last.bias.fill_(0.5)
+
+    def decode(self, level: int, features: Tensor, poolings: list[Pooling]) -> Tensor:
+        """Features of a level to pictures [N,3,H,W]."""
+        decoded: Tensor = self.decoders[str(level)](features, poolings[: level - 1])
+        return decoded
+
+    def export(self) -> dict[str, Tensor]:
+        """The state dict of ``PhotoWCT``: four encoders, four decoders, features scaled up."""
+        weights: dict[str, Tensor] = {}
+        for key, tensor in self.encoder.state_dict().items():
+            convolution = key.split(".")[0]
+            # A ReLU network of scaled input and biases gives scaled output.
+            scaled = key.endswith(".bias") or key == "conv1_1.weight"
+            factor = FEATURE_SCALE if scaled and convolution != "conv0" else 1.0
+            for level in LEVELS:
+                names = [name for block in ENCODER_BLOCKS[level] for name in block]
+                if convolution in ("conv0", *names):
+                    weights[f"e{level}.{key}"] = tensor * factor
+        for level in LEVELS:
+            for key, tensor in self.decoders[str(level)].state_dict().items():
+                factor = 1 / FEATURE_SCALE if key == f"conv{level}_1.weight" else 1.0
+                weights[f"d{level}.{key}"] = tensor * factor
+        return {key: tensor.detach().clone().contiguous() for key, tensor in weights.items()}
+
+
+def _pass_colours(convolution: nn.Conv2d, unpooled: bool) -> None:
+    """Make the first output channels hand the first input channels on, with little else.
+
+    After an unpooling they spread them over the gaps: one pixel in four is not zero, and 9/4 of
+    them lie under a kernel on average. There random weights must be twice as large.
+    """
+    weight = convolution.weight
+    weight *= 2 if unpooled else 1
+    weight[:COLOUR_CHANNELS] *= RANDOM_SHARE
+    for channel in range(min(COLOUR_CHANNELS, *weight.shape[:2])):
+        if unpooled:
+            weight[channel, channel] = 4 / 9
+        else:
+            weight[channel, channel] = 0
+            weight[channel, channel, 1, 1] = 1

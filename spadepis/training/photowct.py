@@ -1,0 +1,176 @@
+"""Training PhotoWCT to give photos back, and to decode features with the style of another."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.utils import save_image
+
+from spadepis.photowct.network import LEVELS
+from spadepis.training.cascade import FEATURE_SCALE, Cascade, slim_widths
+from spadepis.training.crops import crop_photos, draw
+from spadepis.training.descent import descend, half_cosine
+from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
+from spadepis.training.photos import Split
+from spadepis.training.photowct_losses import structure_distance, style_distance, transfer
+from spadepis.training.training_state import Stateful, load_state, save_state
+
+log = logging.getLogger(__name__)
+
+# The level whose decoder is compared by features takes turns; deep ones have more to learn.
+LEVEL_OF_STEP = (4, 3, 4, 2, 4, 3, 1)
+
+PERCEPTUAL_WEIGHT = 0.05
+STYLE_WEIGHT = 0.03
+STRUCTURE_WEIGHT = 0.03
+DISTILLATION_WEIGHT = 0.03
+LONGEST_GRADIENT = 1.0
+STEPS_BETWEEN_REPORTS = 50
+STEPS_BETWEEN_SHEETS = 500
+PHOTOS_ON_SHEET = 8
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The terms of the loss of one step."""
+
+    reconstruction: Tensor
+    perceptual: Tensor
+    style: Tensor
+    structure: Tensor
+    distillation: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Their weighted sum."""
+        return (
+            self.reconstruction
+            + PERCEPTUAL_WEIGHT * self.perceptual
+            + STYLE_WEIGHT * self.style
+            + STRUCTURE_WEIGHT * self.structure
+            + DISTILLATION_WEIGHT * self.distillation
+        )
+
+
+def losses(cascade: Cascade, perceptual: PerceptualNetwork, photos: Tensor, level: int) -> Losses:
+    """Reconstruct photos [N,3,H,W] at all levels, and give them each other's style at one."""
+    features, poolings = cascade.encoder.forward_levels(photos)
+    decoded = {deep: cascade.decode(deep, features[deep], poolings) for deep in LEVELS}
+    reconstruction = torch.stack([F.l1_loss(decoded[deep], photos) for deep in LEVELS]).sum()
+
+    of_content = features[level].detach().float()
+    of_style = of_content.roll(1, dims=0)
+    transferred = transfer(of_content, of_style, FEATURE_SCALE)
+    stylized = cascade.decode(level, transferred, poolings)
+
+    with torch.no_grad():
+        targets = perceptual(photos)
+    count = len(photos)
+    compared = perceptual(torch.cat([decoded[level], stylized]))
+    of_reconstruction = [feature[:count] for feature in compared]
+    of_stylized = [feature[count:] for feature in compared[:3]]
+    of_styles = [target.roll(1, dims=0) for target in targets[:3]]
+    return Losses(
+        reconstruction=reconstruction,
+        perceptual=perceptual_distance(of_reconstruction, targets),
+        style=style_distance(of_stylized, of_styles),
+        structure=structure_distance(stylized.float(), photos),
+        distillation=_distillation(cascade, features, targets),
+    )
+
+
+def _distillation(
+    cascade: Cascade, features: Mapping[int, Tensor], targets: list[Tensor]
+) -> Tensor:
+    """Squared error of SqueezeNet's features predicted from levels 3 and 4, in variances."""
+    errors = []
+    for level in (3, 4):
+        target = targets[level - 2]
+        aligned = F.interpolate(target / target.std(), features[level].shape[2:], mode="bilinear")
+        errors.append(F.mse_loss(cascade.heads[str(level)](features[level]), aligned))
+    return torch.stack(errors).mean()
+
+
+def train_photowct(
+    photos: Split[Tensor],
+    perceptual: PerceptualNetwork,
+    output: Path,
+    *,
+    base_width: int,
+    steps: int,
+    batch_size: int,
+    crop: int,
+    learning_rate: float,
+    device: torch.device,
+    bfloat16: bool,
+    seed: int,
+) -> dict[str, Tensor]:
+    """Train, writing the state and a sample sheet into ``output`` as it goes.
+
+    Goes on from the state in ``output`` where there is one.
+
+    Args:
+        photos: uint8 [3,h,w], sides of ``crop`` or more.
+        perceptual: compares pictures.
+        output: a folder.
+        base_width: channels of the first level.
+        steps: in all; the learning rate falls to 0 along half a cosine.
+        batch_size: crops in a step.
+        crop: side of the crops in pixels.
+        learning_rate: at the start.
+        device: to train on.
+        bfloat16: compute in bfloat16 where that is safe; weights stay in float32.
+        seed: of weights and crops.
+
+    Returns:
+        The state dict of a ``PhotoWCT``.
+    """
+    torch.manual_seed(seed)
+    cascade = Cascade(slim_widths(base_width)).to(device)
+    perceptual = perceptual.to(device)
+    optimizer = torch.optim.Adam(cascade.parameters(), learning_rate, betas=(0.9, 0.99))
+    parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
+    first = load_state(output / "state.pt", parts)
+    fixed = torch.Generator().manual_seed(seed)
+    samples = crop_photos(draw(photos.held_out, PHOTOS_ON_SHEET, fixed), 2 * crop, fixed)
+
+    for step in range(first, steps):
+        # Of the step alone, so that a run that was stopped sees the same crops.
+        random = torch.Generator().manual_seed(seed + step)
+        batch = crop_photos(draw(photos.training, batch_size, random), crop, random).to(device)
+        batch = batch.to(memory_format=torch.channels_last)
+        level = LEVEL_OF_STEP[step % len(LEVEL_OF_STEP)]
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            terms = losses(cascade, perceptual, batch, level)
+        rate = learning_rate * half_cosine(step, steps)
+        descend(optimizer, terms.total, rate, LONGEST_GRADIENT)
+        if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
+            _report(step + 1, steps, level, terms)
+        if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
+            save_state(output / "state.pt", step + 1, parts)
+            _write_sheet(output / "samples.jpg", cascade, samples.to(device))
+    return cascade.export()
+
+
+def _report(step: int, steps: int, level: int, terms: Losses) -> None:
+    figures = "  ".join(f"{name} {float(term.detach()):.4f}" for name, term in vars(terms).items())
+    log.info("step %d of %d  level %d  %s", step, steps, level, figures)
+
+
+@torch.no_grad()
+def _write_sheet(path: Path, cascade: Cascade, photos: Tensor) -> None:
+    """Photos, their reconstructions at level 4, and each with the style of the one before."""
+    features, poolings = cascade.encoder.forward_levels(photos)
+    reconstructed = cascade.decode(4, features[4], poolings)
+    transferred = transfer(features[4], features[4].roll(1, dims=0), FEATURE_SCALE)
+    stylized = cascade.decode(4, transferred, poolings)
+    error = float((reconstructed - photos).square().mean())
+    log.info("held-out reconstruction at level 4: %.1f dB", -10 * math.log10(error))
+    save_image(torch.cat([photos, reconstructed, stylized]).clamp(0, 1), path, nrow=len(photos))

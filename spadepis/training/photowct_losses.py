@@ -1,0 +1,70 @@
+"""What PhotoWCT's encoder and decoders are trained for."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spadepis.photowct.style_statistics import feature_statistics, whiten
+
+
+def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
+    """Features [N,C,h,w] of content with the statistics of style, as in use.
+
+    The whitening and colouring matrices are constants to the gradient: the decoder learns to
+    decode what they give.
+
+    Args:
+        content: features [N,C,h,w].
+        style: features [N,C,h,w].
+        scale: of the features in use, against which the identity is added before whitening.
+    """
+    # Eigenvalues need full precision.
+    with torch.no_grad(), torch.autocast(content.device.type, enabled=False):
+        stylized = [
+            whiten(one.flatten(1) * scale).colour(feature_statistics(other.flatten(1) * scale))
+            for one, other in zip(content, style, strict=True)
+        ]
+        return torch.stack(stylized).view_as(content) / scale
+
+
+def style_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
+    """How far means and covariances of features are from the targets', relative to the targets'.
+
+    Means in units of the standard deviation, covariances by their Frobenius norm; mean over
+    levels and pictures.
+    """
+    distances = []
+    for feature, target in zip(features, targets, strict=True):
+        with torch.autocast(feature.device.type, enabled=False):
+            mean, covariance = _statistics(feature.float())
+            target_mean, target_covariance = _statistics(target.float())
+        # In units of the whole batch: a single picture may be all sky.
+        variance = target_covariance.diagonal(dim1=1, dim2=2).sum(dim=1).mean()
+        of_means = (mean - target_mean).square().sum(dim=1).mean() / variance
+        difference = (covariance - target_covariance).square().sum(dim=(1, 2)).mean()
+        of_covariances = difference / target_covariance.square().sum(dim=(1, 2)).mean()
+        distances.append(of_means + of_covariances)
+    return torch.stack(distances).mean()
+
+
+def structure_distance(images: Tensor, contents: Tensor) -> Tensor:
+    """One minus the cosine between the luminance gradients of [N,3,H,W] pictures, mean."""
+    gradients = _luminance_gradients(images.float())
+    return 1 - F.cosine_similarity(gradients, _luminance_gradients(contents), dim=1).mean()
+
+
+def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+    vectors = features.flatten(2)
+    mean = vectors.mean(dim=2)
+    centred = vectors - mean.unsqueeze(2)
+    return mean, centred @ centred.mT / vectors.shape[2]
+
+
+def _luminance_gradients(images: Tensor) -> Tensor:
+    # ITU-R BT.601.
+    weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    luminance = (images * weights).sum(dim=1)
+    across, down = luminance.diff(dim=2), luminance.diff(dim=1)
+    return torch.cat([across.flatten(1), down.flatten(1)], dim=1)

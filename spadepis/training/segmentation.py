@@ -1,0 +1,77 @@
+"""A small segmentation network, to see whether generated photos show what was asked for."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spadepis.training.crops import crop_pairs, draw
+from spadepis.training.photos import Pair, Split
+
+log = logging.getLogger(__name__)
+
+WIDTHS = (24, 48, 96, 128, 128)
+LEARNING_RATE = 2e-3
+STEPS_BETWEEN_REPORTS = 100
+
+
+class SegmentationNetwork(nn.Module):
+    """U-Net (Ronneberger et al., 2015) with batch norm and four poolings."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.first = _convolutions(3, WIDTHS[0])
+        self.down = nn.ModuleList(_convolutions(a, b) for a, b in pairwise(WIDTHS))
+        self.up = nn.ModuleList(
+            _convolutions(deep + shallow, shallow) for shallow, deep in pairwise(WIDTHS)
+        )
+        self.classify = nn.Conv2d(WIDTHS[0], num_classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """RGB [N,3,H,W] in [0,1], sides divisible by 16, to class scores [N,classes,H,W]."""
+        levels = [self.first(2 * images - 1)]
+        for block in self.down:
+            levels.append(block(F.max_pool2d(levels[-1], 2)))
+        x = levels.pop()
+        for block in reversed(self.up):
+            shallow = levels.pop()
+            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), shallow], dim=1))
+        scores: Tensor = self.classify(x)
+        return scores
+
+
+def train_segmentation(
+    pairs: Split[Pair], num_classes: int, steps: int, batch_size: int, crop: int, seed: int
+) -> SegmentationNetwork:
+    """Train on random crops of real pairs; the last class, unknown, does not count."""
+    torch.manual_seed(seed)
+    network = SegmentationNetwork(num_classes).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
+    random = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        photos, labels = crop_pairs(draw(pairs.training, batch_size, random), crop, random)
+        scores = network(photos.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(scores, labels, ignore_index=num_classes - 1)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
+            log.info("segmentation step %d of %d  loss %.3f", step + 1, steps, float(loss.detach()))
+    return network.eval().requires_grad_(False)
+
+
+def _convolutions(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+        nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+    )

@@ -1,0 +1,39 @@
+"""The state of a training run on disk, so that it can be stopped and gone on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+
+class Stateful(Protocol):
+    """A module, an optimizer or a schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that has to be kept."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
+        """Go on from what was kept."""
+
+
+def save_state(path: Path, step: int, parts: Mapping[str, Stateful]) -> None:
+    """Write the number of steps done and the state of every part, replacing the file whole."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    staged = path.with_suffix(".partial")
+    torch.save({"step": step, "parts": states}, staged)
+    os.replace(staged, path)
+
+
+def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
+    """Give every part its state back and return the number of steps done; 0 without a file."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state["parts"][name])
+    step: int = state["step"]
+    return step

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from spadepis.photowct import PhotoWCT
+from spadepis.training.cascade import Cascade, slim_widths
+from spadepis.training.perceptual import PerceptualNetwork
+from spadepis.training.photos import Split
+from spadepis.training.photowct import train_photowct
+from spadepis.training.photowct_losses import (
+    structure_distance,
+    style_distance,
+    transfer,
+)
+
+
+def photos() -> Split[Tensor]:
+    """Gradients of different colours, 80 pixels a side."""
+    ramp = torch.linspace(0, 255, 80).expand(80, 80)
+    pictures = [
+        torch.stack([ramp * shade, ramp.T * (1 - shade), ramp]).byte()
+        for shade in (0.0, 0.3, 0.6, 0.9)
+    ]
+    return Split([pictures], [pictures[:1]])
+
+
+def train(perceptual: PerceptualNetwork, output: Path, steps: int) -> dict[str, Tensor]:
+    return train_photowct(
+        photos(),
+        perceptual,
+        output,
+        base_width=8,
+        steps=steps,
+        batch_size=2,
+        crop=32,
+        learning_rate=1e-3,
+        device=torch.device("cpu"),
+        bfloat16=False,
+        seed=0,
+    )
+
+
+def error(weights: dict[str, Tensor], path: Path) -> float:
+    safetensors.torch.save_file(weights, path)
+    network = PhotoWCT.from_checkpoint(path)
+    photo = photos().held_out[0][0].float() / 255
+    with torch.no_grad():
+        return float(
+            (network.stylize(photo, [network.encode_style(photo)])[0] - photo).abs().mean()
+        )
+
+
+def test_training_learns_to_give_photos_back(perceptual: PerceptualNetwork, tmp_path: Path) -> None:
+    before = error(train(perceptual, tmp_path, 1), tmp_path / "before.safetensors")
+    (tmp_path / "state.pt").unlink()
+    after = error(train(perceptual, tmp_path, 80), tmp_path / "after.safetensors")
+    assert after < 0.8 * before
+    assert (tmp_path / "samples.jpg").exists()
+
+
+def test_a_stopped_training_goes_on(perceptual: PerceptualNetwork, tmp_path: Path) -> None:
+    train(perceptual, tmp_path, 3)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == 3
+    first = {key: tensor.clone() for key, tensor in state["parts"]["cascade"].items()}
+    train(perceptual, tmp_path, 4)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == 4
+    steps = {int(moments["step"]) for moments in state["parts"]["optimizer"]["state"].values()}
+    assert max(steps) == 4
+    assert any(not torch.equal(first[key], state["parts"]["cascade"][key]) for key in first)
+
+
+def test_export_scales_features_and_keeps_pictures() -> None:
+    torch.manual_seed(0)
+    cascade = Cascade(slim_widths(8)).double()
+    for parameter in cascade.parameters():
+        # Biases too, so that a wrong scale of one shows.
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    weights = cascade.export()
+    network = PhotoWCT(dict.fromkeys((1, 2, 3, 4), slim_widths(8))).double()
+    network.load_state_dict(weights)
+    image = torch.rand(1, 3, 48, 40, dtype=torch.float64)
+    with torch.no_grad():
+        features, poolings = cascade.encoder.forward_levels(image)
+        for level in (1, 2, 3, 4):
+            encoded, kept = network.get_submodule(f"e{level}")(image)
+            torch.testing.assert_close(encoded, 100 * features[level])
+            decoded = network.get_submodule(f"d{level}")(encoded, kept)
+            expected = cascade.decode(level, features[level], poolings)
+            torch.testing.assert_close(decoded, expected)
+
+
+def test_transfer_gives_the_statistics_of_the_style() -> None:
+    random = torch.Generator().manual_seed(0)
+    content = torch.randn(2, 3, 16, 16, generator=random)
+    style = 2 + torch.randn(2, 3, 16, 16, generator=random) * torch.tensor([1.0, 3, 5]).view(
+        3, 1, 1
+    )
+    transferred = transfer(content, style, scale=1000.0)
+    assert style_distance([transferred], [style]) < 1e-4 < style_distance([content], [style])
+
+
+def test_structure_distance_is_zero_under_a_change_of_light() -> None:
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert abs(float(structure_distance(0.3 * image + 0.2, image))) < 1e-5
+    assert float(structure_distance(image.flip(3), image)) > 0.5
