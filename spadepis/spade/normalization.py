@@ -66,11 +66,22 @@ class SpadeNormalization(nn.Module):
         return modulated.view(pixels.shape).permute(0, 3, 1, 2)
 
     def _scale_and_shift(self, neighbourhoods: Neighbourhoods) -> tuple[Tensor, Tensor]:
-        """Scale and shift of each distinct neighbourhood, [V,C]."""
-        hidden = F.embedding(neighbourhoods.threes, self._hidden(neighbourhoods)).flatten(1)
-        gamma = F.linear(hidden, _as_matrix(self.mlp_gamma), self.mlp_gamma.bias)
-        beta = F.linear(hidden, _as_matrix(self.mlp_beta), self.mlp_beta.bias)
-        return 1 + gamma, beta
+        """Scale and shift of each distinct 5x5 neighbourhood, [V,C].
+
+        Each is a sum over the 9 positions of the second convolution's kernel. What one position
+        contributes depends on a 3x3 neighbourhood alone, of which still fewer are distinct: so
+        the products are taken for those, and their rows are summed.
+        """
+        weight = torch.cat([self.mlp_gamma.weight, self.mlp_beta.weight])
+        by_position = weight.permute(1, 2, 3, 0).flatten(1)
+        products = self._hidden(neighbourhoods) @ by_position
+        positions = torch.arange(9, device=weight.device)
+        rows = products.view(-1, len(weight))
+        summed = F.embedding_bag(neighbourhoods.threes * 9 + positions, rows, mode="sum")
+        assert self.mlp_gamma.bias is not None and self.mlp_beta.bias is not None
+        channels = len(self.mlp_gamma.bias)
+        scale = summed[:, :channels] + (1 + self.mlp_gamma.bias)
+        return scale, summed[:, channels:] + self.mlp_beta.bias
 
     def _with_batch_norm(self, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """Scale and shift that normalize with the running statistics as well."""
@@ -95,8 +106,3 @@ class SpadeNormalization(nn.Module):
         inside = neighbourhoods.classes[:, 4:5] < num_classes
         assert convolution.bias is not None
         return torch.relu(hidden + convolution.bias) * inside
-
-
-def _as_matrix(convolution: nn.Conv2d) -> Tensor:
-    """Weights [C,K,3,3] as [C,9*K], without a copy where they are stored channels last."""
-    return convolution.weight.permute(0, 2, 3, 1).flatten(1)
