@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install test lint types tests long clean
+.PHONY: install demo test lint types tests long clean
 
 install: $(INSTALLED)
 
@@ -13,6 +13,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
 	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/spadepis demo
 
 test: lint types tests
 

@@ -14,6 +14,8 @@ from spadepis.dataset.folder import Folder
 
 METADATA = "metadata.parquet"
 FAILURES = "failures.parquet"
+CARD = "README.md"
+REPORT = "report.html"
 MANIFEST = "_SUCCESS"
 METADATA_COLUMNS = (
     "file_name",
@@ -31,9 +33,19 @@ FILE_COLUMNS = ("mask_file_name", "content_file_name")
 
 
 def write_index(
-    folder: Folder, commits: Sequence[Commit], card: str, manifest: Mapping[str, Any]
+    folder: Folder,
+    commits: Sequence[Commit],
+    pages: Mapping[str, str],
+    manifest: Mapping[str, Any],
 ) -> None:
-    """Write the metadata, the failures, the dataset card and, last, the manifest."""
+    """Write the metadata, the failures, the pages and, last, the manifest.
+
+    Args:
+        folder: the image set.
+        commits: all pairs of it.
+        pages: texts for people by file name: the dataset card and the report.
+        manifest: says that the set is finished, and how.
+    """
     done = [asdict(commit) for commit in commits if not commit.failed]
     failed = [asdict(commit) for commit in commits if commit.failed]
     # Hugging Face's image folder takes a *_file_name column for images, and fails on null ones.
@@ -41,7 +53,8 @@ def write_index(
     columns = [name for name in METADATA_COLUMNS if name not in absent]
     folder.write(METADATA, to_parquet(done, _schema(columns)))
     folder.write(FAILURES, to_parquet(failed, _schema(FAILURE_COLUMNS)))
-    folder.write("README.md", card.encode())
+    for name, text in pages.items():
+        folder.write(name, text.encode())
     folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())
 
 

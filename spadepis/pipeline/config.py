@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
-import fsspec
-import yaml
-from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    CliApp,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import Field
 
+from spadepis.configuration import Configuration, ConfigurationError, flag, parse_settings
 from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.spade.generator import STRIDE
 
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be run, with the reason in one line."""
+log = logging.getLogger(__name__)
 
 
 class Job(StrEnum):
@@ -46,22 +35,9 @@ class Job(StrEnum):
         return self is not Job.SYNTHESIZE
 
 
-class JobConfig(BaseSettings):
+class JobConfig(Configuration):
     """Settings of a job. Every setting is a flag, and a key of a YAML file given by --config."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        cli_exit_on_error=False,
-    )
-
-    config: str | None = None
-    """YAML file with any of these settings; flags win over it."""
     masks: str | None = None
     """Label maps: a folder, searched recursively, or a glob."""
     instances: str | None = None
@@ -77,9 +53,11 @@ class JobConfig(BaseSettings):
     styles_per_mask: int = Field(default=1, ge=1)
     """How many styles each mask (or photo) gets."""
     spade_checkpoint: str | None = None
-    """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors."""
+    """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.
+    Default: a small model for coco-stuff that comes with spadepis."""
     photowct_checkpoint: str | None = None
-    """Weights of PhotoWCT: the published photo_wct.pth, or safetensors."""
+    """Weights of PhotoWCT: the published photo_wct.pth, or safetensors.
+    Default: a small model that comes with spadepis."""
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many masks (or photos)."""
     seed: int = 0
@@ -111,18 +89,6 @@ class JobConfig(BaseSettings):
     smoothing_workers: int | None = Field(default=None, ge=1)
     """Default: from the cluster's resources."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Settings come from the caller and from flags, never from the environment."""
-        return (init_settings,)
-
     @property
     def width_and_height(self) -> tuple[int, int] | None:
         """``size`` in numbers."""
@@ -139,9 +105,9 @@ class JobConfig(BaseSettings):
 
 # The settings that a job needs, and those that mean nothing to it.
 REQUIRED: Mapping[Job, Sequence[str]] = {
-    Job.SYNTHESIZE: ("masks", "spade_checkpoint"),
-    Job.STYLIZE: ("photos", "styles", "photowct_checkpoint"),
-    Job.SYNTHESIZE_AND_STYLIZE: ("masks", "styles", "spade_checkpoint", "photowct_checkpoint"),
+    Job.SYNTHESIZE: ("masks",),
+    Job.STYLIZE: ("photos", "styles"),
+    Job.SYNTHESIZE_AND_STYLIZE: ("masks", "styles"),
 }
 FOREIGN: Mapping[Job, Sequence[str]] = {
     Job.SYNTHESIZE: (
@@ -166,13 +132,7 @@ def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
         ConfigurationError: an unknown flag or key, a value that does not fit, a setting that the
             job needs and has not, or one that means nothing to it.
     """
-    settings = _read_yaml(arguments)
-    try:
-        config = CliApp.run(JobConfig, cli_args=list(arguments), **settings)
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(map(_describe, error.errors()))) from error
-    except SettingsError as error:
-        raise ConfigurationError(str(error).removeprefix("error parsing CLI: ")) from error
+    config = parse_settings(JobConfig, arguments)
     check_config(job, config)
     return config
 
@@ -185,51 +145,41 @@ def check_config(job: Job, config: JobConfig) -> None:
     """
     missing = [name for name in REQUIRED[job] if getattr(config, name) is None]
     if missing:
-        raise ConfigurationError(f"{job.value} needs {', '.join(map(_flag, missing))}")
+        raise ConfigurationError(f"{job.value} needs {', '.join(map(flag, missing))}")
     foreign = [name for name in FOREIGN[job] if name in config.model_fields_set]
     if foreign:
-        raise ConfigurationError(f"{job.value} takes no {', '.join(map(_flag, foreign))}")
+        raise ConfigurationError(f"{job.value} takes no {', '.join(map(flag, foreign))}")
     if config.instances is not None and not config.space.has_instance_edges:
         raise ConfigurationError(f"the label space {config.label_space} takes no --instances")
     sides = config.width_and_height or (STRIDE, STRIDE)
     if job.synthesizes and any(side % STRIDE for side in sides):
         raise ConfigurationError(f"size {config.size}: SPADE needs multiples of {STRIDE}")
+    served = config.spade_checkpoint is not None or config.label_space in DEFAULT_SPADE_CHECKPOINTS
+    if job.synthesizes and not served:
+        raise ConfigurationError(
+            f"the label space {config.label_space} needs --spade-checkpoint: spadepis comes with "
+            f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
+        )
 
 
-def _read_yaml(arguments: Sequence[str]) -> dict[str, Any]:
-    """The settings in the file that ``--config`` names, if any."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    parser.add_argument("--config")
-    try:
-        uri = parser.parse_known_args(arguments)[0].config
-    except argparse.ArgumentError as error:
-        raise ConfigurationError(str(error)) from error
-    if uri is None:
-        return {}
-    try:
-        with fsspec.open(uri, "rt") as file:
-            settings = yaml.safe_load(file) or {}
-    except OSError as error:
-        raise ConfigurationError(f"{uri} cannot be read: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(settings, dict):
-        raise ConfigurationError(f"{uri} is not a mapping from settings to values")
-    # Keys may also be spelt like the flags.
-    settings = {str(key).replace("-", "_"): value for key, value in settings.items()}
-    known = [name for name in JobConfig.model_fields if name != "config"]
-    for key in settings:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise ConfigurationError(f"{uri}: unknown key {key}{hint}")
-    return settings
+def with_default_models(job: Job, config: JobConfig) -> JobConfig:
+    """The configuration with the checkpoints that the job needs and was not given filled in.
 
+    Where any is, one line of the log says so.
 
-def _describe(error: ErrorDetails) -> str:
-    name = ".".join(map(str, error["loc"]))
-    return f"{_flag(name)}: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    Args:
+        job: says which networks are needed.
+        config: one that ``check_config`` has passed.
+    """
+    defaults: dict[str, str] = {}
+    if job.synthesizes and config.spade_checkpoint is None:
+        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINTS[config.label_space]
+    if job.stylizes and config.photowct_checkpoint is None:
+        defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
+    if defaults:
+        log.info(
+            "no %s given: using what comes with spadepis, small models "
+            "(see spadepis/models/README.md)",
+            " and no ".join(map(flag, defaults)),
+        )
+    return config.model_copy(update=defaults)

@@ -8,9 +8,10 @@ from hashlib import sha256 as digest
 from typing import Any
 
 from spadepis.checkpoint import sha256
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.commit_log import CONFIGURATION
 from spadepis.dataset.folder import Folder
-from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
+from spadepis.pipeline.config import Job, JobConfig
 
 # Settings that do not change what a pair looks like, or only through what is listed instead.
 LEFT_OUT = frozenset(
@@ -66,7 +67,8 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     ]
     if differences:
         raise ConfigurationError(
-            f"{folder.uri} was made with another configuration: {'; '.join(differences)}"
+            f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
+            "Give another --output, or remove that folder"
         )
 
 

@@ -16,10 +16,11 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from spadepis.dataset.commit_log import read_commits
 from spadepis.dataset.folder import Folder
-from spadepis.dataset.index import MANIFEST, write_index
+from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.photowct import PhotoWCT
-from spadepis.pipeline.config import Job, JobConfig, check_config
+from spadepis.pipeline.config import Job, JobConfig, check_config, with_default_models
+from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.identity import check_identity, identify, write_identity
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
@@ -65,6 +66,7 @@ def run(job: Job, config: JobConfig) -> Outcome:
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
     check_config(job, config)
+    config = with_default_models(job, config)
     plan = make_plan(job, config)
     identity = identify(job, config, plan.style_ids)
     folder = Folder(config.output)
@@ -97,7 +99,11 @@ def run(job: Job, config: JobConfig) -> Outcome:
         "versions": versions(),
     }
     if missing.scenes or not folder.exists(MANIFEST):
-        write_index(folder, commits, dataset_card(summary, identity), manifest)
+        pages = {
+            CARD: dataset_card(summary, identity),
+            REPORT: html_report(summary, commits, identity, config.space),
+        }
+        write_index(folder, commits, pages, manifest)
         folder.clear_staging()
     text = summary_text(summary, commits, folder.uri)
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)

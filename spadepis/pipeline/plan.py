@@ -6,10 +6,11 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.pairing import random_styles
 from spadepis.dataset.sources import Listing, SourceError, list_images
-from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.scene import Scene, Style
 
 log = logging.getLogger(__name__)

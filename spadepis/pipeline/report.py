@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +13,23 @@ from spadepis.dataset.commit_log import Commit
 STAGES = ("read", "synthesize", "stylize", "smooth", "write")
 SHOWN_FAILURES = 5
 VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
+
+
+@dataclass(frozen=True)
+class FailureReason:
+    """A reason that pairs failed for, whatever the file.
+
+    Attributes:
+        stage: the stage that failed.
+        message: what went wrong.
+        pairs: how many failed like this.
+        example: a file that did, or, where no file is to blame, the id of a mask.
+    """
+
+    stage: str
+    message: str
+    pairs: int
+    example: str
 
 
 def summarize(commits: Sequence[Commit]) -> dict[str, Any]:
@@ -31,13 +49,27 @@ def summarize(commits: Sequence[Commit]) -> dict[str, Any]:
     }
 
 
+def failure_reasons(commits: Sequence[Commit]) -> list[FailureReason]:
+    """What the failed pairs failed for, the most frequent reason first."""
+    alike: dict[tuple[str, str], list[Commit]] = defaultdict(list)
+    for commit in commits:
+        if commit.failed:
+            message = (commit.message or "").removeprefix(f"{commit.source}: ")
+            alike[commit.stage or "", message].append(commit)
+    reasons = [
+        FailureReason(stage, message, len(failed), failed[0].source or failed[0].mask_id)
+        for (stage, message), failed in alike.items()
+    ]
+    return sorted(reasons, key=lambda reason: -reason.pairs)
+
+
 def versions() -> dict[str, str]:
     """Versions of what results depend on."""
     return {name: version(name) for name in VERSIONS}
 
 
 def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str) -> str:
-    """The summary for people: counts, seconds per image in each stage, first failures."""
+    """The summary for people: counts, seconds per image in each stage, failures by reason."""
     seconds = summary["seconds_per_image"]
     lines = [
         f"{summary['done']} images of {summary['scenes']} scenes in {uri}, "
@@ -46,11 +78,13 @@ def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]
-    reasons = Counter(f"{commit.stage}: {commit.message}" for commit in commits if commit.failed)
+    reasons = failure_reasons(commits)
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
-        for reason, pairs in reasons.most_common(SHOWN_FAILURES):
-            lines.append(f"  {pairs} x {reason}")
+        for reason in reasons[:SHOWN_FAILURES]:
+            lines.append(
+                f"  {reason.pairs} x {reason.stage}: {reason.message}, e.g. {reason.example}"
+            )
     return "\n".join(lines)
 
 
@@ -67,7 +101,7 @@ def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str
 `metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
 same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
 `content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
-pair, with the stage, the file and the reason.
+pair, with the stage, the file and the reason. `report.html` shows some of the images.
 
 ```python
 from spadepis import ImageSet

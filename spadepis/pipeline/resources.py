@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
+from spadepis.configuration import ConfigurationError
+from spadepis.pipeline.config import Job, JobConfig
 
 # Of all CPUs; the rest is for reading and writing.
 WORKERS_SHARE = 0.9

@@ -98,8 +98,9 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
         mask_file_name=writer.write_label_map("m", label_map),
         content_file_name=writer.write_content("m", image),
     )
-    write_index(folder, [commit, failed("n")], "card", {"pairs": 2})
+    write_index(folder, [commit, failed("n")], {"README.md": "card"}, {"pairs": 2})
 
+    assert folder.read("README.md") == b"card"
     images = ImageSet(folder.uri)
     assert len(images) == images.table.num_rows == 1
     assert images.table["mask_id"].to_pylist() == ["m"]
@@ -123,7 +124,7 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
 def test_image_set_without_label_maps(folder: Folder) -> None:
     writer = ImageSetWriter(folder, "jpg", 95)
     name = writer.write_image("m", "s", np.zeros((4, 6, 3), np.uint8))
-    write_index(folder, [Commit("m", "s", "m", "s", file_name=name)], "card", {})
+    write_index(folder, [Commit("m", "s", "m", "s", file_name=name)], {}, {})
     images = ImageSet(folder.uri)
     assert images[0][1] is None
     assert "mask_file_name" not in images.table.column_names

@@ -1,11 +1,14 @@
 """Flags and YAML: every key of one is a key of the other, and mistakes are one line."""
 
+import logging
 from pathlib import Path
 
 import pytest
 import yaml
 
-from spadepis.pipeline.config import ConfigurationError, Job, JobConfig, parse_config
+from spadepis.configuration import ConfigurationError
+from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.pipeline.config import Job, JobConfig, check_config, parse_config, with_default_models
 
 SYNTHESIZE = ["--masks", "m", "--spade-checkpoint", "c", "--output", "o"]
 
@@ -87,3 +90,40 @@ def test_what_is_missing_is_named(job: Job) -> None:
 def test_the_files_beside_the_jobs_hold_only_settings(job: Job) -> None:
     path = Path(__file__).parents[2] / "jobs" / f"{job.value}.yaml"
     parse_config(job, ["--config", str(path)])
+
+
+@pytest.mark.parametrize("job", list(Job))
+def test_checkpoints_not_given_are_the_default_models(
+    job: Job, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        config = with_default_models(job, JobConfig(output="o", seed=3))
+    spade = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"] if job.synthesizes else None
+    photowct = DEFAULT_PHOTOWCT_CHECKPOINT if job.stylizes else None
+    assert (config.spade_checkpoint, config.photowct_checkpoint) == (spade, photowct)
+    assert config.seed == 3
+    (line,) = caplog.messages
+    assert ("--spade-checkpoint" in line) == job.synthesizes
+    assert ("--photowct-checkpoint" in line) == job.stylizes
+    assert "spadepis/models/README.md" in line
+
+
+def test_checkpoints_that_are_given_are_kept_silently(caplog: pytest.LogCaptureFixture) -> None:
+    config = JobConfig(output="o", spade_checkpoint="a", photowct_checkpoint="b")
+    with caplog.at_level(logging.INFO):
+        assert with_default_models(Job.SYNTHESIZE_AND_STYLIZE, config) == config
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("label_space", ["ade20k", "cityscapes"])
+def test_the_default_model_is_for_coco_stuff_alone(label_space: str) -> None:
+    arguments = ["--masks", "m", "--output", "o", "--label-space", label_space]
+    reason = f"{label_space} needs --spade-checkpoint: .* a model for coco-stuff alone"
+    with pytest.raises(ConfigurationError, match=reason):
+        parse_config(Job.SYNTHESIZE, arguments)
+    parse_config(Job.SYNTHESIZE, [*arguments, "--spade-checkpoint", "c"])
+    # Without synthesis there is no generator to be had.
+    photos = JobConfig.model_validate(
+        {"output": "o", "photos": "p", "styles": "s", "label_space": label_space}
+    )
+    check_config(Job.STYLIZE, photos)

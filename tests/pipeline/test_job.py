@@ -82,7 +82,7 @@ def contents(output: Path) -> dict[str, str]:
     hashes = {}
     for path in sorted(output.rglob("*")):
         name = str(path.relative_to(output))
-        if path.is_file() and not name.startswith(("_commits/", "_SUCCESS", "README")):
+        if path.is_file() and not name.startswith(("_commits/", "_SUCCESS", "README", "report")):
             hashes[name] = sha256(path.read_bytes()).hexdigest()
     return hashes
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spadepis.pipeline.config import ConfigurationError, Job, JobConfig
+from spadepis.configuration import ConfigurationError
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.plan import make_plan
 from spadepis.pipeline.resources import ClusterSize, allocate
 

@@ -1,0 +1,77 @@
+"""The demonstration: a whole job on the inputs and with the models that come with spadepis."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.contact_sheet import contact_sheet
+from spadepis.dataset.folder import Folder
+from spadepis.dataset.images import encode_jpeg
+from spadepis.dataset.index import REPORT
+from spadepis.dataset.sources import SourceError, list_images
+from spadepis.pipeline.config import Job, JobConfig
+
+OUTPUT = "spadepis-demo"
+INPUTS = files("spadepis") / "demo" / "inputs"
+STYLES_PER_MASK = 3
+CONTACT_SHEET = "contact_sheet.jpg"
+JPEG_QUALITY = 92
+
+
+def demo_config(
+    output: str = OUTPUT,
+    masks: str | None = None,
+    instances: str | None = None,
+    styles: str | None = None,
+) -> JobConfig:
+    """The settings of the demonstration: what is not given is what comes with spadepis.
+
+    Args:
+        output: folder of the image set.
+        masks: label maps of COCO-Stuff.
+        instances: their instance maps; of other label maps than the shipped there are none.
+        styles: style photos; if they are fewer than three, each mask gets all of them.
+
+    Raises:
+        ConfigurationError: there are no style photos.
+    """
+    if masks is None:
+        masks = str(INPUTS / "masks")
+        instances = instances or str(INPUTS / "instances")
+    styles = styles or str(INPUTS / "styles")
+    try:
+        style_count = len(list_images(styles, exclude=Folder(output).uri).images)
+    except SourceError as error:
+        raise ConfigurationError(str(error)) from error
+    return JobConfig(
+        masks=masks,
+        instances=instances,
+        styles=styles,
+        output=output,
+        styles_per_mask=min(STYLES_PER_MASK, style_count),
+    )
+
+
+def run_demo(config: JobConfig) -> int:
+    """Run the job, make its contact sheet, print what came out, and return the exit status.
+
+    Raises:
+        ConfigurationError: the configuration cannot be run; nothing was written.
+        CheckpointError: a checkpoint does not fit; nothing was written.
+    """
+    # Ray takes seconds to import; a wrong flag should not.
+    from spadepis.pipeline.job import run
+
+    outcome = run(Job.SYNTHESIZE_AND_STYLIZE, config)
+    folder = Folder(config.output)
+    sheet = np.asarray(contact_sheet(folder, config.space))
+    folder.write(CONTACT_SHEET, encode_jpeg(sheet, JPEG_QUALITY))
+    folder.clear_staging()
+    print(outcome.summary)
+    print(f"image set:     {folder.uri}")
+    print(f"contact sheet: {folder.uri}/{CONTACT_SHEET}")
+    print(f"report:        {folder.uri}/{REPORT}")
+    return outcome.status
