@@ -46,12 +46,14 @@ def feature_statistics(features: Tensor) -> FeatureStatistics:
     1e-5 are dropped.
     """
     mean, covariance = _mean_and_covariance(features)
-    shifted, eigenvectors = _decompose_with_identity(covariance)
-    eigenvalues = shifted - 1
+    # In float32 the threshold drowns in rounding beside large eigenvalues, and now and then eigh
+    # gives NaN for channels that are zero everywhere (MKL 2024.2 reads uninitialized memory).
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance.double())
     roots = torch.where(
         eigenvalues >= SMALLEST_STYLE_EIGENVALUE, eigenvalues.clamp(min=0).sqrt(), 0
     )
-    return FeatureStatistics(mean, (eigenvectors * roots) @ eigenvectors.T)
+    colouring = (eigenvectors * roots) @ eigenvectors.T
+    return FeatureStatistics(mean, colouring.to(mean.dtype))
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,11 @@ def whiten(features: Tensor) -> WhitenedFeatures:
     published code the identity is added to the covariance first, so no eigenvalue is under 1.
     """
     mean, covariance = _mean_and_covariance(features)
-    eigenvalues, eigenvectors = _decompose_with_identity(covariance)
+    identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance + identity)
     # In float32 rounding may push the smallest below 1, even below 0, beside a very large one.
     whitening = (eigenvectors * eigenvalues.clamp(min=1).rsqrt()) @ eigenvectors.T
     return WhitenedFeatures(features - mean.unsqueeze(1), whitening)
-
-
-def _decompose_with_identity(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of a covariance plus identity.
-
-    Without the identity, eigh in float32 now and then returns NaN for channels that are zero
-    everywhere: its LAPACK reads uninitialized memory (seen with MKL 2024.2).
-    """
-    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance + identity)
-    return eigenvalues, eigenvectors
 
 
 def _mean_and_covariance(features: Tensor) -> tuple[Tensor, Tensor]:
