@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +21,10 @@ RANDOM_SHARE = 0.1
 AFTER_UNPOOLING = ("conv1_2", "conv2_2", "conv3_4")
 
 
-def slim_widths(base_width: int) -> dict[str, int]:
-    """Output channels of every convolution; 64 at the first level gives the published widths."""
-    names = [(level, name) for level, block in enumerate(ENCODER_BLOCKS[4]) for name in block]
-    return {name: base_width * 2**level for level, name in names}
+def widths_by_name(widths: Sequence[int]) -> dict[str, int]:
+    """Output channels of every convolution from those of levels 1 to 4; 64 to 512 as published."""
+    blocks = zip(widths, ENCODER_BLOCKS[4], strict=True)
+    return {name: width for width, block in blocks for name in block}
 
 
 class Cascade(nn.Module):
@@ -34,12 +34,13 @@ class Cascade(nn.Module):
     stride, so that what is transferred is more than colours; they are dropped at the end.
     """
 
-    def __init__(self, widths: Mapping[str, int]) -> None:
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.encoder = Encoder(4, widths)
-        self.decoders = nn.ModuleDict({str(level): Decoder(level, widths) for level in LEVELS})
+        by_name = widths_by_name(widths)
+        self.encoder = Encoder(4, by_name)
+        self.decoders = nn.ModuleDict({str(level): Decoder(level, by_name) for level in LEVELS})
         self.heads = nn.ModuleDict(
-            {"3": nn.Conv2d(widths["conv3_1"], 256, 1), "4": nn.Conv2d(widths["conv4_1"], 512, 1)}
+            {"3": nn.Conv2d(widths[2], 256, 1), "4": nn.Conv2d(widths[3], 512, 1)}
         )
         self._initialize()
         self.to(memory_format=torch.channels_last)

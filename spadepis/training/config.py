@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from spadepis.configuration import Configuration
 from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.photos import Pair, Split, read_pairs
 
 
@@ -62,14 +63,17 @@ class TrainingConfig(DataConfig):
     """Compute in bfloat16 where that is safe."""
 
 
+Width = Annotated[int, Field(ge=COLOUR_CHANNELS)]
+
+
 class TrainPhotoWCTConfig(TrainingConfig):
     """Settings of jobs/train_photowct.py."""
 
     photos: tuple[Path, ...] = ()
     """Folders of JPEG photos without label maps, relative to --data."""
-    base_width: int = Field(default=16, ge=6)
-    """Channels of the first level; 64 in the published network."""
-    learning_rate: float = Field(default=6e-4, gt=0)
+    widths: tuple[Width, Width, Width, Width] = (32, 48, 64, 128)
+    """Channels of levels 1 to 4; 64, 128, 256 and 512 in the published network."""
+    learning_rate: float = Field(default=8e-4, gt=0)
     """Of Adam at the start."""
 
 

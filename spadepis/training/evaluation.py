@@ -62,7 +62,7 @@ def _evaluate_photowct(config: EvaluationConfig, perceptual: PerceptualNetwork) 
         f"## PhotoWCT, {len(photos)} held-out photos, {len(styles)} styles, {config.size} pixels\n"
     )
     print(f"self-reconstruction: {quality:.2f} dB\n")
-    print("| picture | Fréchet distance to the style, levels 1 to 4 | level 3, share | edge SSIM |")
+    print("| picture | Fréchet distance to the style, levels 2 to 5 | level 3, share | edge SSIM |")
     print("|---|---|---|---|")
     unstylized = distances["content"].frechet[JUDGED_LEVEL]
     for name, measured in distances.items():
@@ -89,15 +89,15 @@ def _evaluate_spade(config: EvaluationConfig, perceptual: PerceptualNetwork) -> 
     flat = [colours[labels].permute(2, 0, 1) for labels in label_maps]
 
     print(f"## SPADE, {len(photos)} held-out pairs, {config.size} pixels\n")
-    print("| picture | Fréchet distance to the photos, levels 1 to 4 | level 3, share |")
+    print("| picture | Fréchet distance to the photos, levels 2 to 5 | level 3, share |")
     print("|---|---|---|")
     of_flat = frechet_by_level(perceptual, flat, photos)
     for name, measured in {
         "mean colour of each class": of_flat,
         "generated": frechet_by_level(perceptual, generated, photos),
     }.items():
-        frechet = ", ".join(f"{value:.4g}" for value in measured)
-        share = measured[JUDGED_LEVEL - 1] / of_flat[JUDGED_LEVEL - 1]
+        frechet = ", ".join(f"{value:.4g}" for value in measured.values())
+        share = measured[JUDGED_LEVEL] / of_flat[JUDGED_LEVEL]
         print(f"| {name} | {frechet} | {share:.2f} |")
 
     network = _segmentation_network(config, pairs)

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
 
-LEVELS = (1, 2, 3, 4)
+# Numbered as PhotoWCT's: features of level k have 1/2^(k-1) of the picture's height.
+LEVELS = (2, 3, 4, 5)
 
-# The last layer before each max-pooling, and the last one, in torchvision's numbering:
-# conv1, fire4, fire8, fire9, at 1/2, 1/4, 1/8 and 1/16 of the picture's size.
+# Of each level the last layer, in torchvision's numbering: conv1, fire4, fire8, fire9.
 _LAST_LAYERS = (1, 5, 10, 12)
 _FIRES = {2: 3, 3: 4, 4: 5, 5: 7, 6: 8, 7: 9, 8: 10, 9: 12}
 
@@ -74,16 +74,14 @@ class PerceptualNetwork(nn.Module):
         mean = torch.tensor([0.485, 0.456, 0.406])
         return cls(weights, mean, torch.tensor([0.229, 0.224, 0.225]))
 
-    def forward(self, images: Tensor, deepest: int = 4) -> list[Tensor]:
-        """Features of RGB pictures [N,3,H,W] in [0,1] at levels 1 to ``deepest``."""
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Features of RGB pictures [N,3,H,W] in [0,1] at each of ``LEVELS``."""
         features: list[Tensor] = []
         x = images
         for number, layer in enumerate(self.layers):
             x = layer(x)
             if number in _LAST_LAYERS:
                 features.append(x)
-                if len(features) == deepest:
-                    break
         return features
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from torchvision.utils import save_image
 
 from spadepis.photowct.network import LEVELS
-from spadepis.training.cascade import FEATURE_SCALE, Cascade, slim_widths
+from spadepis.training.cascade import FEATURE_SCALE, Cascade
 from spadepis.training.crops import crop_photos, draw
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
@@ -24,52 +23,36 @@ from spadepis.training.training_state import Stateful, load_state, save_state
 
 log = logging.getLogger(__name__)
 
-# The level whose decoder is compared by features takes turns; deep ones have more to learn.
-LEVEL_OF_STEP = (4, 3, 4, 2, 4, 3, 1)
+# The level whose decoder is compared by features, step after step; deep ones have more to learn.
+# Comparing costs as much as all the rest, and every other step does without.
+LEVEL_OF_STEP = (4, None, 3, None, 4, None, 2, None, 4, None, 3, None, 1, None)
 
-PERCEPTUAL_WEIGHT = 0.05
-STYLE_WEIGHT = 0.03
-STRUCTURE_WEIGHT = 0.03
-DISTILLATION_WEIGHT = 0.03
+# Of the terms of the loss; that of the reconstruction is 1.
+WEIGHTS = {"perceptual": 0.08, "style": 0.04, "structure": 0.04, "distillation": 0.04}
 LONGEST_GRADIENT = 1.0
 STEPS_BETWEEN_REPORTS = 50
 STEPS_BETWEEN_SHEETS = 500
 PHOTOS_ON_SHEET = 8
 
 
-@dataclass(frozen=True)
-class Losses:
-    """The terms of the loss of one step."""
+def losses(
+    cascade: Cascade, perceptual: PerceptualNetwork, photos: Tensor, level: int | None
+) -> dict[str, Tensor]:
+    """The terms of the loss, weighted.
 
-    reconstruction: Tensor
-    perceptual: Tensor
-    style: Tensor
-    structure: Tensor
-    distillation: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """Their weighted sum."""
-        return (
-            self.reconstruction
-            + PERCEPTUAL_WEIGHT * self.perceptual
-            + STYLE_WEIGHT * self.style
-            + STRUCTURE_WEIGHT * self.structure
-            + DISTILLATION_WEIGHT * self.distillation
-        )
-
-
-def losses(cascade: Cascade, perceptual: PerceptualNetwork, photos: Tensor, level: int) -> Losses:
-    """Reconstruct photos [N,3,H,W] at all levels, and give them each other's style at one."""
+    Photos [N,3,H,W] are reconstructed at all levels; at ``level`` they are given each other's style
+    and compared by features as well.
+    """
     features, poolings = cascade.encoder.forward_levels(photos)
     decoded = {deep: cascade.decode(deep, features[deep], poolings) for deep in LEVELS}
-    reconstruction = torch.stack([F.l1_loss(decoded[deep], photos) for deep in LEVELS]).sum()
+    errors = [F.l1_loss(decoded[deep], photos) for deep in LEVELS]
+    terms = {"reconstruction": torch.stack(errors).sum()}
+    if level is None:
+        return terms
 
     of_content = features[level].detach().float()
-    of_style = of_content.roll(1, dims=0)
-    transferred = transfer(of_content, of_style, FEATURE_SCALE)
+    transferred = transfer(of_content, of_content.roll(1, dims=0), FEATURE_SCALE)
     stylized = cascade.decode(level, transferred, poolings)
-
     with torch.no_grad():
         targets = perceptual(photos)
     count = len(photos)
@@ -77,13 +60,13 @@ def losses(cascade: Cascade, perceptual: PerceptualNetwork, photos: Tensor, leve
     of_reconstruction = [feature[:count] for feature in compared]
     of_stylized = [feature[count:] for feature in compared[:3]]
     of_styles = [target.roll(1, dims=0) for target in targets[:3]]
-    return Losses(
-        reconstruction=reconstruction,
-        perceptual=perceptual_distance(of_reconstruction, targets),
-        style=style_distance(of_stylized, of_styles),
-        structure=structure_distance(stylized.float(), photos),
-        distillation=_distillation(cascade, features, targets),
-    )
+    by_features = {
+        "perceptual": perceptual_distance(of_reconstruction, targets),
+        "style": style_distance(of_stylized, of_styles),
+        "structure": structure_distance(stylized, photos),
+        "distillation": _distillation(cascade, features, targets),
+    }
+    return terms | {name: WEIGHTS[name] * term for name, term in by_features.items()}
 
 
 def _distillation(
@@ -103,7 +86,7 @@ def train_photowct(
     perceptual: PerceptualNetwork,
     output: Path,
     *,
-    base_width: int,
+    widths: tuple[int, int, int, int],
     steps: int,
     batch_size: int,
     crop: int,
@@ -120,7 +103,7 @@ def train_photowct(
         photos: uint8 [3,h,w], sides of ``crop`` or more.
         perceptual: compares pictures.
         output: a folder.
-        base_width: channels of the first level.
+        widths: channels of the convolutions of levels 1 to 4.
         steps: in all; the learning rate falls to 0 along half a cosine.
         batch_size: crops in a step.
         crop: side of the crops in pixels.
@@ -133,7 +116,7 @@ def train_photowct(
         The state dict of a ``PhotoWCT``.
     """
     torch.manual_seed(seed)
-    cascade = Cascade(slim_widths(base_width)).to(device)
+    cascade = Cascade(widths).to(device)
     perceptual = perceptual.to(device)
     optimizer = torch.optim.Adam(cascade.parameters(), learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
@@ -150,18 +133,14 @@ def train_photowct(
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             terms = losses(cascade, perceptual, batch, level)
         rate = learning_rate * half_cosine(step, steps)
-        descend(optimizer, terms.total, rate, LONGEST_GRADIENT)
-        if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
-            _report(step + 1, steps, level, terms)
+        descend(optimizer, torch.stack(list(terms.values())).sum(), rate, LONGEST_GRADIENT)
+        if step % STEPS_BETWEEN_REPORTS == 0:
+            figures = "  ".join(f"{name} {float(t.detach()):.4f}" for name, t in terms.items())
+            log.info("step %d of %d  level %s  %s", step, steps, level, figures)
         if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
             save_state(output / "state.pt", step + 1, parts)
             _write_sheet(output / "samples.jpg", cascade, samples.to(device))
     return cascade.export()
-
-
-def _report(step: int, steps: int, level: int, terms: Losses) -> None:
-    figures = "  ".join(f"{name} {float(term.detach()):.4f}" for name, term in vars(terms).items())
-    log.info("step %d of %d  level %d  %s", step, steps, level, figures)
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
         all_photos(config, config.photos),
         perceptual,
         config.output,
-        base_width=config.base_width,
+        widths=config.widths,
         steps=config.steps,
         batch_size=config.batch_size,
         crop=config.crop,

@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from spadepis.labels import LabelSpace
 from spadepis.spade import SpadeGenerator
 from spadepis.training.frechet import as_vectors, frechet_distance
-from spadepis.training.perceptual import PerceptualNetwork
+from spadepis.training.perceptual import LEVELS, PerceptualNetwork
 from spadepis.training.photos import Pair
 from spadepis.training.segmentation import SegmentationNetwork
 from spadepis.training.spade import class_edges
@@ -53,10 +53,10 @@ def mean_colours(pairs: Iterable[Pair], num_classes: int) -> Tensor:
 
 def frechet_by_level(
     perceptual: PerceptualNetwork, pictures: Sequence[Tensor], photos: Sequence[Tensor]
-) -> list[float]:
-    """Squared Fréchet distance of two sets of [3,H,W] in [0,1], by SqueezeNet level from 1."""
+) -> dict[int, float]:
+    """Squared Fréchet distance of two sets of [3,H,W] in [0,1], by level of SqueezeNet."""
     ours, theirs = (_vectors(perceptual, images) for images in (pictures, photos))
-    return [frechet_distance(a, b) for a, b in zip(ours, theirs, strict=True)]
+    return {level: frechet_distance(a, b) for level, a, b in zip(LEVELS, ours, theirs, strict=True)}
 
 
 def mean_iou(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from spadepis.photowct import PhotoWCT
-from spadepis.training.cascade import Cascade, slim_widths
+from spadepis.training.cascade import Cascade, widths_by_name
 from spadepis.training.perceptual import PerceptualNetwork
 from spadepis.training.photos import Split
 from spadepis.training.photowct import train_photowct
@@ -14,6 +14,8 @@ from spadepis.training.photowct_losses import (
     style_distance,
     transfer,
 )
+
+WIDTHS = (8, 10, 12, 16)
 
 
 def photos() -> Split[Tensor]:
@@ -31,7 +33,7 @@ def train(perceptual: PerceptualNetwork, output: Path, steps: int) -> dict[str, 
         photos(),
         perceptual,
         output,
-        base_width=8,
+        widths=WIDTHS,
         steps=steps,
         batch_size=2,
         crop=32,
@@ -75,12 +77,12 @@ def test_a_stopped_training_goes_on(perceptual: PerceptualNetwork, tmp_path: Pat
 
 def test_export_scales_features_and_keeps_pictures() -> None:
     torch.manual_seed(0)
-    cascade = Cascade(slim_widths(8)).double()
+    cascade = Cascade(WIDTHS).double()
     for parameter in cascade.parameters():
         # Biases too, so that a wrong scale of one shows.
         parameter.data += 0.05 * torch.randn_like(parameter)
     weights = cascade.export()
-    network = PhotoWCT(dict.fromkeys((1, 2, 3, 4), slim_widths(8))).double()
+    network = PhotoWCT(dict.fromkeys((1, 2, 3, 4), widths_by_name(WIDTHS))).double()
     network.load_state_dict(weights)
     image = torch.rand(1, 3, 48, 40, dtype=torch.float64)
     with torch.no_grad():
