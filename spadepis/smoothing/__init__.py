@@ -2,5 +2,6 @@
 
 from spadepis.smoothing.closed_form import SmoothingSystem, smooth
 from spadepis.smoothing.conjugate_gradient import ConvergenceError
+from spadepis.smoothing.torch_solver import smooth_batch
 
-__all__ = ["ConvergenceError", "SmoothingSystem", "smooth"]
+__all__ = ["ConvergenceError", "SmoothingSystem", "smooth", "smooth_batch"]

@@ -1,0 +1,128 @@
+"""The smoothing systems of a batch of contents, assembled with PyTorch on any device.
+
+The same matrices as `matting_affinity` and `closed_form` make, as one sparse block-diagonal matrix:
+row by row it holds the 25 entries of the 5x5 stencil.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spadepis.smoothing.conjugate_gradient import margin
+from spadepis.smoothing.matting_affinity import OFFSETS, window_counts
+
+
+def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
+    """The matrix A of each content, in one.
+
+    Assembled in float64 and stored in float32. A vector that it multiplies has `margin(W)` zeros
+    before the first and after the last of the N*H*W pixels, so that each row has 25 entries: an
+    offset that leaves the image meets another pixel or a zero, with coefficient 0.
+
+    Args:
+        contents: float64 [N, H, W, 3] in [0, 1].
+        beta: Weight of the content's affinity, at least 0 and below 1.
+        epsilon: Regularisation of the colour covariance in a window, above 0.
+
+    Returns:
+        Sparse CSR, float32 [N*H*W, N*H*W + 2*margin(W)].
+    """
+    images, height, width, _ = contents.shape
+    device = contents.device
+    rows = images * height * width
+    edge = margin(width)
+    offsets = torch.tensor(
+        [row * width + column for row in range(-2, 3) for column in range(-2, 3)],
+        dtype=torch.int32,
+        device=device,
+    )
+    # 32 bits do for 1000 images of 256x256, and halve what an index takes to read.
+    columns = torch.arange(rows, dtype=torch.int32, device=device)[:, None] + (edge + offsets)
+    with warnings.catch_warnings():
+        # PyTorch calls all of CSR beta; its product with a dense matrix is what is used here.
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            torch.arange(0, 25 * rows + 1, 25, dtype=torch.int32, device=device),
+            columns.flatten(),
+            _entries(_stencil(contents, beta, epsilon), width).flatten(),
+            (rows, rows + 2 * edge),
+            check_invariants=False,
+        )
+
+
+def matting_affinity(contents: Tensor, epsilon: float) -> Tensor:
+    """Matting affinity of a batch of images; see `matting_affinity.matting_affinity`.
+
+    Args:
+        contents: float64 [N, H, W, 3] in [0, 1].
+        epsilon: Regularisation of the colour covariance, above 0.
+
+    Returns:
+        float64 [13, N, H, W], planes in the order of `OFFSETS`.
+    """
+    images, height, width, _ = contents.shape
+    planes = contents.new_zeros(len(OFFSETS), images, height, width)
+    if min(height, width) < 3:
+        return planes
+    windows = [
+        (slice(row, height - 2 + row), slice(column, width - 2 + column))
+        for row in range(3)
+        for column in range(3)
+    ]
+    colours = torch.stack([contents[:, rows, columns] for rows, columns in windows])
+    whitened = _whiten(colours, epsilon)
+    for i, (rows, columns) in enumerate(windows):
+        for j in range(i, 9):
+            plane = 5 * (j // 3 - i // 3) + j % 3 - i % 3
+            product = torch.linalg.vecdot(whitened[i], whitened[j])
+            planes[plane][:, rows, columns] += (1 + product) / 9
+    return planes
+
+
+def _whiten(colours: Tensor, epsilon: float) -> Tensor:
+    """G^-1 (I_i - mu) of the colours [9,N,h,w,3] of each window, with G G^T = C + epsilon/9 Id."""
+    centred = colours - colours.mean(dim=0)
+    covariance = torch.einsum("inyxc,inyxd->nyxcd", centred, centred) / 9
+    # Written out, for batched factorisations of 3x3 matrices are slow on most devices.
+    g00 = (covariance[..., 0, 0] + epsilon / 9).sqrt()
+    g10 = covariance[..., 1, 0] / g00
+    g20 = covariance[..., 2, 0] / g00
+    g11 = (covariance[..., 1, 1] + epsilon / 9 - g10 * g10).sqrt()
+    g21 = (covariance[..., 2, 1] - g20 * g10) / g11
+    g22 = (covariance[..., 2, 2] + epsilon / 9 - g20 * g20 - g21 * g21).sqrt()
+    red = centred[..., 0] / g00
+    green = (centred[..., 1] - g10 * red) / g11
+    blue = (centred[..., 2] - g20 * red - g21 * green) / g22
+    return torch.stack([red, green, blue], dim=-1)
+
+
+def _stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
+    """The 13 planes of A, float32 [13, N, H*W]."""
+    images, height, width, _ = contents.shape
+    counts = torch.from_numpy(window_counts(height, width)).to(contents)
+    # Where there is no window the affinity is 0, so that any root does.
+    roots = counts.clamp(min=1).rsqrt()
+    neighbours = F.pad(roots, (2, 2, 0, 2))
+    laplacian = matting_affinity(contents, epsilon).neg_()
+    laplacian[0] += counts
+    for plane, (rows, columns) in zip(laplacian, OFFSETS, strict=True):
+        neighbour = neighbours[rows : rows + height, 2 + columns : 2 + columns + width]
+        plane *= beta * roots * neighbour
+    laplacian[0] += 1 - beta
+    return laplacian.float().view(len(OFFSETS), images, height * width)
+
+
+def _entries(stencil: Tensor, width: int) -> Tensor:
+    """The 25 entries of each row of a symmetric stencil [13,N,P], as [N,P,25]."""
+    _, images, pixels = stencil.shape
+    entries = stencil.new_zeros(images, pixels, 25)
+    entries[..., 12:] = stencil.permute(1, 2, 0)
+    for k, (rows, columns) in enumerate(OFFSETS[1:], start=1):
+        # A[i, i - offset] = A[i - offset, i].
+        offset = rows * width + columns
+        entries[:, offset:, 12 - k] = stencil[k, :, : max(pixels - offset, 0)]
+    return entries
