@@ -1,0 +1,71 @@
+"""Settings of the benchmark."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spadepis.configuration import Configuration
+from spadepis.labels import LABEL_SPACES, LabelSpace
+
+INPUTS = files("spadepis") / "demo" / "inputs"
+# A GPU is kept busy by a batch; a CPU works on one image at a time.
+IMAGES = {"cpu": 2, "cuda": 16}
+
+Stage = Literal["synthesis", "stylization", "smoothing", "chain"]
+
+
+class BenchmarkConfig(Configuration):
+    """Settings of jobs/benchmark.py."""
+
+    stages: tuple[Stage, ...] = ("synthesis", "stylization", "smoothing", "chain")
+    """What is measured."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Of the networks; on cuda smoothing runs there as well."""
+    sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (256, 512)
+    """Sides of the images in pixels: --sizes 256,512."""
+    styles: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4, 16)
+    """Styles of a label map: --styles 1,4,16."""
+    images: int | None = Field(default=None, ge=1)
+    """Label maps in one repeat. Default: 2 on a CPU, 16 on a GPU."""
+    repeats: int = Field(default=3, ge=1)
+    """Timed runs of each form, taking turns; the median counts."""
+    longest: float = Field(default=20, ge=0)
+    """A form whose first run takes more seconds than this is not repeated."""
+    threads: int | None = Field(default=None, ge=1)
+    """Of PyTorch on the CPU. Default: all cores. Smoothing on the CPU uses one in any case."""
+    output: str | None = None
+    """JSON file for the results."""
+    masks: str = str(INPUTS / "masks")
+    """Folder or glob of label maps. Default: the drawn layouts that come with spadepis."""
+    instances: str | None = None
+    """Folder or glob of their instance maps. Default: of the drawn layouts theirs, else none."""
+    label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
+    """What the values of the label maps mean."""
+    photos: str = str(INPUTS / "styles")
+    """Folder or glob of photos: the styles, and the contents that are not synthesized."""
+    spade_checkpoint: str | None = None
+    """Default: random weights of the published widths."""
+    photowct_checkpoint: str | None = None
+    """Default: random weights of the published widths."""
+    seed: int = 0
+    """Of the random weights."""
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space of that name."""
+        return LABEL_SPACES[self.label_space]
+
+    @property
+    def images_in_a_repeat(self) -> int:
+        """The setting ``images``, or its default for the device."""
+        return self.images or IMAGES[self.device]
+
+    @property
+    def instance_maps(self) -> str | None:
+        """The setting ``instances``, or its default for the label maps."""
+        if self.instances is None and self.masks == str(INPUTS / "masks"):
+            return str(INPUTS / "instances")
+        return self.instances

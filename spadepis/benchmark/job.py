@@ -1,0 +1,101 @@
+"""The benchmark, from its settings to a table and a JSON file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from spadepis.benchmark.chain import chain_case
+from spadepis.benchmark.config import BenchmarkConfig
+from spadepis.benchmark.device import Peak, device_name, measure_peak
+from spadepis.benchmark.inputs import read_inputs
+from spadepis.benchmark.measuring import Case, measure
+from spadepis.benchmark.networks import Networks, load_networks
+from spadepis.benchmark.smoothing import smoothing_case
+from spadepis.benchmark.stylization import stylization_case
+from spadepis.benchmark.synthesis import synthesis_case
+from spadepis.benchmark.table import Row, markdown, row
+from spadepis.checkpoint import CheckpointError
+from spadepis.configuration import ConfigurationError, parse_settings
+
+BAD_CONFIGURATION = 2
+PACKAGES = ("spadepis", "torch", "numpy", "numba", "scipy")
+
+
+def run_job(arguments: Sequence[str]) -> int:
+    """Parse the flags, run the benchmark, print its table, and return the exit status."""
+    try:
+        config = parse_settings(BenchmarkConfig, arguments)
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise ConfigurationError("--device: PyTorch finds no GPU")
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        peak = measure_peak(config.device)
+        rows = []
+        for case in cases(config):
+            rows.append(row(case, *measure(case, config.repeats, config.longest), peak))
+            print(markdown(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    except (ConfigurationError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_CONFIGURATION
+    print(_summary(config, peak), markdown(rows), sep="\n\n")
+    if config.output is not None:
+        report = as_json(config, peak, rows)
+        Path(config.output).write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def cases(config: BenchmarkConfig) -> Iterator[Case]:
+    """What is to be measured, one after the other; each is made when it is its turn.
+
+    Raises:
+        ConfigurationError: inputs that cannot be used.
+        CheckpointError: a checkpoint that cannot be used.
+    """
+    networks = load_networks(config)
+    for size in config.sizes:
+        if "synthesis" in config.stages:
+            yield synthesis_case(networks, read_inputs(config, size, 1), config.device)
+        for styles in config.styles:
+            yield from _cases_with_styles(config, networks, size, styles)
+
+
+def as_json(config: BenchmarkConfig, peak: Peak, rows: Sequence[Row]) -> dict[str, object]:
+    """Rows and all that they depend on."""
+    return {
+        "device": device_name(config.device),
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {package: version(package) for package in PACKAGES},
+        "configuration": config.model_dump(exclude={"config", "output"}),
+        "product_gigamacs_per_second": peak.macs_per_second / 1e9,
+        "copy_gigabytes_per_second": peak.bytes_per_second / 1e9,
+        "rows": [row.as_json() for row in rows],
+    }
+
+
+def _cases_with_styles(
+    config: BenchmarkConfig, networks: Networks, size: int, styles: int
+) -> Iterator[Case]:
+    inputs = read_inputs(config, size, styles)
+    if "stylization" in config.stages:
+        yield stylization_case(networks, inputs, config.device)
+    if "smoothing" in config.stages:
+        yield smoothing_case(inputs, config.device)
+    if "chain" in config.stages:
+        yield chain_case(networks, inputs, config.device)
+
+
+def _summary(config: BenchmarkConfig, peak: Peak) -> str:
+    threads = torch.get_num_threads()
+    return (
+        f"{device_name(config.device)}, {threads} CPU thread{'s' if threads > 1 else ''}, "
+        f"{datetime.now(UTC):%Y-%m-%d}: product {peak.macs_per_second / 1e9:.0f} GMAC/s, "
+        f"copy {peak.bytes_per_second / 1e9:.1f} GB/s"
+    )
