@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 # In SqueezeNet's features; the level that the figures are judged by.
 JUDGED_LEVEL = 3
-SEGMENTATION_BATCH, SEGMENTATION_CROP = 16, 128
+SEGMENTATION_BATCH, SEGMENTATION_CROP = 8, 128
 SHOWN_PAIRS = 8
 
 

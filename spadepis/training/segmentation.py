@@ -14,7 +14,7 @@ from spadepis.training.photos import Pair, Split
 
 log = logging.getLogger(__name__)
 
-WIDTHS = (24, 48, 96, 128, 128)
+WIDTHS = (16, 32, 64, 96, 96)
 LEARNING_RATE = 2e-3
 STEPS_BETWEEN_REPORTS = 100
 
