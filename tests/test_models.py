@@ -41,7 +41,8 @@ def test_spade_paints_classes_in_their_colours() -> None:
     picture = generator(labels[None], torch.from_numpy(instance_edges(instances))[None])[0]
 
     def colour(name: str) -> torch.Tensor:
-        return picture[:, labels == COCO_STUFF.names.index(name)].mean(dim=1)
+        pixels: torch.Tensor = picture[:, labels == COCO_STUFF.names.index(name)]
+        return pixels.mean(dim=1)
 
     sky, road, tree = colour("sky-other"), colour("road"), colour("tree")
     assert sky.mean() > road.mean() + 0.2 > tree.mean()
