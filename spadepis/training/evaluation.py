@@ -136,7 +136,8 @@ def _segmentation_network(config: EvaluationConfig, pairs: Split[Pair]) -> Segme
             config.seed,
         )
     if path is not None:
-        safetensors.torch.save_file(network.state_dict(), path)
+        weights = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+        safetensors.torch.save_file(weights, path)
     return network
 
 
