@@ -9,6 +9,7 @@ all the pixels that share it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -23,22 +24,40 @@ class Neighbourhoods:
         classes: class indices of each distinct 3x3 neighbourhood in reading order, int64 [U,9];
             ``num_classes`` outside the image.
         edges: instance edges of the same pixels, bool [U,9].
-        threes: which 3x3 neighbourhoods the 9 pixels in the middle of each distinct 5x5
-            neighbourhood have, in reading order, int64 [V,9].
-        fives: which 5x5 neighbourhood each pixel has, int64 [N*h*w].
+        threes: which 3x3 neighbourhood each pixel has, and those one step outside the image,
+            int64 [N,h+2,w+2].
         num_classes: of the label space.
     """
 
     classes: Tensor
     edges: Tensor
     threes: Tensor
-    fives: Tensor
     num_classes: int
 
     @property
+    def threes_of_pixels(self) -> Tensor:
+        """Which 3x3 neighbourhood each pixel has, int64 [N,h,w]."""
+        return self.threes[:, 1:-1, 1:-1]
+
+    @property
     def distinct_share(self) -> float:
-        """Distinct 5x5 neighbourhoods a pixel."""
-        return len(self.threes) / len(self.fives)
+        """Distinct 3x3 neighbourhoods a pixel."""
+        return len(self.classes) / self.threes_of_pixels.numel()
+
+    @cached_property
+    def fives_of_pixels(self) -> Tensor:
+        """Which 5x5 neighbourhood each pixel has, int64 [N,h,w]."""
+        # The 3x3 neighbourhoods of its four corners cover a 5x5 neighbourhood.
+        sides = _number(self.threes[:, :, :-2], self.threes[:, :, 2:])
+        return _number(sides[:, :-2], sides[:, 2:])
+
+    @cached_property
+    def threes_of_fives(self) -> Tensor:
+        """The 3x3 neighbourhoods of the 9 pixels in the middle of each distinct 5x5, int64 [V,9].
+
+        In reading order.
+        """
+        return _windows(self.threes)[_one_of_each(self.fives_of_pixels)]
 
 
 def find_neighbourhoods(labels: Tensor, edges: Tensor | None, num_classes: int) -> Neighbourhoods:
@@ -55,17 +74,11 @@ def find_neighbourhoods(labels: Tensor, edges: Tensor | None, num_classes: int) 
     count = 2 * num_classes + 1
     rows = (pixels[:, :, :-2] * count + pixels[:, :, 1:-1]) * count + pixels[:, :, 2:]
     threes = _number(_number(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-    # The 3x3 neighbourhoods of its four corners cover a 5x5 neighbourhood.
-    sides = _number(threes[:, :, :-2], threes[:, :, 2:])
-    fives = _number(sides[:, :-2], sides[:, 2:])
-
     values = _windows(pixels)[_one_of_each(threes)]
-    classes = torch.where(values == 0, num_classes, (values - 1) % num_classes)
     return Neighbourhoods(
-        classes=classes,
+        classes=torch.where(values == 0, num_classes, (values - 1) % num_classes),
         edges=values > num_classes,
-        threes=_windows(threes)[_one_of_each(fives)],
-        fives=fives.flatten(),
+        threes=threes,
         num_classes=num_classes,
     )
 
