@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
         Level k is the output of ``conv{k}_1`` after the ReLU; k - 1 poolings lie before it.
         """
-        x = self.conv0(image)
+        x = image
         features: dict[int, Tensor] = {}
         poolings: list[Pooling] = []
         for level, block in enumerate(self.blocks, start=1):
@@ -68,10 +68,26 @@ class Encoder(nn.Module):
                 x, indices = F.max_pool2d(x, 2, return_indices=True)
                 poolings.append(Pooling(indices, size))
             for name in block:
-                x = F.relu(_reflect_convolve(self.get_submodule(name), x))
+                kernel, bias = self._convolution(name)
+                x = F.relu_(_reflect_convolve(x, kernel, bias))
                 # The level's features are those after the first convolution of its block.
                 features.setdefault(level, x)
         return features, poolings
+
+    def _convolution(self, name: str) -> tuple[Tensor, Tensor]:
+        """Kernel and bias of a convolution, that of colours being part of the first."""
+        convolution = self.get_submodule(name)
+        assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+        if name != "conv1_1":
+            return convolution.weight, convolution.bias
+        assert self.conv0.bias is not None
+        # Products of weights in half precision would be rounded once more.
+        dtype = torch.promote_types(convolution.weight.dtype, torch.float32)
+        parts = convolution.weight, convolution.bias, self.conv0.weight, self.conv0.bias
+        kernel, bias, colours, offsets = (part.to(dtype) for part in parts)
+        mixed = torch.einsum("omyx,mi->oiyx", kernel, colours[:, :, 0, 0])
+        bias = bias + kernel.sum(dim=(2, 3)) @ offsets
+        return mixed.to(convolution.weight), bias.to(convolution.bias)
 
 
 class Decoder(nn.Module):
@@ -92,19 +108,22 @@ class Decoder(nn.Module):
             self.add_module(name, nn.Conv2d(widths[name], channels_out, 3))
 
     def forward(self, features: Tensor, poolings: list[Pooling]) -> Tensor:
-        """Decode [N,C,h,w] and the encoder's poolings to [N,3,H,W]."""
+        """Decode [N,C,h,w] to [N,3,H,W], with the encoder's poolings of N photos or of one."""
         x = features
         for depth, block in enumerate(self.blocks):
             if depth > 0:
                 indices, size = poolings[-depth]
-                x = F.max_unpool2d(x, indices, (2, 2), output_size=list(size))
+                indices = indices.expand(len(x), -1, -1, -1)
+                x = F.max_unpool2d(x, indices, (2, 2), output_size=list(size[2:]))
             for name in block:
-                x = _reflect_convolve(self.get_submodule(name), x)
+                convolution = self.get_submodule(name)
+                assert isinstance(convolution, nn.Conv2d)
+                x = _reflect_convolve(x, convolution.weight, convolution.bias)
                 if name != "conv1_1":
-                    x = F.relu(x)
+                    x = F.relu_(x)
         return x
 
 
-def _reflect_convolve(convolution: nn.Module, x: Tensor) -> Tensor:
-    convolved: Tensor = convolution(F.pad(x, (1, 1, 1, 1), mode="reflect"))
-    return convolved
+def _reflect_convolve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    padded = F.pad(x.to(kernel.dtype), (1, 1, 1, 1), mode="reflect")
+    return F.conv2d(padded, kernel, bias)

@@ -19,6 +19,13 @@ from spadepis.photowct.style_statistics import (
 )
 from spadepis.photowct.transfer import ContentFeatures
 
+# Decoded together: a GPU is kept busy, and a CPU's cache is not flooded. One at a time, no result
+# depends on the styles beside it, down to the last bit.
+STYLES_AT_ONCE = {"cpu": 1, "cuda": 8}
+
+# The encoders whose features bear less precision.
+REDUCED_ENCODERS = (2, 1)
+
 # Three poolings, and reflection padding needs two pixels of what is left.
 SMALLEST_SIDE = 16
 
@@ -44,10 +51,19 @@ class PhotoWCT(nn.Module):
         path_or_uri: str | os.PathLike[str],
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        reduced_dtype: torch.dtype | None = None,
     ) -> Self:
         """Load a published ``photo_wct.pth``, or the same weights as safetensors.
 
         The channel widths are read off the weights. The network is returned in evaluation mode.
+
+        Args:
+            path_or_uri: of the checkpoint.
+            device: of the network.
+            dtype: of the network.
+            reduced_dtype: of the parts that bear less precision: the decoders but for their last
+                convolution, and the encoders of levels 2 and 1. Those of levels 4 and 3 do not,
+                since whitening amplifies their errors.
 
         Raises:
             CheckpointError: the file is not a checkpoint of this network.
@@ -57,6 +73,12 @@ class PhotoWCT(nn.Module):
         with torch.device("meta"):
             network = cls(_widths(weights, uri))
         load_weights(network, weights, uri, "PhotoWCT", device, dtype)
+        if reduced_dtype is not None:
+            for level in LEVELS:
+                network._decoder(level).to(reduced_dtype)
+                network._decoder(level).get_submodule("conv1_1").to(dtype)
+            for level in REDUCED_ENCODERS:
+                network._encoder(level).to(reduced_dtype)
         return network
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
@@ -110,20 +132,24 @@ class PhotoWCT(nn.Module):
         """
         images = self._checked(content, "content", regions)
         features, poolings = self._encoder(4)(images)
-        coarsest = ContentFeatures(features[0], 4, regions)
-        stylized = [
-            self._refine(self._decoder(4)(coarsest.transfer(style), poolings), style, regions)
-            for style in styles
-        ]
+        coarsest = ContentFeatures(features, 4, regions)
+        at_once = STYLES_AT_ONCE[images.device.type]
+        stylized: list[Tensor] = []
+        for start in range(0, len(styles), at_once):
+            part = styles[start : start + at_once]
+            decoded = self._decoder(4)(coarsest.transfer(part), poolings)
+            stylized.append(self._refine(decoded, part, regions))
         return torch.cat(stylized)
 
-    def _refine(self, image: Tensor, style: StyleStatistics, regions: Tensor | None) -> Tensor:
-        """Carry an image [1,3,H,W] stylized at level 4 through levels 3 to 1."""
+    def _refine(
+        self, images: Tensor, styles: Sequence[StyleStatistics], regions: Tensor | None
+    ) -> Tensor:
+        """Carry images [K,3,H,W], stylized at level 4 with K styles, through levels 3 to 1."""
         for level in LEVELS[1:]:
-            features, poolings = self._encoder(level)(image)
-            stylized = ContentFeatures(features[0], level, regions).transfer(style)
-            image = self._decoder(level)(stylized, poolings)
-        return image
+            features, poolings = self._encoder(level)(images)
+            stylized = ContentFeatures(features, level, regions).transfer(styles)
+            images = self._decoder(level)(stylized, poolings)
+        return images
 
     def _encoder(self, level: int) -> Encoder:
         encoder = self.get_submodule(f"e{level}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spadepis.photowct.inverse_root import inverse_root
+
 SMALLEST_STYLE_EIGENVALUE = 1e-5
 
 
@@ -43,7 +45,7 @@ def feature_statistics(features: Tensor) -> FeatureStatistics:
     """Mean and symmetric square root of the covariance of features [C,n], n >= 2.
 
     Li et al., section 3.1: colouring is ``E_s diag(sqrt(lambda_s)) E_s^T``; eigenvalues under
-    1e-5 are dropped.
+    1e-5 are dropped. Statistics of features in half precision are in float32.
     """
     mean, covariance = _mean_and_covariance(features)
     # In float32 the threshold drowns in rounding beside large eigenvalues, and now and then eigh
@@ -57,38 +59,46 @@ def feature_statistics(features: Tensor) -> FeatureStatistics:
 
 
 @dataclass(frozen=True)
-class WhitenedFeatures:
-    """Content features ready to take any style: centred, with their whitening matrix.
+class Whitening:
+    """What makes content features ready to take any style.
 
     Attributes:
-        centred: [C,n].
-        whitening: [C,C], the inverse symmetric square root of the covariance plus identity.
+        mean: [...,C].
+        matrix: [...,C,C], the inverse symmetric square root of the covariance plus identity.
     """
 
-    centred: Tensor
-    whitening: Tensor
+    mean: Tensor
+    matrix: Tensor
 
-    def colour(self, style: FeatureStatistics) -> Tensor:
-        """Features [C,n] with the mean and covariance of ``style`` (Li et al., eq. 3)."""
-        transform = style.colouring @ self.whitening
-        return torch.addmm(style.mean.unsqueeze(1), transform, self.centred)
+    def __getitem__(self, index: int) -> Whitening:
+        """That of one of a batch."""
+        return Whitening(self.mean[index], self.matrix[index])
+
+    def towards(self, style: FeatureStatistics) -> tuple[Tensor, Tensor]:
+        """Whitening and colouring (Li et al., eq. 3) in one.
+
+        Returns:
+            Matrix [C,C] and offset [C]: of features x, ``matrix @ x + offset`` has the mean and
+            covariance of ``style``.
+        """
+        matrix = style.colouring @ self.matrix
+        return matrix, style.mean - matrix @ self.mean
 
 
-def whiten(features: Tensor) -> WhitenedFeatures:
-    """Centre features [C,n], n >= 2, and find their whitening matrix.
+def find_whitening(features: Tensor) -> Whitening:
+    """Mean and whitening matrix of content features [...,C,n], n >= 2.
 
     Li et al., section 3.1: whitening is ``E_c diag(1/sqrt(lambda_c)) E_c^T``. As in the
     published code the identity is added to the covariance first, so no eigenvalue is under 1.
     """
     mean, covariance = _mean_and_covariance(features)
-    identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance + identity)
-    # In float32 rounding may push the smallest below 1, even below 0, beside a very large one.
-    whitening = (eigenvectors * eigenvalues.clamp(min=1).rsqrt()) @ eigenvectors.T
-    return WhitenedFeatures(features - mean.unsqueeze(1), whitening)
+    identity = torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)
+    return Whitening(mean, inverse_root(covariance + identity))
 
 
 def _mean_and_covariance(features: Tensor) -> tuple[Tensor, Tensor]:
-    mean = features.mean(dim=1)
-    centred = features - mean.unsqueeze(1)
-    return mean, centred @ centred.T / (features.shape[1] - 1)
+    if features.dtype in (torch.float16, torch.bfloat16):
+        features = features.float()
+    mean = features.mean(dim=-1)
+    centred = features - mean.unsqueeze(-1)
+    return mean, centred @ centred.mT / (features.shape[-1] - 1)

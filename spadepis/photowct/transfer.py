@@ -2,55 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.photowct.regions import matched_labels, region_areas, resize_regions
-from spadepis.photowct.style_statistics import StyleStatistics, WhitenedFeatures, whiten
+from spadepis.photowct.style_statistics import StyleStatistics, Whitening, find_whitening
 
 
 class ContentFeatures:
-    """Features of one content photo at one level; whitened once, coloured by any style.
+    """Features of content photos at one level; whitened once, coloured by any style.
 
     Args:
-        features: [C,h,w].
+        features: [N,C,h,w].
         level: 4 to 1.
-        regions: integer map [H,W] of the content at full size, or None.
+        regions: integer map [H,W] of all the contents at full size, or None.
     """
 
     def __init__(self, features: Tensor, level: int, regions: Tensor | None) -> None:
         self.features = features
         self.level = level
         self.regions = regions
-        self._whitened_regions: dict[int, WhitenedFeatures] = {}
+        self._whitening_of_regions: dict[tuple[int, int], Whitening] = {}
 
-    def transfer(self, style: StyleStatistics) -> Tensor:
-        """Features [1,C,h,w] with the statistics of ``style`` at this level.
+    def transfer(self, styles: Sequence[StyleStatistics]) -> Tensor:
+        """Features [K,C,h,w] with the statistics of each of K styles at this level.
+
+        N contents take N styles, one each; a single content takes all of them.
 
         With a region map on both sides every label takes the statistics of the same label;
         labels that do not match, and those with under two pixels left at this level, keep
         their features. Otherwise the whole photo takes the statistics of the whole style.
         """
+        single = len(self.features) == 1
+        return torch.cat(
+            [self._transfer(0 if single else i, style) for i, style in enumerate(styles)]
+        )
+
+    def _transfer(self, index: int, style: StyleStatistics) -> Tensor:
+        features = self.features[index : index + 1]
         if self.regions is None or not style.areas:
-            stylized = self._whitened.colour(style.whole[self.level])
-        else:
-            stylized = self.features.flatten(1).clone()
-            for label in matched_labels(self._areas, style.areas):
-                inside = self._labels == label
-                if self.level in style.regions[label] and int(inside.sum()) >= 2:
-                    whitened = self._whitened_region(label, inside)
-                    stylized[:, inside] = whitened.colour(style.regions[label][self.level])
-        return stylized.view_as(self.features).unsqueeze(0)
+            transform = self._whitening[index].towards(style.whole[self.level])
+            matrix, offset = (part.to(features.dtype) for part in transform)
+            # A matrix product at every pixel is a 1x1 convolution, to which dilation is nothing;
+            # but with it PyTorch takes the faster kernel on one thread of a CPU.
+            return F.conv2d(features, matrix[:, :, None, None], offset, dilation=2)
+        stylized = features[0].flatten(1).clone()
+        for label in matched_labels(self._areas, style.areas):
+            inside = self._labels == label
+            if self.level in style.regions[label] and int(inside.sum()) >= 2:
+                whitening = self._whitening_of_region(index, label, inside)
+                transform = whitening.towards(style.regions[label][self.level])
+                matrix, offset = (part.to(features.dtype) for part in transform)
+                stylized[:, inside] = torch.addmm(offset[:, None], matrix, stylized[:, inside])
+        return stylized.view_as(features)
 
     @cached_property
-    def _whitened(self) -> WhitenedFeatures:
-        return whiten(self.features.flatten(1))
+    def _whitening(self) -> Whitening:
+        return find_whitening(self.features.flatten(2))
 
-    def _whitened_region(self, label: int, inside: Tensor) -> WhitenedFeatures:
-        if label not in self._whitened_regions:
-            self._whitened_regions[label] = whiten(self.features.flatten(1)[:, inside])
-        return self._whitened_regions[label]
+    def _whitening_of_region(self, index: int, label: int, inside: Tensor) -> Whitening:
+        key = index, label
+        if key not in self._whitening_of_regions:
+            region = self.features[index].flatten(1)[:, inside]
+            self._whitening_of_regions[key] = find_whitening(region)
+        return self._whitening_of_regions[key]
 
     @cached_property
     def _areas(self) -> dict[int, int]:
@@ -60,5 +79,5 @@ class ContentFeatures:
     @cached_property
     def _labels(self) -> Tensor:
         assert self.regions is not None
-        labels = resize_regions(self.regions, *self.features.shape[1:])
+        labels = resize_regions(self.regions, *self.features.shape[2:])
         return labels.flatten().to(self.features.device)

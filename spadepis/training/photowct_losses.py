@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spadepis.photowct.style_statistics import feature_statistics, whiten
+from spadepis.photowct.style_statistics import feature_statistics, find_whitening
 
 
 def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
@@ -22,10 +22,10 @@ def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
     """
     # Eigenvalues need full precision.
     with torch.no_grad(), torch.autocast(content.device.type, enabled=False):
-        stylized = [
-            whiten(one.flatten(1) * scale).colour(feature_statistics(other.flatten(1) * scale))
-            for one, other in zip(content, style, strict=True)
-        ]
+        stylized = []
+        for one, other in zip(content.flatten(2) * scale, style.flatten(2) * scale, strict=True):
+            matrix, offset = find_whitening(one).towards(feature_statistics(other))
+            stylized.append(torch.addmm(offset[:, None], matrix, one))
         return torch.stack(stylized).view_as(content) / scale
 
 

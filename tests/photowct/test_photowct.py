@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spadepis.checkpoint import CheckpointError
-from spadepis.photowct import PhotoWCT
+from spadepis.photowct import PhotoWCT, photowct
 from spadepis.photowct.network import Decoder, Encoder
 
 Weights = dict[str, Tensor]
@@ -92,6 +92,35 @@ def test_styles_do_not_affect_each_other(network: PhotoWCT) -> None:
     for style, stylized in zip(styles, together, strict=True):
         assert torch.equal(network.stylize(content, [style])[0], stylized)
     assert not torch.allclose(together[0], together[1])
+
+
+def test_styles_together_equal_styles_one_by_one(
+    network: PhotoWCT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = random_image(32, 40)
+    halves = torch.arange(40).expand(32, 40) // 20
+    styles = [network.encode_style(random_image(30, 30, seed) ** seed) for seed in (1, 2, 3)]
+    guided = [network.encode_style(random_image(32, 40, seed), halves) for seed in (1, 2, 3)]
+    singly = network.stylize(content, styles), network.stylize(content, guided, halves)
+    monkeypatch.setattr(photowct, "STYLES_AT_ONCE", {"cpu": 2})
+    together = network.stylize(content, styles), network.stylize(content, guided, halves)
+    torch.testing.assert_close(together, singly, rtol=0, atol=1e-10)
+
+
+def test_reduced_precision_stays_near(photowct_checkpoint: str) -> None:
+    content, photo = random_image(64, 64), random_image(48, 48, 1)
+    full = PhotoWCT.from_checkpoint(photowct_checkpoint)
+    reduced = PhotoWCT.from_checkpoint(photowct_checkpoint, reduced_dtype=torch.bfloat16)
+    dtypes = {name: tensor.dtype for name, tensor in reduced.named_parameters()}
+    kept = {name.split(".")[0] for name, dtype in dtypes.items() if dtype == torch.float32}
+    assert kept == {"e4", "e3", "d4", "d3", "d2", "d1"}
+    assert dtypes["d3.conv1_1.weight"] == torch.float32
+    assert dtypes["d3.conv2_1.weight"] == torch.bfloat16
+    expected = full.stylize(content, [full.encode_style(photo)])
+    stylized = reduced.stylize(content, [reduced.encode_style(photo)])
+    assert stylized.dtype == torch.float32
+    error = (stylized - expected).square().mean().sqrt() / expected.std()
+    assert 0 < error < 0.05
 
 
 def test_one_region_everywhere_is_the_whole(network: PhotoWCT) -> None:

@@ -5,8 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
+from spadepis.photowct.inverse_root import (
+    inverse_root_by_eigenvalues,
+    inverse_root_by_newton_schulz,
+)
 from spadepis.photowct.regions import matched_labels, region_areas, resize_regions
-from spadepis.photowct.style_statistics import StyleStatistics, feature_statistics, whiten
+from spadepis.photowct.style_statistics import (
+    FeatureStatistics,
+    StyleStatistics,
+    feature_statistics,
+    find_whitening,
+)
 from spadepis.photowct.transfer import ContentFeatures
 
 
@@ -16,9 +25,14 @@ def random_features(channels: int, pixels: int, seed: int = 0) -> torch.Tensor:
     return mixing @ torch.randn(channels, pixels, generator=generator, dtype=torch.float64) * 30
 
 
+def transfer(features: torch.Tensor, style: FeatureStatistics) -> torch.Tensor:
+    matrix, offset = find_whitening(features).towards(style)
+    return matrix @ features + offset[:, None]
+
+
 def test_coloured_features_have_the_statistics_of_the_style() -> None:
     content, style = random_features(6, 500, 1), random_features(6, 300, 2) + 5
-    coloured = whiten(content).colour(feature_statistics(style))
+    coloured = transfer(content, feature_statistics(style))
     torch.testing.assert_close(coloured.mean(1), style.mean(1))
     # The identity added before whitening takes a little of each: W C W = I - (C + I)^-1.
     identity = torch.eye(6, dtype=torch.float64)
@@ -30,9 +44,10 @@ def test_coloured_features_have_the_statistics_of_the_style() -> None:
 
 def test_whitening_adds_the_identity() -> None:
     content = random_features(5, 200)
-    whitened = whiten(content)
+    whitening = find_whitening(content)
+    torch.testing.assert_close(whitening.mean, content.mean(1))
     covariance = content.cov() + torch.eye(5, dtype=torch.float64)
-    product = whitened.whitening @ covariance @ whitened.whitening
+    product = whitening.matrix @ covariance @ whitening.matrix
     torch.testing.assert_close(product, torch.eye(5, dtype=torch.float64))
 
 
@@ -70,7 +85,7 @@ def test_regions_shrink_as_pillow_shrinks_them() -> None:
 
 
 def test_labels_without_counterpart_keep_their_features() -> None:
-    features = random_features(4, 20 * 20).reshape(4, 20, 20)
+    features = random_features(4, 20 * 20).reshape(1, 4, 20, 20)
     regions = torch.zeros(20, 20, dtype=torch.int64)
     regions[:, 10:] = 300
     style_features = random_features(4, 400, 3)
@@ -78,21 +93,21 @@ def test_labels_without_counterpart_keep_their_features() -> None:
     style = StyleStatistics(
         {2: statistics}, {0: {2: statistics}, 9: {2: statistics}}, {0: 400, 9: 99}
     )
-    stylized = ContentFeatures(features, 2, regions).transfer(style)[0]
-    assert torch.equal(stylized[:, :, 10:], features[:, :, 10:])
-    expected = whiten(features[:, :, :10].flatten(1)).colour(statistics)
-    torch.testing.assert_close(stylized[:, :, :10].flatten(1), expected)
+    stylized = ContentFeatures(features, 2, regions).transfer([style])
+    assert torch.equal(stylized[..., 10:], features[..., 10:])
+    expected = transfer(features[0, :, :, :10].flatten(1), statistics)
+    torch.testing.assert_close(stylized[0, :, :, :10].flatten(1), expected)
 
 
 def test_regions_of_under_two_pixels_at_a_level_are_left_alone() -> None:
     regions = torch.zeros(64, 64, dtype=torch.int64)
     regions[:4, :4] = 1
     assert region_areas(regions) == {0: 64 * 64 - 16, 1: 16}
-    features = random_features(3, 64).reshape(3, 8, 8)
+    features = random_features(3, 64).reshape(1, 3, 8, 8)
     statistics = feature_statistics(random_features(3, 50, 1))
     by_level = {label: {4: statistics} for label in (0, 1)}
     style = StyleStatistics({4: statistics}, by_level, {0: 1000, 1: 100})
-    stylized = ContentFeatures(features, 4, regions).transfer(style)[0]
+    stylized = ContentFeatures(features, 4, regions).transfer([style])
     assert torch.isfinite(stylized).all()
 
 
@@ -105,6 +120,32 @@ def test_channels_that_are_zero_everywhere_do_no_harm() -> None:
         freed = [torch.full((size,), torch.nan) for size in (128, 1_000, 16_384, 35_000, 50_000)]
         del freed
         statistics = feature_statistics(features)
-        stylized = whiten(features).colour(statistics)
+        stylized = transfer(features, statistics)
         assert torch.isfinite(statistics.colouring).all()
         torch.testing.assert_close(stylized, features, rtol=0, atol=0.3)
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e3, 1e8])
+def test_both_inverse_roots_are_the_same(largest: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(3, 40, 40, generator=generator, dtype=torch.float64))[0]
+    eigenvalues = torch.logspace(0, float(np.log10(largest)), 40, dtype=torch.float64)
+    matrices = (basis * eigenvalues) @ basis.mT
+    by_products = inverse_root_by_newton_schulz(matrices)
+    torch.testing.assert_close(
+        by_products, inverse_root_by_eigenvalues(matrices), rtol=0, atol=1e-7
+    )
+    identity = torch.eye(40, dtype=torch.float64).expand(3, 40, 40)
+    product = by_products @ matrices @ by_products
+    torch.testing.assert_close(product, identity, rtol=0, atol=1e-6)
+
+
+def test_contents_take_one_style_each_and_a_single_content_takes_all() -> None:
+    features = random_features(5, 2 * 12 * 10).reshape(5, 2, 12, 10).transpose(0, 1)
+    statistics = [feature_statistics(random_features(5, 80, seed)) for seed in (1, 2)]
+    styles = [StyleStatistics({3: one}, {}, {}) for one in statistics]
+    each = ContentFeatures(features, 3, None).transfer(styles)
+    of_first = ContentFeatures(features[:1], 3, None).transfer(styles)
+    for i, one in enumerate(statistics):
+        torch.testing.assert_close(each[i].flatten(1), transfer(features[i].flatten(1), one))
+        torch.testing.assert_close(of_first[i].flatten(1), transfer(features[0].flatten(1), one))
