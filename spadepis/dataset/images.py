@@ -7,10 +7,12 @@ import struct
 import zlib
 from typing import Any, TypeVar
 
-import fsspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from spadepis.dataset.shards import read_source
+from spadepis.dataset.storage_errors import reason
 
 # What Pillow's decoders raise on damaged files, depending on the format and the damage.
 DECODING_ERRORS = (
@@ -23,6 +25,8 @@ DECODING_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+# Of an image in a shard: 16-bit RGBA without compression.
+BYTES_A_PIXEL = 8
 Integer = TypeVar("Integer", bound=np.integer[Any])
 LABEL_MAP_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
@@ -51,7 +55,7 @@ def read_photo(uri: str, max_pixels: int) -> NDArray[np.uint8]:
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         return np.asarray(image.convert("RGB"))
     except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({_reason(error)})") from error
+        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
 
 
 def read_label_map(uri: str, max_pixels: int) -> NDArray[np.integer[Any]]:
@@ -68,7 +72,7 @@ def read_label_map(uri: str, max_pixels: int) -> NDArray[np.integer[Any]]:
     try:
         values = np.asarray(image)
     except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({_reason(error)})") from error
+        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
     return values.astype(np.uint8 if image.mode == "1" else values.dtype.newbyteorder("="))
 
 
@@ -114,24 +118,17 @@ def decode(content: bytes) -> NDArray[np.uint8]:
 
 def _open(uri: str, max_pixels: int) -> Image.Image:
     try:
-        with fsspec.open(uri, "rb") as file:
-            content = file.read()
+        content = read_source(uri, BYTES_A_PIXEL * max_pixels)
     except OSError as error:
-        raise UnreadableImageError(uri, f"cannot be read ({_reason(error)})") from error
+        raise UnreadableImageError(uri, f"cannot be read ({reason(error)})") from error
     try:
         image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError as error:
         raise UnreadableImageError(uri, "not an image") from error
     except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({_reason(error)})") from error
+        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
     if image.width * image.height > max_pixels:
         raise UnreadableImageError(
             uri, f"{image.width}x{image.height} is more than {max_pixels} pixels"
         )
     return image
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

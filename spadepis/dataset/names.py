@@ -13,9 +13,10 @@ def safe_name(identifier: str) -> str:
 
     ASCII letters, digits and ``_.-~`` stand as they are, all else is percent-encoded, so that no
     identifier can leave its folder. Names over 120 characters are cut and get a hash of the
-    identifier.
+    identifier. Different identifiers have different names.
     """
-    name = quote(identifier, safe="")
+    # No identifier is encoded as a lone percent sign.
+    name = quote(identifier, safe="") or "%"
     if name.startswith("."):
         name = "%2E" + name[1:]
     if len(name) > LONGEST:

@@ -11,6 +11,7 @@ from spadepis.checkpoint import sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.commit_log import CONFIGURATION
 from spadepis.dataset.folder import Folder
+from spadepis.dataset.storage_errors import reason
 from spadepis.pipeline.config import Job, JobConfig
 
 # Settings that do not change what a pair looks like, or only through what is listed instead.
@@ -23,7 +24,10 @@ LEFT_OUT = frozenset(
         "photowct_checkpoint",
         "max_failed_fraction",
         "retry_failed",
+        "s3_endpoint",
+        "s3_anonymous",
         "device",
+        "smoothing_device",
         "synthesis_workers",
         "stylization_workers",
         "smoothing_workers",
@@ -55,11 +59,15 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     """Check that a folder is new, or holds an image set of the same identity.
 
     Raises:
-        ConfigurationError: the folder was made with another configuration, with the difference.
+        ConfigurationError: the folder was made with another configuration, with the difference,
+            or cannot be read.
     """
-    if not folder.exists(CONFIGURATION):
+    try:
+        earlier = json.loads(folder.read(CONFIGURATION))
+    except (FileNotFoundError, NotADirectoryError):
         return
-    earlier = json.loads(folder.read(CONFIGURATION))
+    except OSError as error:
+        raise ConfigurationError(f"{folder.uri} cannot be read: {reason(error)}") from error
     differences = [
         f"{name} was {earlier.get(name)}, is {identity.get(name)}"
         for name in sorted(earlier.keys() | identity.keys())
@@ -81,5 +89,4 @@ def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     try:
         folder.write(CONFIGURATION, json.dumps(identity, indent=2).encode())
     except OSError as error:
-        reason = error.strerror or error
-        raise ConfigurationError(f"{folder.uri} cannot be written: {reason}") from error
+        raise ConfigurationError(f"{folder.uri} cannot be written: {reason(error)}") from error

@@ -43,10 +43,11 @@ class Plan:
 
 
 def make_plan(job: Job, config: JobConfig) -> Plan:
-    """List the inputs of a job and pair them; no input file is opened.
+    """List the inputs of a job and pair them; no input file is opened, of shards the index.
 
     Raises:
-        ConfigurationError: an input folder is missing or empty, or has too few styles.
+        ConfigurationError: an input folder is missing or empty, cannot be listed or has too few
+            styles, or a shard is damaged.
     """
     output = Folder(config.output).uri
     try:
@@ -56,7 +57,7 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
         )
     except SourceError as error:
         raise ConfigurationError(str(error)) from error
-    style_ids = [] if styles is None else list(styles.images)
+    style_ids = [] if styles is None else sorted(styles.images)
     if styles is not None and len(style_ids) < config.styles_per_mask:
         raise ConfigurationError(
             f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"

@@ -4,6 +4,7 @@ import os
 import string
 from pathlib import Path, PurePosixPath
 
+import fsspec
 import pytest
 
 from spadepis.dataset.names import content_name, image_name, label_map_name, safe_name
@@ -49,19 +50,46 @@ def test_lists_a_single_file_and_names_with_wildcards(tmp_path: Path) -> None:
 
 
 def test_lists_other_filesystems() -> None:
-    import fsspec
-
     memory = fsspec.filesystem("memory")
-    memory.pipe_file("/bucket/a/1.png", b"")
-    listing = list_images("memory://bucket")
-    assert listing.images == {"a/1": "memory:///bucket/a/1.png"}
+    for name in ("a/1.png", "a/1_inst.png", "out/2.png"):
+        memory.pipe_file(f"/bucket/{name}", b"")
+    listing = list_images("memory://bucket", exclude="memory:///bucket/out")
+    assert listing.images == {
+        "a/1": "memory:///bucket/a/1.png",
+        "a/1_inst": "memory:///bucket/a/1_inst.png",
+    }
     assert listing.uri_of("b") == "memory:///bucket/b.png"
+    assert list_images("memory://bucket/a/1.png").images == {"1": "memory:///bucket/a/1.png"}
+    assert list_images("memory:///*/a/*.png").images["bucket/a/1"] == "memory://bucket/a/1.png"
+    assert list_images("memory://bucket/*/*_inst.png").images == {
+        "a/1": "memory:///bucket/a/1_inst.png"
+    }
 
 
 def test_output_inside_the_input_is_no_input(tmp_path: Path) -> None:
-    make(tmp_path, "a.png", "out/images/b.png", "outer.png")
-    listing = list_images(str(tmp_path), exclude=str(tmp_path / "out"))
-    assert list(listing.images) == ["a", "outer"]
+    make(tmp_path, "data/a.png", "data/out/images/b.png", "data/outer.png", "data/out/p.parquet")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for data in ("data", "link"):
+        for out in ("data/out", "link/out"):
+            listing = list_images(str(tmp_path / data), exclude=str(tmp_path / out))
+            assert list(listing.images) == ["a", "outer"]
+    with pytest.raises(SourceError, match="no images"):
+        list_images(str(tmp_path / "data/out/images"), exclude=str(tmp_path / "data/out"))
+
+
+def test_a_glob_without_two_stars_looks_no_deeper_than_it_says(tmp_path: Path) -> None:
+    make(tmp_path, "a/1.png", "a/b/2.png", "a/.b/3.png")
+    (tmp_path / "a/b/loop").symlink_to(tmp_path)
+    assert list(list_images(f"{tmp_path}/*/*.png").images) == ["a/1"]
+    (tmp_path / "a/b/loop").unlink()
+    assert list(list_images(f"{tmp_path}/**/*.png").images) == ["a/1", "a/b/2"]
+
+
+def test_where_a_missing_image_would_be_is_never_outside(tmp_path: Path) -> None:
+    make(tmp_path, "a.png")
+    missing = list_images(str(tmp_path)).uri_of("x/../../../etc/passwd")
+    assert ".." not in missing
+    assert missing.startswith(f"{tmp_path}/x/")
 
 
 def test_names_that_are_not_unicode_are_reported(tmp_path: Path) -> None:
@@ -96,6 +124,12 @@ HOSTILE = [
     "/abs",
     "~",
     "a b%20c",
+    "%",
+    ".a",
+    "%2Ea",
+    "\0",
+    "a\r\u2028b",
+    "😀" * 300,
     "",
 ]
 
@@ -106,14 +140,23 @@ def test_no_identifier_leaves_its_folder(identifier: str) -> None:
     assert set(name) <= set(string.ascii_letters + string.digits + "_.-~%")
     assert len(name) <= 140
     assert not name.startswith(".")
-    path = PurePosixPath(image_name(identifier or "mask", identifier or "style", "jpg"))
-    assert path.parts[0] == "images"
-    assert len(path.parts) == 4
-    assert ".." not in path.parts
+    for path, depth in (
+        (PurePosixPath(image_name(identifier, identifier, "jpg")), 4),
+        (PurePosixPath(image_name(identifier, None, "jpg")), 3),
+        (PurePosixPath(label_map_name(identifier)), 3),
+        (PurePosixPath(content_name(identifier, "png")), 3),
+    ):
+        assert path.parts[0] in ("images", "masks", "contents")
+        assert len(path.parts) == depth
+        assert not path.stem.startswith(".")
+        assert all(len(part.encode()) <= 255 for part in path.parts)
 
 
 def test_names_are_distinct_and_stable() -> None:
     assert len({safe_name(identifier) for identifier in HOSTILE}) == len(HOSTILE)
+    assert len({image_name(mask, style, "jpg") for mask in HOSTILE for style in HOSTILE}) == (
+        len(HOSTILE) ** 2
+    )
     assert safe_name("x" * 300) != safe_name("x" * 301)
     assert image_name("000000000139", "dusk", "jpg") == "images/6a/000000000139/dusk.jpg"
     assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"

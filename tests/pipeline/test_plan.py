@@ -1,15 +1,26 @@
 """What is to be done, and with which workers."""
 
+import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.commit_log import read_commits
+from spadepis.dataset.folder import Folder
+from spadepis.dataset.writer import ImageSetWriter
+from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.plan import make_plan
-from spadepis.pipeline.resources import ClusterSize, allocate
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.read import ReadScenes
+from spadepis.pipeline.stages.write import Write
 
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
 
@@ -61,42 +72,43 @@ def test_too_few_styles(
         make_plan(BOTH, config)
 
 
-@pytest.mark.parametrize(
-    ("cpus", "gpus"),
-    [(1, 0), (2, 0), (3, 0), (8, 0), (64, 0), (1, 1), (8, 1), (8, 4), (64, 4)],
-)
-@pytest.mark.parametrize("job", list(Job))
-def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
-    config = JobConfig(output="o", styles_per_mask=4)
-    allocation = allocate(job, config, ClusterSize(cpus, gpus), scenes=1000)
-    stages = [s for s in (allocation.synthesize, allocation.stylize, allocation.smooth) if s.count]
-    assert len(stages) == {Job.SYNTHESIZE: 1, Job.STYLIZE: 2, BOTH: 3}[job]
-    used = sum(stage.count * stage.cpus for stage in stages)
-    used += sum(io.count * io.cpus for io in (allocation.read, allocation.write))
-    assert used <= cpus + 1e-9
-    assert all(stage.count and stage.cpus for stage in (allocation.read, allocation.write))
-    assert sum(stage.count * stage.gpus for stage in stages) <= gpus
-    assert allocation.device == ("cuda" if gpus else "cpu")
-    if cpus >= 8 and not gpus:
-        assert sum(stage.count for stage in stages) == cpus
+def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) -> None:
+    ids = ["../../a", "/abs", "a\nb\r", "ä漢字😀", "x" * 300, "\0", "a", "A", ".a", "%", "a.jpg"]
+    buffer = io.BytesIO()
+    Image.new("L", (32, 32), 3).save(buffer, "PNG")
+    table = pa.table({"id": ids, "mask": [buffer.getvalue()] * len(ids)})
+    pq.write_table(table, tmp_path / "masks.parquet")
+    output = tmp_path / "deep/out"
+    config = JobConfig(
+        masks=f"{tmp_path}/masks.parquet", instances=str(tmp_path / "masks.parquet#mask"), output=""
+    )
+    batch = scenes_to_table(make_plan(Job.SYNTHESIZE, config).scenes)
+    batch = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(batch)
+    scenes = scenes_from_table(batch)
+    assert [scene.id for scene in scenes] == ids
+    for scene in scenes:
+        assert scene.label_map is not None and scene.edges is not None
+        scene.content = np.zeros((32, 32, 3), np.uint8)
+    scenes.append(Scene("../none", [Style("../style\n", None)], mask_source="m"))
+    scenes[-1].fail("read", "../none\n", ValueError("bad\n\0"))
+    write = Write(ImageSetWriter(Folder(str(output)), "jpg", 95), COCO_STUFF, keep_contents=True)
+    write(scenes_to_table(scenes))
 
-
-def test_few_scenes_need_few_workers() -> None:
-    allocation = allocate(BOTH, JobConfig(output="o"), ClusterSize(64, 0), scenes=2)
-    assert allocation.workers == 6
-
-
-def test_fixed_numbers_of_workers_are_kept() -> None:
-    config = JobConfig(output="o", synthesis_workers=1, smoothing_workers=3, styles_per_mask=4)
-    allocation = allocate(BOTH, config, ClusterSize(8, 0), scenes=100)
-    assert allocation.synthesize.count == 1
-    assert allocation.smooth.count == 3
-    assert allocation.stylize.count == 4
-
-
-def test_asking_for_more_than_there_is_is_an_error() -> None:
-    config = JobConfig(output="o", smoothing_workers=3, synthesis_workers=2)
-    with pytest.raises(ConfigurationError, match=r"5 workers are asked for, .* has 4 CPUs"):
-        allocate(BOTH, config, ClusterSize(4, 0), scenes=100)
-    with pytest.raises(ConfigurationError, match="no GPU"):
-        allocate(BOTH, JobConfig(output="o", device="cuda"), ClusterSize(4, 0), scenes=100)
+    commits = {commit.mask_id: commit for commit in read_commits(Folder(str(output)))}
+    assert set(commits) == {*ids, "../none"}
+    failed = commits.pop("../none")
+    assert (failed.style_id, failed.source, failed.message) == (
+        "../style\n",
+        "../none\n",
+        "bad\n\0",
+    )
+    named = {
+        output / name
+        for commit in commits.values()
+        for name in (commit.file_name, commit.mask_file_name, commit.content_file_name)
+        if name is not None
+    }
+    written = {path for path in tmp_path.rglob("*") if path.is_file()}
+    written = {path for path in written if path.suffix in (".jpg", ".png")}
+    assert named == written
+    assert len(named) == 3 * len(ids)

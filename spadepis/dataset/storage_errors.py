@@ -1,0 +1,91 @@
+"""Errors of filesystems and of shards on them: which may pass, and what they say."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+
+# Request Timeout, Too Early, Too Many Requests, and the server's own troubles.
+TRANSIENT_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
+TRANSIENT_ERRNO = frozenset(
+    (
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EHOSTUNREACH,
+        errno.EIO,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EREMOTEIO,
+        errno.ESTALE,
+    )
+)
+PERMANENT = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+# By name: their packages are optional.
+TRANSIENT_TYPES = frozenset(
+    (
+        "aiohttp.client_exceptions.ClientConnectionError",
+        "aiohttp.client_exceptions.ClientPayloadError",
+        "azure.core.exceptions.IncompleteReadError",
+        "azure.core.exceptions.ServiceRequestError",
+        "azure.core.exceptions.ServiceResponseError",
+        "botocore.exceptions.ConnectionError",
+        "botocore.exceptions.HTTPClientError",
+        "botocore.exceptions.IncompleteReadError",
+        "botocore.parsers.ResponseParserError",
+        "gcsfs.retry.ChecksumError",
+        "google.auth.exceptions.TransportError",
+        "requests.exceptions.ChunkedEncodingError",
+        "requests.exceptions.ConnectionError",
+        "requests.exceptions.Timeout",
+    )
+)
+
+
+class ShardError(ValueError):
+    """A shard whose index cannot be read or does not hold what is asked for."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same operation may succeed a little later.
+
+    Timeouts are transient, and connections that fail or break off. An answer of a server counts
+    by its HTTP status, which the filesystems of fsspec put into the error or its cause.
+    """
+    if isinstance(error, PERMANENT):
+        return False
+    types = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if types & TRANSIENT_TYPES or isinstance(error, TimeoutError | ConnectionError):
+        return True
+    status = _http_status(error) or _http_status(error.__cause__)
+    if status is not None:
+        return status in TRANSIENT_STATUS
+    return isinstance(error, OSError) and error.errno in TRANSIENT_ERRNO
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in short."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, FileNotFoundError):
+        return os.strerror(errno.ENOENT)
+    return str(error) or type(error).__name__
+
+
+def _http_status(error: BaseException | None) -> int | None:
+    """The status of the answer: of aiohttp, Azure, gcsfs and botocore."""
+    for name in ("status", "status_code", "code"):
+        status = getattr(error, name, None)
+        if isinstance(status, int | str) and str(status).isdigit():
+            return int(status)
+    response = getattr(error, "response", None)
+    if not isinstance(response, Mapping):
+        return None
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
