@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from spadepis.checkpoint import CheckpointError
-from spadepis.configuration import ConfigurationError
-from spadepis.dataset.commit_log import read_commits
-from spadepis.dataset.folder import Folder
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
+from spadepis.exit_status import exit_status
 from spadepis.pipeline.config import Job, parse_config
-from spadepis.pipeline.report import summarize, summary_text
-
-BAD_CONFIGURATION = 2
-# As shells report it: 128 + SIGINT.
-INTERRUPTED = 130
+from spadepis.pipeline.inspection import inspect
 
 
 def main() -> int:
@@ -30,8 +21,8 @@ def main() -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if arguments.command == "demo":
         inputs = arguments.masks, arguments.instances, arguments.styles
-        return _exit_status(lambda: run_demo(demo_config(arguments.output, *inputs)))
-    return inspect_image_set(arguments.uri)
+        return exit_status(lambda: run_demo(demo_config(arguments.output, *inputs)))
+    return inspect_image_set(arguments.uri, arguments.verify)
 
 
 def run_job(job: Job, arguments: Sequence[str]) -> int:
@@ -46,18 +37,12 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
         print(outcome.summary)
         return outcome.status
 
-    return _exit_status(work)
+    return exit_status(work)
 
 
-def inspect_image_set(uri: str) -> int:
-    """Print what the commit log of an image set holds, and return the exit status."""
-    folder = Folder(uri)
-    commits = read_commits(folder)
-    if not commits:
-        print(f"error: {folder.uri} holds no image set", file=sys.stderr)
-        return BAD_CONFIGURATION
-    print(summary_text(summarize(commits), commits, folder.uri))
-    return 0
+def inspect_image_set(uri: str, verify: bool = False) -> int:
+    """Print what an image set holds, checked if asked for, and return the exit status."""
+    return exit_status(lambda: inspect(uri, verify))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,19 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--instances", help="the instance maps that belong to your label maps")
     run = commands.add_parser("run", add_help=False, help="run a job, as jobs/JOB.py does")
     run.add_argument("job", choices=[job.value for job in Job])
-    inspect = commands.add_parser("inspect", help="what an image set holds, finished or not")
-    inspect.add_argument("uri", help="output folder of a job")
+    inspection = commands.add_parser("inspect", help="what an image set holds, finished or not")
+    inspection.add_argument("uri", help="output folder of a job")
+    inspection.add_argument(
+        "--verify", action="store_true", help="read all images back, check them"
+    )
     return parser
-
-
-def _exit_status(work: Callable[[], int]) -> int:
-    """The status that ``work`` returns, or that of what stopped it, which is printed in a line."""
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    try:
-        return work()
-    except (ConfigurationError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_CONFIGURATION
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED

@@ -6,16 +6,19 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spadepis.dataset.folder import Folder
 
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"
+PLAN = f"{COMMITS}/plan.json"
+THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Commit:
         file_name: the result, relative to the image set; None if the pair failed.
         mask_file_name: the label map at the size of the result, if there is one.
         content_file_name: the photo before stylization, if it is kept.
+        image_sha256: of the encoded result, in hexadecimal digits, as are the others.
+        mask_sha256: of the encoded label map.
+        content_sha256: of the encoded photo before stylization.
         height: of the result, in pixels.
         width: of the result, in pixels.
         stage: the stage that failed; None if the pair is done.
@@ -46,6 +52,9 @@ class Commit:
     file_name: str | None = None
     mask_file_name: str | None = None
     content_file_name: str | None = None
+    image_sha256: str | None = None
+    mask_sha256: str | None = None
+    content_sha256: str | None = None
     height: int | None = None
     width: int | None = None
     stage: str | None = None
@@ -74,6 +83,9 @@ SCHEMA = pa.schema(
         ("file_name", pa.string()),
         ("mask_file_name", pa.string()),
         ("content_file_name", pa.string()),
+        ("image_sha256", pa.string()),
+        ("mask_sha256", pa.string()),
+        ("content_sha256", pa.string()),
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("stage", pa.string()),
@@ -89,25 +101,108 @@ def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
     """Write one commit file; the same pairs with the same outcome give the same file name."""
     outcome = sorted((commit.mask_id, commit.style_id or "", commit.failed) for commit in commits)
     digest = hashlib.sha256(json.dumps(outcome).encode()).hexdigest()[:32]
-    rows = [asdict(commit) for commit in commits]
-    folder.write(f"{COMMITS}/part-{digest}.parquet", to_parquet(rows, SCHEMA))
+    folder.write(f"{COMMITS}/part-{digest}.parquet", table_to_parquet(to_table(commits)))
+
+
+def read_log(folder: Folder) -> pa.Table:
+    """All pairs in the log, a row of ``SCHEMA`` each, sorted by mask and style.
+
+    Done wins over failed. Files may come and go meanwhile.
+    """
+    return _merge(_read_files(folder, commit_files(folder)))
 
 
 def read_commits(folder: Folder) -> list[Commit]:
-    """All pairs in the log, each once, sorted by mask and style; done wins over failed."""
-    latest: dict[tuple[str, str | None], Commit] = {}
-    for name in folder.names(COMMITS):
-        if not name.endswith(".parquet"):
-            continue
-        for row in pq.read_table(io.BytesIO(folder.read(name))).to_pylist():
-            commit = Commit(**row | {"seconds": dict(row["seconds"])})
-            if commit.pair not in latest or latest[commit.pair].failed:
-                latest[commit.pair] = commit
-    return sorted(latest.values(), key=lambda commit: (commit.mask_id, commit.style_id or ""))
+    """What ``read_log`` gives, an object a row: for logs that are not large."""
+    return to_commits(read_log(folder))
 
 
-def to_parquet(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> bytes:
-    """Rows as the bytes of a Parquet file."""
+def compact(folder: Folder) -> pa.Table:
+    """Make one file of all files of the log, and return what ``read_log`` gives.
+
+    The one file is written before the others are removed: stopped in between, the log says the
+    same twice. What a late writer adds meanwhile stays.
+    """
+    names = commit_files(folder)
+    table = _merge(_read_files(folder, names))
+    if len(names) > 1:
+        content = table_to_parquet(table)
+        compacted = f"{COMMITS}/compacted-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+        folder.write(compacted, content)
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(folder.remove, [name for name in names if name != compacted]))
+    return table
+
+
+def commit_files(folder: Folder) -> list[str]:
+    """Names of the files of the log, compacted ones first."""
+    return [name for name in folder.names(COMMITS) if name.endswith(".parquet")]
+
+
+def to_table(commits: Iterable[Commit]) -> pa.Table:
+    """Rows of ``SCHEMA``."""
+    return pa.Table.from_pylist([asdict(commit) for commit in commits], schema=SCHEMA)
+
+
+def to_commits(table: pa.Table) -> list[Commit]:
+    """The rows of a table of ``SCHEMA``."""
+    return [Commit(**row | {"seconds": dict(row["seconds"])}) for row in table.to_pylist()]
+
+
+def pairs(table: pa.Table) -> set[tuple[str, str | None]]:
+    """What identifies the rows of a table of ``SCHEMA``."""
+    return set(zip(table["mask_id"].to_pylist(), table["style_id"].to_pylist(), strict=True))
+
+
+def done(table: pa.Table) -> pa.Table:
+    """The rows that have a result."""
+    return table.filter(pc.field("file_name").is_valid())
+
+
+def failed(table: pa.Table) -> pa.Table:
+    """The rows that have none."""
+    return table.filter(pc.field("file_name").is_null())
+
+
+def _read_files(folder: Folder, names: Sequence[str]) -> pa.Table:
+    def read(name: str) -> pa.Table:
+        try:
+            return pq.read_table(io.BytesIO(folder.read(name)), schema=SCHEMA, use_threads=False)
+        except FileNotFoundError:
+            return None
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        tables = list(pool.map(read, names))
+    if any(table is None for table in tables):
+        # Compacted since it was listed.
+        return _read_files(folder, commit_files(folder))
+    return pa.concat_tables([SCHEMA.empty_table(), *tables])
+
+
+def _merge(table: pa.Table) -> pa.Table:
+    """Each pair once, sorted; of rows with the same outcome the first."""
+    if not len(table):
+        return table
+    keys = {
+        "mask": table["mask_id"],
+        "style": pc.fill_null(table["style_id"], ""),
+        "failed": pc.cast(pc.is_null(table["file_name"]), pa.int8()),
+    }
+    order = [(key, "ascending") for key in keys]
+    rows = pc.sort_indices(pa.table(keys), sort_keys=order)
+    masks, styles = (pc.take(keys[key], rows).combine_chunks() for key in ("mask", "style"))
+    # A pair stands once where it differs from the row before.
+    new = pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in (masks, styles)))
+    first = pa.concat_arrays([pa.array([True]), _as_array(new)])
+    return table.take(rows.filter(first))
+
+
+def _as_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def table_to_parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
+    pq.write_table(table, buffer)
     return buffer.getvalue()

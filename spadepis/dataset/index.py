@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from spadepis.dataset.commit_log import SCHEMA, Commit, to_parquet
+from spadepis.dataset.commit_log import done, failed, table_to_parquet
 from spadepis.dataset.folder import Folder
 
 METADATA = "metadata.parquet"
@@ -34,7 +33,7 @@ FILE_COLUMNS = ("mask_file_name", "content_file_name")
 
 def write_index(
     folder: Folder,
-    commits: Sequence[Commit],
+    log: pa.Table,
     pages: Mapping[str, str],
     manifest: Mapping[str, Any],
 ) -> None:
@@ -42,21 +41,16 @@ def write_index(
 
     Args:
         folder: the image set.
-        commits: all pairs of it.
+        log: all pairs of it, as ``read_log`` gives them.
         pages: texts for people by file name: the dataset card and the report.
         manifest: says that the set is finished, and how.
     """
-    done = [asdict(commit) for commit in commits if not commit.failed]
-    failed = [asdict(commit) for commit in commits if commit.failed]
+    finished = done(log)
     # Hugging Face's image folder takes a *_file_name column for images, and fails on null ones.
-    absent = {name for name in FILE_COLUMNS if all(row[name] is None for row in done)}
+    absent = {name for name in FILE_COLUMNS if finished[name].null_count == len(finished)}
     columns = [name for name in METADATA_COLUMNS if name not in absent]
-    folder.write(METADATA, to_parquet(done, _schema(columns)))
-    folder.write(FAILURES, to_parquet(failed, _schema(FAILURE_COLUMNS)))
+    folder.write(METADATA, table_to_parquet(finished.select(columns)))
+    folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
     for name, text in pages.items():
         folder.write(name, text.encode())
     folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())
-
-
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([SCHEMA.field(name) for name in columns])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from jinja2 import Environment, StrictUndefined
 
-from spadepis.dataset.commit_log import Commit
+from spadepis.dataset.commit_log import done, to_commits
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.report import failure_reasons
 
@@ -42,7 +44,7 @@ class Picture:
 
 def html_report(
     summary: Mapping[str, Any],
-    commits: Sequence[Commit],
+    log: pa.Table,
     identity: Mapping[str, Any],
     label_space: LabelSpace,
 ) -> str:
@@ -52,29 +54,31 @@ def html_report(
     by relative URLs, and label maps get their colours in the browser.
 
     Args:
-        summary: what ``summarize`` gives for ``commits``.
-        commits: all pairs of the image set.
+        summary: what ``summarize`` gives for ``log``.
+        log: all pairs of the image set, as ``read_log`` gives them.
         identity: what the image set was made with.
         label_space: gives the colours of the label maps.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    reasons = failure_reasons(commits)
+    reasons = failure_reasons(log)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         summary=summary,
         identity=identity,
-        pictures=_gallery([commit for commit in commits if not commit.failed]),
+        pictures=_gallery(done(log)),
         reasons=reasons[:SHOWN_REASONS],
         more_reasons=len(reasons[SHOWN_REASONS:]),
         colour_tables=_colour_tables(label_space),
     )
 
 
-def _gallery(done: Sequence[Commit]) -> list[Picture]:
-    """At most ``SHOWN_IMAGES`` results, spread evenly over all."""
-    count = min(len(done), SHOWN_IMAGES)
-    chosen = [done[index * len(done) // count] for index in range(count)]
+def _gallery(finished: pa.Table) -> list[Picture]:
+    """At most ``SHOWN_IMAGES`` results, spread evenly over all; a page cannot link into shards."""
+    finished = finished.filter(pc.invert(pc.match_substring(finished["file_name"], "#")))
+    count = min(len(finished), SHOWN_IMAGES)
+    rows = [index * len(finished) // count for index in range(count)]
+    chosen = to_commits(finished.take(pa.array(rows, pa.int64())))
     return [
         Picture(
             commit.mask_id,

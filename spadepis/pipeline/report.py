@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from spadepis.dataset.commit_log import Commit
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spadepis.dataset.commit_log import done, failed
 
 STAGES = ("read", "synthesize", "stylize", "smooth", "write")
 SHOWN_FAILURES = 5
@@ -32,35 +35,50 @@ class FailureReason:
     example: str
 
 
-def summarize(commits: Sequence[Commit]) -> dict[str, Any]:
-    """Counts of pairs, and the seconds of work per image in each stage."""
-    done = [commit for commit in commits if not commit.failed]
-    seconds = {
-        stage: sum(commit.seconds.get(stage, 0.0) for commit in done) / len(done)
-        for stage in STAGES
-        if any(stage in commit.seconds for commit in done)
-    }
+def summarize(log: pa.Table) -> dict[str, Any]:
+    """Counts of pairs, and the seconds of work per image in each stage.
+
+    Args:
+        log: what ``read_log`` gives.
+    """
+    finished = done(log)
+    seconds = finished["seconds"].combine_chunks()
+    # All keys and all values of the rows' maps, one behind the other.
+    spent = pa.table({"stage": _flat(seconds, "keys"), "seconds": _flat(seconds, "items")})
+    totals = spent.group_by("stage").aggregate([("seconds", "sum")])
+    by_stage = dict(
+        zip(totals["stage"].to_pylist(), totals["seconds_sum"].to_pylist(), strict=True)
+    )
     return {
-        "pairs": len(commits),
-        "done": len(done),
-        "failed": len(commits) - len(done),
-        "scenes": len({commit.mask_id for commit in done}),
-        "seconds_per_image": seconds,
+        "pairs": len(log),
+        "done": len(finished),
+        "failed": len(log) - len(finished),
+        "scenes": pc.count_distinct(finished["mask_id"]).as_py(),
+        "seconds_per_image": {
+            stage: by_stage[stage] / len(finished) for stage in STAGES if stage in by_stage
+        },
     }
 
 
-def failure_reasons(commits: Sequence[Commit]) -> list[FailureReason]:
+def failure_reasons(log: pa.Table) -> list[FailureReason]:
     """What the failed pairs failed for, the most frequent reason first."""
-    alike: dict[tuple[str, str], list[Commit]] = defaultdict(list)
-    for commit in commits:
-        if commit.failed:
-            message = (commit.message or "").removeprefix(f"{commit.source}: ")
-            alike[commit.stage or "", message].append(commit)
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in failed(log).select(["mask_id", "stage", "source", "message"]).to_pylist():
+        message = (row["message"] or "").removeprefix(f"{row['source']}: ")
+        alike[row["stage"] or "", message].append(row["source"] or row["mask_id"])
     reasons = [
-        FailureReason(stage, message, len(failed), failed[0].source or failed[0].mask_id)
-        for (stage, message), failed in alike.items()
+        FailureReason(stage, message, len(sources), sources[0])
+        for (stage, message), sources in alike.items()
     ]
     return sorted(reasons, key=lambda reason: -reason.pairs)
+
+
+def _flat(maps: pa.Array, part: str) -> pa.Array:
+    chunks = maps.chunks if isinstance(maps, pa.ChunkedArray) else [maps]
+    return pa.chunked_array(
+        [getattr(chunk, part) for chunk in chunks],
+        type=pa.string() if part == "keys" else pa.float64(),
+    )
 
 
 def versions() -> dict[str, str]:
@@ -68,7 +86,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONS}
 
 
-def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str) -> str:
+def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
     """The summary for people: counts, seconds per image in each stage, failures by reason."""
     seconds = summary["seconds_per_image"]
     lines = [
@@ -78,7 +96,7 @@ def summary_text(summary: Mapping[str, Any], commits: Sequence[Commit], uri: str
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]
-    reasons = failure_reasons(commits)
+    reasons = failure_reasons(log)
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
         for reason in reasons[:SHOWN_FAILURES]:

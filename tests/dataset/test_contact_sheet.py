@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spadepis.dataset.commit_log import Commit
+from spadepis.dataset.commit_log import Commit, to_table
 from spadepis.dataset.contact_sheet import CAPTION, GUTTER, TILE, contact_sheet
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import write_index
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Folder:
                 width=WIDTH,
             )
             commits.append(commit)
-    write_index(folder, commits, {}, {})
+    write_index(folder, to_table(commits), {}, {})
     return folder
 
 
@@ -95,7 +95,7 @@ def test_a_set_of_photos_alone(tmp_path: Path) -> None:
     writer = ImageSetWriter(folder, "png", 95)
     name = writer.write_image("m", None, plain(RESULT))
     commit = Commit("m", None, "m", None, file_name=name, height=HEIGHT, width=WIDTH)
-    write_index(folder, [commit], {}, {})
+    write_index(folder, to_table([commit]), {}, {})
     assert colours(contact_sheet(folder, COCO_STUFF), 0) == [RESULT]
 
 

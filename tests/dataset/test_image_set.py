@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from spadepis import ImageSet
-from spadepis.dataset.commit_log import Commit, read_commits, write_commits
+from spadepis.dataset.commit_log import Commit, read_commits, to_table, write_commits
 from spadepis.dataset.folder import STAGING, Folder
 from spadepis.dataset.index import write_index
 from spadepis.dataset.writer import ImageSetWriter
@@ -98,7 +98,7 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
         mask_file_name=writer.write_label_map("m", label_map),
         content_file_name=writer.write_content("m", image),
     )
-    write_index(folder, [commit, failed("n")], {"README.md": "card"}, {"pairs": 2})
+    write_index(folder, to_table([commit, failed("n")]), {"README.md": "card"}, {"pairs": 2})
 
     assert folder.read("README.md") == b"card"
     images = ImageSet(folder.uri)
@@ -124,7 +124,7 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
 def test_image_set_without_label_maps(folder: Folder) -> None:
     writer = ImageSetWriter(folder, "jpg", 95)
     name = writer.write_image("m", "s", np.zeros((4, 6, 3), np.uint8))
-    write_index(folder, [Commit("m", "s", "m", "s", file_name=name)], {}, {})
+    write_index(folder, to_table([Commit("m", "s", "m", "s", file_name=name)]), {}, {})
     images = ImageSet(folder.uri)
     assert images[0][1] is None
     assert "mask_file_name" not in images.table.column_names

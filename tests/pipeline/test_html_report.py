@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from spadepis.dataset.commit_log import Commit
+from spadepis.dataset.commit_log import Commit, to_table
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
@@ -50,7 +50,8 @@ class Page(HTMLParser):
 
 
 def report(commits: Sequence[Commit]) -> str:
-    return html_report(summarize(commits), commits, IDENTITY, COCO_STUFF)
+    log = to_table(commits)
+    return html_report(summarize(log), log, IDENTITY, COCO_STUFF)
 
 
 def done(mask_id: str) -> Commit:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import pyarrow as pa
 
 from spadepis.dataset.commit_log import Commit, write_commits
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.images import encode_png
+from spadepis.dataset.writer import Encoded, ImageSetWriter
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
 
@@ -30,41 +32,44 @@ class Write:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Returns one row: how many pairs of the batch are ``done`` and how many ``failed``."""
-        commits = [commit for scene in scenes_from_table(batch) for commit in self._write(scene)]
+        scenes = scenes_from_table(batch)
+        encoded = [self._encode(scene) for scene in scenes]
+        start = perf_counter()
+        published = iter(self.writer.publish([pair for pairs in encoded for pair in pairs]))
+        seconds = (perf_counter() - start) / max(1, sum(map(len, encoded)))
+        commits = []
+        for scene, pairs in zip(scenes, encoded, strict=True):
+            scene.seconds[STAGE] = scene.seconds.get(STAGE, 0.0) + seconds * len(pairs)
+            settled = [_failed(scene, failure) for failure in scene.failures]
+            settled += [next(published) for _ in pairs]
+            spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
+            commits += [replace(commit, seconds=spent) for commit in settled]
         write_commits(self.writer.folder, commits)
         failed = sum(commit.failed for commit in commits)
         return pa.table({"done": [len(commits) - failed], "failed": [failed]})
 
-    def _write(self, scene: Scene) -> list[Commit]:
-        commits = [_failed(scene, failure) for failure in scene.failures]
-        if scene.styles:
-            with scene.timed(STAGE):
-                commits += self._write_results(scene)
-        seconds = {stage: total / len(commits) for stage, total in scene.seconds.items()}
-        return [replace(commit, seconds=seconds) for commit in commits]
-
-    def _write_results(self, scene: Scene) -> list[Commit]:
+    def _encode(self, scene: Scene) -> list[Encoded]:
+        if not scene.styles:
+            return []
         assert scene.content is not None
-        mask_name = content_name = None
-        if scene.label_map is not None:
-            raw = self.label_space.encode(scene.label_map)
-            mask_name = self.writer.write_label_map(scene.id, raw)
-        if self.keep_contents:
-            content_name = self.writer.write_content(scene.id, scene.content)
-        height, width = scene.content.shape[:2]
-        # Without stylization the content itself is the one result.
-        images = scene.results or [scene.content]
-        return [
-            replace(
-                _commit(scene, style),
-                file_name=self.writer.write_image(scene.id, style.id, image),
-                mask_file_name=mask_name,
-                content_file_name=content_name,
-                height=height,
-                width=width,
-            )
-            for style, image in zip(scene.styles, images, strict=True)
-        ]
+        mask = content = None
+        with scene.timed(STAGE):
+            if scene.label_map is not None:
+                mask = encode_png(self.label_space.encode(scene.label_map))
+            if self.keep_contents:
+                content = self.writer.encode(scene.content)
+            height, width = scene.content.shape[:2]
+            # Without stylization the content itself is the one result.
+            images = scene.results or [scene.content]
+            return [
+                Encoded(
+                    replace(_commit(scene, style), height=height, width=width),
+                    self.writer.encode(image),
+                    mask,
+                    content,
+                )
+                for style, image in zip(scene.styles, images, strict=True)
+            ]
 
 
 def _commit(scene: Scene, style: Style) -> Commit:

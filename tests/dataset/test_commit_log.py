@@ -1,0 +1,141 @@
+"""The commit log: compaction, and what becomes of it when it is stopped."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spadepis.dataset.commit_log import (
+    Commit,
+    commit_files,
+    compact,
+    done,
+    pairs,
+    read_commits,
+    read_log,
+    to_commits,
+    write_commits,
+)
+from spadepis.dataset.folder import Folder
+
+
+def commit(mask_id: str, name: str | None = "x") -> Commit:
+    return Commit(mask_id, "s", "m.png", "s.jpg", file_name=name, seconds={"read": 0.5})
+
+
+def test_compaction_leaves_one_file_with_the_same_rows(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    for index in range(40):
+        write_commits(folder, [commit(f"m{index:02d}"), commit(f"n{index:02d}", None)])
+    before = read_commits(folder)
+    assert len(commit_files(folder)) == 40
+    assert to_commits(compact(folder)) == before == read_commits(folder)
+    assert len(before) == 80
+    (name,) = commit_files(folder)
+    compact(folder)
+    assert commit_files(folder) == [name]
+    # More is committed, a failed pair is done after all.
+    write_commits(folder, [commit("n00"), commit("z")])
+    assert len(done(compact(folder))) == 42
+    assert len(commit_files(folder)) == 1
+
+
+def test_compaction_stopped_before_the_parts_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(str(tmp_path))
+    for mask_id in "cab":
+        write_commits(folder, [commit(mask_id)])
+    before = read_commits(folder)
+
+    def killed(folder: Folder, name: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Folder, "remove", killed)
+        compact(folder)
+    assert len(commit_files(folder)) == 4
+    assert read_commits(folder) == before
+    compact(folder)
+    assert len(commit_files(folder)) == 1
+    assert read_commits(folder) == before
+
+
+def test_files_that_go_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(str(tmp_path))
+    for mask_id in "ab":
+        write_commits(folder, [commit(mask_id)])
+    names = commit_files(folder)
+    compact(folder)
+    listings = iter([names, commit_files(folder)])
+    monkeypatch.setattr("spadepis.dataset.commit_log.commit_files", lambda _: next(listings))
+    assert pairs(read_log(folder)) == {("a", "s"), ("b", "s")}
+
+
+def test_an_empty_log(tmp_path: Path) -> None:
+    assert len(read_log(Folder(str(tmp_path)))) == 0
+    assert read_commits(Folder(str(tmp_path))) == []
+
+
+SCRIPT = """
+import resource, sys, time
+from spadepis.dataset.commit_log import pairs, read_log
+from spadepis.dataset.folder import Folder
+from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.plan import make_plan
+masks, styles, output = sys.argv[1:]
+start = time.perf_counter()
+job = Job.SYNTHESIZE_AND_STYLIZE
+config = JobConfig(masks=masks, styles=styles, styles_per_mask=4, output=output)
+plan = make_plan(job, config)
+planned = time.perf_counter()
+missing = plan.without(pairs(read_log(Folder(output))))
+assert not missing.scenes and plan.pairs
+end = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+print(f"{plan.pairs} pairs: plan {planned - start:.1f} s, log {end - planned:.1f} s, {peak} MiB")
+print(end - start)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("masks", [10_000, 50_000, 100_000])
+def test_planning_and_restarting_a_finished_job(tmp_path: Path, masks: int) -> None:
+    """Run by ``make long``; every commit file is of 16 masks with 4 styles."""
+    for name, count, suffix in (("masks", masks, "png"), ("styles", 4, "jpg")):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            (tmp_path / name / f"{index:012d}.{suffix}").touch()
+    folder = Folder(str(tmp_path / "out"))
+    digest = "0123456789abcdef" * 4
+    for first in range(0, masks, 16):
+        ids = [f"{index:012d}" for index in range(first, min(first + 16, masks))]
+        commits = [
+            Commit(
+                mask_id,
+                f"{style:012d}",
+                f"{tmp_path}/masks/{mask_id}.png",
+                f"{tmp_path}/styles/{style:012d}.jpg",
+                file_name=f"images/ab/{mask_id}/{style:012d}.jpg",
+                mask_file_name=f"masks/ab/{mask_id}.png",
+                content_file_name=f"contents/ab/{mask_id}.jpg",
+                image_sha256=digest,
+                mask_sha256=digest,
+                content_sha256=digest,
+                height=256,
+                width=256,
+                seconds={"read": 0.1, "synthesize": 0.2, "stylize": 0.3, "smooth": 0.4},
+            )
+            for mask_id in ids
+            for style in range(4)
+        ]
+        write_commits(folder, commits)
+    inputs = [str(tmp_path / name) for name in ("masks", "styles", "out")]
+    for state in ("parts", "compacted"):
+        result = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *inputs], check=True, capture_output=True, text=True
+        )
+        print(state, result.stdout.splitlines()[0])
+        assert float(result.stdout.splitlines()[1]) < 60
+        compact(folder)

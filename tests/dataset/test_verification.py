@@ -1,0 +1,238 @@
+"""Image sets in both forms: written, damaged, verified, read back, trained on."""
+
+import io
+import pickle
+import runpy
+from itertools import chain
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from torchvision.transforms import v2
+
+from spadepis import ImageSet
+from spadepis.cli import inspect_image_set
+from spadepis.dataset.commit_log import CONFIGURATION, PLAN, compact, read_log
+from spadepis.dataset.folder import Folder
+from spadepis.dataset.index import write_index
+from spadepis.dataset.objects import named_objects, orphans, remove_orphan_shards
+from spadepis.dataset.verification import verify
+from spadepis.dataset.writer import ImageSetWriter
+from spadepis.labels import COCO_STUFF
+from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.stages.write import Write
+
+SIZE = 32
+
+
+def scene(index: int) -> Scene:
+    generator = np.random.default_rng(index)
+    label_map = np.kron(generator.integers(0, 100, (2, 2)), np.ones((16, 16))).astype(np.uint8)
+    # Colours follow from labels, so that there is something to learn.
+    content = np.stack([label_map * 2, 255 - label_map, label_map], -1).astype(np.uint8)
+    styles = [Style(f"s{style}", f"s{style}.jpg") for style in range(2)]
+    results = [content, content // 2]
+    return Scene(
+        f"m{index}",
+        styles,
+        mask_source=f"m{index}.png",
+        label_map=label_map,
+        content=content,
+        results=results,
+        seconds={"read": 0.1},
+    )
+
+
+def write(folder: Folder, in_shards: bool, *batches: range) -> None:
+    stage = Write(ImageSetWriter(folder, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
+    for batch in batches:
+        stage(scenes_to_table([scene(index) for index in batch]))
+
+
+def finish(folder: Folder) -> None:
+    log = compact(folder)
+    folder.write(CONFIGURATION, b'{"seed": 0}')
+    remove_orphan_shards(folder, log)
+    write_index(folder, log, {}, {"status": "complete"})
+
+
+@pytest.fixture(params=["local", "memory"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    local = request.param == "local"
+    return Folder(str(tmp_path / "out") if local else f"memory://{tmp_path.name}")
+
+
+@pytest.fixture(params=[False, True], ids=["files", "shards"])
+def in_shards(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def folder(empty: Folder, in_shards: bool) -> Folder:
+    write(empty, in_shards, range(0, 3), range(3, 5))
+    finish(empty)
+    return empty
+
+
+def problems(folder: Folder) -> dict[str, str]:
+    found = chain.from_iterable(verify(folder, read_log(folder)))
+    return {problem.name: problem.text for problem in found}
+
+
+def test_both_forms_read_back_as_written(folder: Folder, in_shards: bool) -> None:
+    images = ImageSet(folder.uri)
+    assert len(images) == 10
+    for index, row in enumerate(images.table.to_pylist()):
+        image, mask = images[index]
+        expected = scene(int(row["mask_id"][1:]))
+        result = expected.results[int(row["style_id"][1:])]
+        np.testing.assert_array_equal(image.permute(1, 2, 0), result)
+        assert mask is not None and expected.label_map is not None
+        np.testing.assert_array_equal(mask, COCO_STUFF.encode(expected.label_map))
+    assert len(named_objects(read_log(folder))) == (2 if in_shards else 10 + 5 + 5)
+    assert problems(folder) == {}
+    assert inspect_image_set(folder.uri, verify=True) == 0
+
+
+def test_damage_is_found(folder: Folder, in_shards: bool) -> None:
+    names = sorted(named_objects(read_log(folder)))
+    folder.write(names[0], folder.read(names[0])[:100])
+    folder.remove(names[1])
+    folder.write("data/part-none.parquet" if in_shards else "images/none.png", b"")
+    found = problems(folder)
+    assert set(found) == set(names[:2])
+    assert found[names[1]] == "missing"
+    assert len(orphans(folder, read_log(folder))) == 1
+    assert inspect_image_set(folder.uri, verify=True) == 1
+    # Without a look at the images there is nothing to find.
+    assert inspect_image_set(folder.uri) == 0
+
+
+def test_another_image_in_the_place_of_one(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, False, range(2))
+    finish(folder)
+    first, second = sorted(name for name in named_objects(read_log(folder)) if "masks" in name)
+    folder.write(first, folder.read(second))
+    assert list(problems(folder).values()) == ["is not what was written (another SHA-256)"]
+
+
+def test_a_writer_that_comes_again_with_other_batches(empty: Folder, in_shards: bool) -> None:
+    write(empty, in_shards, range(0, 3), range(3, 5))
+    rows = read_log(empty).select(["mask_id", "style_id"])
+    write(empty, in_shards, range(1, 4), range(0, 3))
+    finish(empty)
+    assert read_log(empty).select(["mask_id", "style_id"]).equals(rows)
+    assert problems(empty) == {}
+    assert orphans(empty, read_log(empty)) == []
+
+
+def test_inspect_of_a_running_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Folder(str(tmp_path))
+    assert inspect_image_set(str(tmp_path)) == 2
+    folder.write(CONFIGURATION, b'{"seed": 7}')
+    folder.write(PLAN, b'{"pairs": 12}')
+    assert inspect_image_set(str(tmp_path)) == 0
+    assert "running or stopped: 0 of 12 pairs" in capsys.readouterr().out
+    write(folder, False, range(3))
+    assert inspect_image_set(str(tmp_path)) == 0
+    assert "running or stopped: 6 of 12 pairs" in (text := capsys.readouterr().out)
+    assert "seed" in text and "7" in text
+    finish(folder)
+    assert inspect_image_set(str(tmp_path)) == 0
+    assert "finished: complete" in capsys.readouterr().out
+
+
+def test_hugging_face_reads_shards(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "out"))
+    write(folder, True, range(2))
+    loaded = datasets.load_dataset(
+        "parquet",
+        data_files=f"{tmp_path}/out/data/*.parquet",
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    assert loaded.num_rows == 4
+    for row in loaded:
+        expected = scene(int(row["mask_id"][1:]))
+        assert expected.label_map is not None
+        np.testing.assert_array_equal(row["content"], expected.content)
+        np.testing.assert_array_equal(row["mask"], COCO_STUFF.encode(expected.label_map))
+        np.testing.assert_array_equal(row["image"], expected.results[int(row["style_id"][1:])])
+
+
+def test_image_and_mask_move_together(folder: Folder) -> None:
+    class Position(torch.nn.Module):
+        """In the place of an image and its label map, the same values in both."""
+
+        def forward(self, image: torch.Tensor, mask: torch.Tensor) -> tuple[object, object]:
+            values = torch.arange(SIZE * SIZE).reshape(SIZE, SIZE)
+            return type(image)(values.expand(3, -1, -1)), type(mask)(values)
+
+    moves = v2.Compose([Position(), v2.RandomCrop(20), v2.RandomHorizontalFlip()])
+    images = ImageSet(folder.uri, transforms=moves)
+    seen = set()
+    for index in range(len(images)):
+        image, mask = images[index]
+        assert mask is not None and mask.shape == (20, 20)
+        assert torch.equal(image[0], mask)
+        seen.add((int(mask[0, 0]), bool(mask[0, 0] > mask[0, 1])))
+    assert len(seen) > 2
+
+
+def test_where_reads_no_image(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = ImageSet(folder.uri)
+    monkeypatch.setattr(ImageSet, "_read", None)
+    assert len(images.where(style_id="s1")) == 5
+    assert len(images.where(style_id="s1", mask_id=["m0", "m4", "m9"])) == 2
+    assert len(images.where(pc.field("height") > SIZE)) == 0
+    assert len(images.where(pc.field("height") == SIZE).where(mask_id="m2")) == 2
+    assert len(images) == 10
+    with pytest.raises(KeyError):
+        images.where(none=1)
+
+
+def test_the_cache_holds_what_was_read(folder: Folder, tmp_path: Path) -> None:
+    images = ImageSet(folder.uri, cache=str(tmp_path / "cache"))
+    expected = [ImageSet(folder.uri)[index][0] for index in range(10)]
+    for index in range(10):
+        assert torch.equal(images[index][0], expected[index])
+    for name in named_objects(read_log(folder)):
+        folder.remove(name)
+    again = pickle.loads(pickle.dumps(images))
+    for index in range(10):
+        assert torch.equal(again[index][0], expected[index])
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_of_a_loader(tmp_path: Path, in_shards: bool, start: str) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, in_shards, range(4))
+    finish(folder)
+    images = ImageSet(folder.uri)
+    loader = DataLoader(images, batch_size=4, num_workers=1, multiprocessing_context=start)
+    loaded = torch.cat([image for image, _ in loader])
+    assert torch.equal(loaded, torch.stack([images[index][0] for index in range(8)]))
+
+
+def test_the_example_learns(tmp_path: Path, in_shards: bool) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, in_shards, range(4))
+    finish(folder)
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples/train_segmentation.py"))
+    losses = example["train"](folder.uri, steps=30, crop=16)
+    assert len(losses) == 30
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_shards_keep_small_row_groups(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, True, range(6))
+    (name,) = folder.names("data")
+    metadata = pq.read_metadata(io.BytesIO(folder.read(name)))
+    assert (metadata.num_rows, metadata.num_row_groups) == (12, 2)
