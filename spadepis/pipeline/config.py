@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration, ConfigurationError, flag, parse_settings
+from spadepis.dataset.storage import CredentialsError, refuse_credentials
 from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.spade.generator import STRIDE
@@ -38,14 +40,17 @@ class Job(StrEnum):
 class JobConfig(Configuration):
     """Settings of a job. Every setting is a flag, and a key of a YAML file given by --config."""
 
+    # Errors repeat no value: it may hold credentials.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
     masks: str | None = None
-    """Label maps: a folder, searched recursively, or a glob."""
+    """Label maps: a folder, searched recursively, a glob, or shards (Parquet or tar)."""
     instances: str | None = None
-    """Instance maps: a folder or glob with the same relative names as the label maps."""
+    """Instance maps: a folder, glob or shards with the same relative names as the label maps."""
     photos: str | None = None
-    """Photos to stylize: a folder or glob."""
+    """Photos to stylize: a folder, glob or shards."""
     styles: str | None = None
-    """Style photos: a folder or glob."""
+    """Style photos: a folder, glob or shards."""
     output: str
     """Folder of the image set; a job that was stopped goes on where it was."""
     label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
@@ -70,6 +75,8 @@ class JobConfig(Configuration):
     """Style photos are shrunk to this."""
     max_pixels: int = Field(default=50_000_000, ge=1, le=80_000_000)
     """Input files with more pixels are refused."""
+    output_format: Literal["files", "parquet"] = "files"
+    """Of the image set: a file for each image, or Parquet shards that hold the images."""
     image_format: Literal["jpg", "png"] = "jpg"
     """Of the results."""
     jpeg_quality: int = Field(default=95, ge=1, le=100)
@@ -80,14 +87,30 @@ class JobConfig(Configuration):
     """With more failed pairs than this the exit status is 3."""
     retry_failed: bool = False
     """Do pairs again that failed in an earlier run."""
+    s3_endpoint: str | None = None
+    """URL of the service behind s3:// paths. Default: Amazon's, or what the environment says."""
+    s3_anonymous: bool = False
+    """Send unsigned requests to S3, for public data."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Of the networks; auto takes GPUs where the cluster has any."""
+    precision: Literal["auto", "float32", "half"] = "auto"
+    """Of the networks; auto computes in half precision on GPUs, where results stay within a level
+    of 255, and in float32 on CPUs."""
+    smoothing_device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Of the smoothing; auto takes GPUs where there are fewer than 16 CPUs to each."""
     synthesis_workers: int | None = Field(default=None, ge=1)
     """Default: from the cluster's resources."""
     stylization_workers: int | None = Field(default=None, ge=1)
     """Default: from the cluster's resources."""
     smoothing_workers: int | None = Field(default=None, ge=1)
     """Default: from the cluster's resources."""
+
+    @field_validator("*")
+    @classmethod
+    def _holds_no_credentials(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            refuse_credentials(value)
+        return value
 
     @property
     def width_and_height(self) -> tuple[int, int] | None:
@@ -117,6 +140,7 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
         "photowct_checkpoint",
         "longest_side",
         "longest_style_side",
+        "smoothing_device",
         "stylization_workers",
         "smoothing_workers",
     ),
@@ -132,6 +156,12 @@ def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
         ConfigurationError: an unknown flag or key, a value that does not fit, a setting that the
             job needs and has not, or one that means nothing to it.
     """
+    try:
+        # Before any other error can repeat them.
+        for argument in arguments:
+            refuse_credentials(argument)
+    except CredentialsError as error:
+        raise ConfigurationError(str(error)) from error
     config = parse_settings(JobConfig, arguments)
     check_config(job, config)
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -14,25 +15,21 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from spadepis.dataset.commit_log import read_commits
+from spadepis.dataset.commit_log import PLAN, compact, done, pairs, read_log
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
-from spadepis.dataset.writer import ImageSetWriter
-from spadepis.photowct import PhotoWCT
+from spadepis.dataset.objects import remove_orphan_shards
+from spadepis.dataset.storage import s3_environment, storage_environment
+from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.calibration import seconds_per_scene
 from spadepis.pipeline.config import Job, JobConfig, check_config, with_default_models
 from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.identity import check_identity, identify, write_identity
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.report import dataset_card, summarize, summary_text, versions
-from spadepis.pipeline.resources import Allocation, ClusterSize, Workers, allocate
+from spadepis.pipeline.resources import Allocation, ClusterSize, allocate
 from spadepis.pipeline.scene import Scene, scenes_to_table
-from spadepis.pipeline.stages.read import ReadScenes
-from spadepis.pipeline.stages.smooth import Smooth
-from spadepis.pipeline.stages.stylize import Stylize
-from spadepis.pipeline.stages.synthesize import Synthesize
-from spadepis.pipeline.stages.write import Write
-from spadepis.spade import SpadeGenerator
 
 log = logging.getLogger(__name__)
 
@@ -66,25 +63,31 @@ def run(job: Job, config: JobConfig) -> Outcome:
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
     check_config(job, config)
+    with storage_environment(s3_environment(config.s3_endpoint, config.s3_anonymous)):
+        return _run(job, config)
+
+
+def _run(job: Job, config: JobConfig) -> Outcome:
     config = with_default_models(job, config)
     plan = make_plan(job, config)
     identity = identify(job, config, plan.style_ids)
     folder = Folder(config.output)
     check_identity(folder, identity)
 
-    commits = read_commits(folder)
-    settled = {commit.pair for commit in commits if not (commit.failed and config.retry_failed)}
-    missing = plan.without(settled)
+    commits = read_log(folder)
+    missing = plan.without(pairs(done(commits) if config.retry_failed else commits))
     if missing.scenes:
-        _check_checkpoints(config)
+        # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
+        seconds = seconds_per_scene(job, config)
         with _cluster():
-            allocation = allocate(job, config, _cluster_size(), len(missing.scenes))
+            allocation = allocate(config, _cluster_size(), len(missing.scenes), seconds)
             write_identity(folder, identity)
+            folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
             # The index of an earlier run is no longer that of the whole set.
             folder.remove(MANIFEST)
             _execute(job, config, missing, allocation, plan.pairs)
-        commits = read_commits(folder)
-        lost = missing.without({commit.pair for commit in commits}).pairs
+        commits = read_log(folder)
+        lost = missing.without(pairs(commits)).pairs
         if lost:
             raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
     else:
@@ -99,22 +102,16 @@ def run(job: Job, config: JobConfig) -> Outcome:
         "versions": versions(),
     }
     if missing.scenes or not folder.exists(MANIFEST):
+        commits = compact(folder)
         pages = {
             CARD: dataset_card(summary, identity),
             REPORT: html_report(summary, commits, identity, config.space),
         }
         write_index(folder, commits, pages, manifest)
+        remove_orphan_shards(folder, commits)
         folder.clear_staging()
     text = summary_text(summary, commits, folder.uri)
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
-
-
-def _check_checkpoints(config: JobConfig) -> None:
-    # Here a checkpoint that does not fit is one line; in an actor it would be a stack of traces.
-    if config.spade_checkpoint is not None:
-        SpadeGenerator.from_checkpoint(config.spade_checkpoint, config.space)
-    if config.photowct_checkpoint is not None:
-        PhotoWCT.from_checkpoint(config.photowct_checkpoint)
 
 
 @contextmanager
@@ -170,58 +167,19 @@ def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: All
     blocks = BLOCKS_PER_WORKER * allocation.workers
     rows = min(MOST_SCENES_IN_BLOCK, math.ceil(len(scenes) / blocks))
     tables = [scenes_to_table(scenes[i : i + rows]) for i in range(0, len(scenes), rows)]
-
-    def through(dataset: Dataset, stage: type, workers: Workers, **arguments: Any) -> Dataset:
-        return dataset.map_batches(
-            stage,
-            fn_constructor_kwargs=arguments,
+    # The processes of a cluster do not see the storage that this one is set to.
+    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
+    options = {"runtime_env": {"env_vars": environment}} if environment else {}
+    dataset = ray.data.from_arrow(tables)
+    for stage in assemble(job, config, allocation):
+        dataset = dataset.map_batches(
+            stage.kind,
+            fn_constructor_kwargs=stage.arguments,
             batch_size=rows,
             batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=workers.count),
-            num_cpus=workers.cpus,
-            num_gpus=workers.gpus,
+            compute=ActorPoolStrategy(size=stage.workers.count),
+            num_cpus=stage.workers.cpus,
+            num_gpus=stage.workers.gpus,
+            **options,
         )
-
-    space = config.space
-    width_and_height = config.width_and_height
-    size = width_and_height and width_and_height[::-1]
-    if job.synthesizes:
-        size = size or space.size
-
-    dataset = through(
-        ray.data.from_arrow(tables),
-        ReadScenes,
-        allocation.read,
-        label_space=space,
-        size=size,
-        longest_side=config.longest_side,
-        max_pixels=config.max_pixels,
-    )
-    if job.synthesizes:
-        dataset = through(
-            dataset,
-            Synthesize,
-            allocation.synthesize,
-            checkpoint=config.spade_checkpoint,
-            label_space=space,
-            device=allocation.device,
-        )
-    if job.stylizes:
-        dataset = through(
-            dataset,
-            Stylize,
-            allocation.stylize,
-            checkpoint=config.photowct_checkpoint,
-            device=allocation.device,
-            longest_side=config.longest_style_side,
-            max_pixels=config.max_pixels,
-        )
-        dataset = through(dataset, Smooth, allocation.smooth)
-    return through(
-        dataset,
-        Write,
-        allocation.write,
-        writer=ImageSetWriter(Folder(config.output), config.image_format, config.jpeg_quality),
-        label_space=space,
-        keep_contents=config.keep_contents and job.stylizes,
-    )
+    return dataset

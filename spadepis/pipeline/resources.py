@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.config import JobConfig
 
 # Of all CPUs; the rest is for reading and writing.
 WORKERS_SHARE = 0.9
+# With fewer CPUs to a GPU than this, smoothing on them would keep the GPU waiting: it stylizes some
+# 150 photos of 256x256 a second, of which a CPU smooths about 10.
+FEWEST_CPUS_PER_GPU = 16
 # Reading and writing take about a tenth of the time of the networks on a CPU.
 CPUS_PER_IO_WORKER = 16
 
@@ -43,6 +46,8 @@ class Allocation:
 
     Attributes:
         device: of the networks, "cpu" or "cuda".
+        smoothing_device: likewise.
+        half: whether the networks compute in half precision.
         synthesize: runs SPADE.
         stylize: runs PhotoWCT.
         smooth: runs the smoothing solve.
@@ -51,6 +56,8 @@ class Allocation:
     """
 
     device: str
+    smoothing_device: str
+    half: bool
     synthesize: Workers
     stylize: Workers
     smooth: Workers
@@ -63,30 +70,27 @@ class Allocation:
         return self.synthesize.count + self.stylize.count + self.smooth.count
 
 
-def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> Allocation:
+def allocate(
+    config: JobConfig, cluster: ClusterSize, scenes: int, seconds: Mapping[str, float]
+) -> Allocation:
     """Share a cluster among the stages.
 
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
     slowest so far. With GPUs each of them holds a worker of every network, and the spare CPUs
-    smooth.
+    smooth, or, where they are few, the GPUs do that as well.
 
     Args:
-        job: has the stages.
-        config: may fix the device and numbers of workers.
+        config: may fix devices and numbers of workers.
         cluster: what there is.
         scenes: how many there are to do; no stage gets more workers by itself.
+        seconds: that a scene takes in each stage of the job on a CPU.
 
     Raises:
         ConfigurationError: more is asked for than the cluster has; the message says what.
     """
-    device = config.device
-    if device == "auto":
-        device = "cuda" if cluster.gpus >= 1 else "cpu"
-    if device == "cuda" and cluster.gpus < 1:
-        raise ConfigurationError("--device cuda: the cluster has no GPU")
-
-    seconds = _seconds_per_scene(job, config.styles_per_mask)
-    on_gpu = [stage for stage in seconds if stage != "smooth" and device == "cuda"]
+    device, smoothing_device = _devices(config, cluster)
+    devices = {stage: smoothing_device if stage == "smooth" else device for stage in seconds}
+    on_gpu = [stage for stage in seconds if devices[stage] == "cuda"]
     counts = _count_workers(config, cluster, seconds, on_gpu)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
@@ -103,12 +107,29 @@ def allocate(job: Job, config: JobConfig, cluster: ClusterSize, scenes: int) -> 
 
     return Allocation(
         device,
+        smoothing_device,
+        config.precision == "half" or (config.precision == "auto" and device == "cuda"),
         workers("synthesize"),
         workers("stylize"),
         workers("smooth"),
         read=Workers(io_workers, io_cpus),
         write=Workers(io_workers, io_cpus),
     )
+
+
+def _devices(config: JobConfig, cluster: ClusterSize) -> tuple[str, str]:
+    """Devices of the networks and of the smoothing."""
+    device = config.device
+    if device == "auto":
+        device = "cuda" if cluster.gpus >= 1 else "cpu"
+    smoothing_device = config.smoothing_device
+    if smoothing_device == "auto":
+        starved = device == "cuda" and cluster.cpus < FEWEST_CPUS_PER_GPU * cluster.gpus
+        smoothing_device = "cuda" if starved else "cpu"
+    for name, asked in (("device", device), ("smoothing-device", smoothing_device)):
+        if asked == "cuda" and cluster.gpus < 1:
+            raise ConfigurationError(f"--{name} cuda: the cluster has no GPU")
+    return device, smoothing_device
 
 
 def _count_workers(
@@ -134,14 +155,3 @@ def _count_workers(
     while growing and sum(counts.values()) < int(cluster.cpus):
         counts[max(growing, key=lambda stage: seconds[stage] / counts[stage])] += 1
     return counts
-
-
-def _seconds_per_scene(job: Job, styles: int) -> dict[str, float]:
-    """By stage, at the published widths and 256x256 on one core: only the ratios matter."""
-    seconds: dict[str, float] = {}
-    if job.synthesizes:
-        seconds["synthesize"] = 1.0
-    if job.stylizes:
-        seconds["stylize"] = 0.3 + 0.6 * styles
-        seconds["smooth"] = 0.1 + 0.1 * styles
-    return seconds

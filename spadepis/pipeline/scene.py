@@ -79,10 +79,10 @@ class Scene:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Take the time of a ``with`` block as this scene's seconds in ``stage``."""
+        """Add the time of a ``with`` block to this scene's seconds in ``stage``."""
         start = perf_counter()
         yield
-        self.seconds[stage] = perf_counter() - start
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
 
 
 _STYLE = pa.struct([("id", pa.string()), ("source", pa.string())])

@@ -138,7 +138,7 @@ def test_unreadable_inputs_fail_their_scene_alone(tmp_path: Path) -> None:
 def test_synthesizes_what_the_generator_gives(with_edges: bool, spade_checkpoint: str) -> None:
     labels = np.random.default_rng(0).integers(0, 183, (2, 32, 64), dtype=np.uint8)
     edges = labels > 90
-    stage = Synthesize(spade_checkpoint, COCO_STUFF, "cpu")
+    stage = Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False)
     scenes = [
         Scene(
             str(i), [Style("s", "s")], label_map=labels[i], edges=edges[i] if with_edges else None
@@ -162,7 +162,7 @@ def test_stylizes_and_smooths_as_the_packages_do(photowct_checkpoint: str, tmp_p
     for i in range(2):
         Image.fromarray(random_photo(48, 40, seed=i + 1)).save(tmp_path / f"{i}.png")
     styles = [Style(str(i), str(tmp_path / f"{i}.png")) for i in range(2)]
-    stage = Stylize(photowct_checkpoint, "cpu", longest_side=44, max_pixels=10_000)
+    stage = Stylize(photowct_checkpoint, "cpu", half=False, longest_side=44, max_pixels=10_000)
     (stylized,) = through(stage, Scene("a", styles, content=content))
 
     network = PhotoWCT.from_checkpoint(photowct_checkpoint)
@@ -190,7 +190,7 @@ def test_bad_styles_fail_their_pairs_alone(photowct_checkpoint: str, tmp_path: P
     (tmp_path / "broken.png").write_bytes(b"no image")
     names = ("broken", "good", "missing", "tiny")
     styles = [Style(name, str(tmp_path / f"{name}.png")) for name in names]
-    stage = Stylize(photowct_checkpoint, "cpu", longest_side=512, max_pixels=10_000)
+    stage = Stylize(photowct_checkpoint, "cpu", half=False, longest_side=512, max_pixels=10_000)
     (scene,) = through(stage, Scene("a", styles, content=random_photo()))
     assert [style.id for style in scene.styles] == ["good"]
     assert len(scene.results) == 1
@@ -204,7 +204,7 @@ def test_bad_styles_fail_their_pairs_alone(photowct_checkpoint: str, tmp_path: P
 def test_content_too_small_to_stylize(photowct_checkpoint: str, tmp_path: Path) -> None:
     Image.fromarray(random_photo()).save(tmp_path / "s.png")
     style = Style("s", str(tmp_path / "s.png"))
-    stage = Stylize(photowct_checkpoint, "cpu", longest_side=512, max_pixels=10_000)
+    stage = Stylize(photowct_checkpoint, "cpu", half=False, longest_side=512, max_pixels=10_000)
     scene = Scene("a", [style], photo_source="a.png", content=random_photo(1, 1))
     (failed,) = through(stage, scene)
     assert (failed.styles, failed.results) == ([], [])

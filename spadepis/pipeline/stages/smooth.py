@@ -6,13 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.worker import prepare_worker
 from spadepis.smoothing import ConvergenceError, smooth
 
 STAGE = "smooth"
 
 
 class Smooth:
-    """Smooth the results of a scene; they share the content and so the matrix."""
+    """Smooth the results of a scene on a CPU; they share the content and so the matrix."""
+
+    def __init__(self) -> None:
+        prepare_worker()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Replace ``results`` of the scenes that have styles left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,12 +13,16 @@ from torch import Tensor
 
 from spadepis.dataset.images import UnreadableImageError, limit_longest_side, read_photo
 from spadepis.photowct import PhotoWCT, StyleStatistics
-from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.quantize import quantize
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.stages.eight_bits import download, quantize, upload
+from spadepis.pipeline.worker import prepare_worker
 
 STAGE = "stylize"
 # At the published width the statistics of a style take 1.4 MB.
 KEPT_STYLES = 256
+# float16 is the more exact one, but slow on CPUs.
+HALF = {"cpu": torch.bfloat16, "cuda": torch.float16}
 
 
 class Stylize:
@@ -29,14 +34,19 @@ class Stylize:
     Args:
         checkpoint: path or URI of the network's weights.
         device: "cpu" or "cuda".
+        half: compute in half precision what bears it.
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
     """
 
-    def __init__(self, checkpoint: str, device: str, longest_side: int, max_pixels: int) -> None:
-        # Parallelism comes from workers.
-        torch.set_num_threads(1)
+    def __init__(
+        self, checkpoint: str, device: str, half: bool, longest_side: int, max_pixels: int
+    ) -> None:
+        prepare_worker()
         self.network = PhotoWCT.from_checkpoint(checkpoint, device)
+        if half:
+            self.network.reduce_precision(HALF[device])
+        self.device = device
         self.longest_side = longest_side
         self.max_pixels = max_pixels
         self.style_statistics = lru_cache(KEPT_STYLES)(self._style_statistics)
@@ -44,36 +54,59 @@ class Stylize:
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
         scenes = scenes_from_table(batch)
-        for scene in scenes:
-            with scene.timed(STAGE):
-                self._stylize(scene)
+        with ending_with_the_device():
+            # A GPU is still at the first scenes while the last ones are handed to it.
+            stylized = [self._stylize(scene) for scene in scenes]
+            for scene, parts in zip(scenes, stylized, strict=True):
+                with scene.timed(STAGE):
+                    scene.results = [result for part in parts for result in download(part)]
         return scenes_to_table(scenes)
 
-    def _stylize(self, scene: Scene) -> None:
-        statistics: list[StyleStatistics] = []
+    def _stylize(self, scene: Scene) -> list[Tensor]:
+        """The results of a scene on the device, uint8 [K,H,W,3] in parts, in the order of styles.
+
+        Styles that fail are taken from the scene.
+        """
+        stylized: list[Tensor] = []
+        with scene.timed(STAGE):
+            usable = self._usable_styles(scene)
+            if not usable:
+                return stylized
+            assert scene.content is not None
+            content = _in_unit_range(scene.content, self.device)
+
+            def stylize(styles: Sequence[tuple[Style, StyleStatistics]]) -> None:
+                statistics = [each for _, each in styles]
+                stylized.append(quantize(self.network.stylize(content, statistics)))
+
+            def give_up(style: tuple[Style, StyleStatistics], error: Exception) -> None:
+                scene.fail_style(style[0], STAGE, scene.source, error)
+
+            try:
+                in_halves(stylize, usable, give_up)
+            except ValueError as error:
+                unusable = UnreadableImageError(str(scene.source), str(error))
+                scene.fail(STAGE, scene.source, unusable)
+        return stylized
+
+    def _usable_styles(self, scene: Scene) -> list[tuple[Style, StyleStatistics]]:
+        """The scene's styles with their statistics; those without are taken from the scene."""
+        usable: list[tuple[Style, StyleStatistics]] = []
         for style in list(scene.styles):
             assert style.source is not None
             try:
-                statistics.append(self.style_statistics(style.source))
-            except UnreadableImageError as error:
+                usable.append((style, self.style_statistics(style.source)))
+            except (UnreadableImageError, torch.OutOfMemoryError) as error:
                 scene.fail_style(style, STAGE, style.source, error)
-        if not scene.styles:
-            return
-        assert scene.content is not None
-        try:
-            stylized = self.network.stylize(_to_tensor(scene.content), statistics)
-        except ValueError as error:
-            scene.fail(STAGE, scene.source, UnreadableImageError(str(scene.source), str(error)))
-            return
-        scene.results = list(quantize(stylized))
+        return usable
 
     def _style_statistics(self, source: str) -> StyleStatistics:
         photo = limit_longest_side(read_photo(source, self.max_pixels), self.longest_side)
         try:
-            return self.network.encode_style(_to_tensor(photo))
+            return self.network.encode_style(_in_unit_range(photo, self.device))
         except ValueError as error:
             raise UnreadableImageError(source, str(error)) from error
 
 
-def _to_tensor(photo: NDArray[np.uint8]) -> Tensor:
-    return torch.tensor(photo).permute(2, 0, 1) / 255
+def _in_unit_range(photo: NDArray[np.uint8], device: str) -> Tensor:
+    return upload(photo, device).permute(2, 0, 1) / 255

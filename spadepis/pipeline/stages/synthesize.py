@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.quantize import quantize
+from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.stages.eight_bits import download, quantize, upload
+from spadepis.pipeline.worker import prepare_worker
 from spadepis.spade import SpadeGenerator
 
 STAGE = "synthesize"
@@ -27,28 +29,33 @@ class Synthesize:
         checkpoint: path or URI of the generator's weights.
         label_space: that the weights were trained for.
         device: "cpu" or "cuda".
+        half: compute in bfloat16.
     """
 
-    def __init__(self, checkpoint: str, label_space: LabelSpace, device: str) -> None:
-        # Parallelism comes from workers.
-        torch.set_num_threads(1)
-        self.generator = SpadeGenerator.from_checkpoint(checkpoint, label_space, device)
-        self.batch = BATCH[device]
+    def __init__(self, checkpoint: str, label_space: LabelSpace, device: str, half: bool) -> None:
+        prepare_worker()
+        dtype = torch.bfloat16 if half else torch.float32
+        self.generator = SpadeGenerator.from_checkpoint(checkpoint, label_space, device, dtype)
+        self.device = device
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``content`` of the scenes that have styles left."""
         scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.styles]
-        for start in range(0, len(waiting), self.batch):
-            self._synthesize(waiting[start : start + self.batch])
+        at_once = BATCH[self.device]
+        with ending_with_the_device():
+            for start in range(0, len(waiting), at_once):
+                part = waiting[start : start + at_once]
+                in_halves(self._synthesize, part, lambda s, error: s.fail(STAGE, s.source, error))
         return scenes_to_table(scenes)
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
         labels = torch.from_numpy(np.stack([_label_map(scene) for scene in scenes]))
         edges = [scene.edges for scene in scenes if scene.edges is not None]
-        photos = self.generator(labels, torch.from_numpy(np.stack(edges)) if edges else None)
-        for scene, photo in zip(scenes, quantize((photos + 1) / 2), strict=True):
+        bits = upload(np.stack(edges), self.device) if edges else None
+        photos = self.generator(labels, bits)
+        for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
             scene.content = photo
         seconds = perf_counter() - start
         for scene in scenes:

@@ -1,0 +1,83 @@
+"""The stages of a job, in order, and what each is made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spadepis.dataset.folder import Folder
+from spadepis.dataset.writer import ImageSetWriter
+from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.resources import Allocation, Workers
+from spadepis.pipeline.stages.read import ReadScenes
+from spadepis.pipeline.stages.smooth import Smooth
+from spadepis.pipeline.stages.smooth_batches import SmoothBatches
+from spadepis.pipeline.stages.stylize import Stylize
+from spadepis.pipeline.stages.synthesize import Synthesize
+from spadepis.pipeline.stages.write import Write
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a job.
+
+    Attributes:
+        kind: the class; its instances are called with tables of scenes.
+        arguments: of its constructor.
+        workers: that run it.
+    """
+
+    kind: type
+    arguments: dict[str, Any]
+    workers: Workers
+
+
+def assemble(job: Job, config: JobConfig, allocation: Allocation) -> list[Stage]:
+    """The stages of a job, from reading to writing."""
+    stages = [Stage(ReadScenes, _reading(job, config), allocation.read)]
+    if job.synthesizes:
+        synthesis = {
+            "checkpoint": config.spade_checkpoint,
+            "label_space": config.space,
+            "device": allocation.device,
+            "half": allocation.half,
+        }
+        stages.append(Stage(Synthesize, synthesis, allocation.synthesize))
+    if job.stylizes:
+        stylization = {
+            "checkpoint": config.photowct_checkpoint,
+            "device": allocation.device,
+            "half": allocation.half,
+            "longest_side": config.longest_style_side,
+            "max_pixels": config.max_pixels,
+        }
+        stages.append(Stage(Stylize, stylization, allocation.stylize))
+        if allocation.smoothing_device == "cpu":
+            stages.append(Stage(Smooth, {}, allocation.smooth))
+        else:
+            device = {"device": allocation.smoothing_device}
+            stages.append(Stage(SmoothBatches, device, allocation.smooth))
+    writing = {
+        "writer": ImageSetWriter(
+            Folder(config.output),
+            config.image_format,
+            config.jpeg_quality,
+            in_shards=config.output_format == "parquet",
+        ),
+        "label_space": config.space,
+        "keep_contents": config.keep_contents and job.stylizes,
+    }
+    return [*stages, Stage(Write, writing, allocation.write)]
+
+
+def _reading(job: Job, config: JobConfig) -> dict[str, Any]:
+    width_and_height = config.width_and_height
+    size = width_and_height and width_and_height[::-1]
+    if job.synthesizes:
+        size = size or config.space.size
+    return {
+        "label_space": config.space,
+        "size": size,
+        "longest_side": config.longest_side,
+        "max_pixels": config.max_pixels,
+    }

@@ -1,0 +1,75 @@
+"""A short trial of every stage, from which a cluster is shared among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from spadepis.labels import instance_edges
+from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.stages.eight_bits import download, quantize
+from spadepis.smoothing import smooth
+from spadepis.spade import SpadeGenerator
+
+# Of photos that keep their own size.
+USUAL_SIZE = (256, 256)
+# Regions of the label map of the trial.
+REGIONS = 8
+
+
+def seconds_per_scene(job: Job, config: JobConfig) -> dict[str, float]:
+    """Time one made-up scene through the job's stages, on one thread of this machine's CPU.
+
+    The networks are read from their checkpoints, so that one that does not fit is found here, and
+    the smoothing solver is compiled, once for all workers of this machine.
+
+    Returns:
+        Seconds by stage, of a scene with all its styles.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be read or does not fit.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _trial(job, config)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _trial(job: Job, config: JobConfig) -> dict[str, float]:
+    width_and_height = config.width_and_height
+    height, width = width_and_height[::-1] if width_and_height else USUAL_SIZE
+    if job.synthesizes and width_and_height is None:
+        height, width = config.space.size
+    rows, columns = np.ogrid[:height, :width]
+    labels = (rows * REGIONS // height + columns * REGIONS // width)[None]
+    content = np.stack([rows * 255 // height + 0 * columns] * 3, axis=2).astype(np.uint8)
+    seconds: dict[str, float] = {}
+    if job.synthesizes:
+        assert config.spade_checkpoint is not None
+        generator = SpadeGenerator.from_checkpoint(config.spade_checkpoint, config.space)
+        edges = instance_edges(labels) if config.space.has_instance_edges else None
+        maps = torch.from_numpy(labels), None if edges is None else torch.from_numpy(edges)
+        seconds["synthesize"] = _seconds(lambda: generator(*maps))
+    if job.stylizes:
+        assert config.photowct_checkpoint is not None
+        network = PhotoWCT.from_checkpoint(config.photowct_checkpoint)
+        photo = torch.from_numpy(content).permute(2, 0, 1) / 255
+        style = [network.encode_style(photo)]
+        stylized = np.stack(download(quantize(network.stylize(photo, style))))
+        styles = config.styles_per_mask
+        seconds["stylize"] = styles * _seconds(lambda: network.stylize(photo, style))
+        smooth(content, stylized)
+        seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))
+    return seconds
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = perf_counter()
+    run()
+    return perf_counter() - start

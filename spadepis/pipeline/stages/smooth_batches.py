@@ -1,0 +1,63 @@
+"""The same smoothing in batches with PyTorch, for GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.stages.eight_bits import upload
+from spadepis.pipeline.stages.smooth import STAGE
+from spadepis.pipeline.worker import prepare_worker
+from spadepis.smoothing import ConvergenceError, smooth_batch
+
+
+class SmoothBatches:
+    """Smooth the results of scenes together, where they have the same size and number of styles.
+
+    Args:
+        device: "cuda", or "cpu", where ``Smooth`` is faster.
+    """
+
+    def __init__(self, device: str) -> None:
+        prepare_worker()
+        self.device = device
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Replace ``results`` of the scenes that have styles left."""
+        scenes = scenes_from_table(batch)
+        waiting = [scene for scene in scenes if scene.styles]
+        with ending_with_the_device():
+            for _, alike in groupby(sorted(waiting, key=_shape), key=_shape):
+                in_halves(
+                    self._smooth,
+                    list(alike),
+                    lambda scene, error: scene.fail(STAGE, scene.source, error),
+                    errors=(torch.OutOfMemoryError, ConvergenceError),
+                )
+        return scenes_to_table(scenes)
+
+    def _smooth(self, scenes: Sequence[Scene]) -> None:
+        start = perf_counter()
+        contents = upload(np.stack([_content(scene) for scene in scenes]), self.device)
+        stylized = upload(np.stack([np.stack(scene.results) for scene in scenes]), self.device)
+        smoothed = smooth_batch(contents, stylized).mul(255).round().byte().cpu().numpy()
+        seconds = perf_counter() - start
+        for scene, results in zip(scenes, smoothed, strict=True):
+            scene.results = list(results)
+            scene.seconds[STAGE] = scene.seconds.get(STAGE, 0.0) + seconds / len(scenes)
+
+
+def _shape(scene: Scene) -> tuple[int, ...]:
+    return (len(scene.results), *_content(scene).shape)
+
+
+def _content(scene: Scene) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    assert scene.content is not None
+    return scene.content

@@ -1,0 +1,41 @@
+"""How a process that computes is set up."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+# Of glibc's mallopt.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
+TOP_PAD_BYTES = 1 << 26
+NEVER = (1 << 31) - 1
+
+
+def prepare_worker() -> None:
+    """Set this process up for one of the workers that share a machine.
+
+    It computes on one thread, for parallelism comes from workers; it keeps the memory it has freed;
+    and on a GPU what is asked for in float32 is not rounded to TensorFloat-32, to which whitening
+    is sensitive.
+    """
+    torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Do not hand large blocks back to the system when they are freed, where glibc is used.
+
+    By default it does, and the next feature map of the same size has all its pages cleared again,
+    which takes longer than computing what goes there.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        # musl has no mallopt.
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(M_MMAP_MAX, 0)
+            libc.mallopt(M_TRIM_THRESHOLD, NEVER)
+            libc.mallopt(M_TOP_PAD, TOP_PAD_BYTES)
+            libc.mallopt(M_ARENA_MAX, 1)
