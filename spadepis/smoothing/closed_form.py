@@ -21,9 +21,9 @@ from spadepis.smoothing.conjugate_gradient import Stencil, conjugate_gradients, 
 from spadepis.smoothing.matting_affinity import OFFSETS, matting_affinity, window_counts
 
 # As no eigenvalue of A is below 1 - beta, the RMS error of a solution is at most this times the
-# RMS of Y: a quarter of an 8-bit level.
-TOLERANCE = 1e-3
-# About 400 are needed at beta = 0.9999 and 4000 at 0.999999, whatever the size of the image.
+# RMS of Y: half of an 8-bit level. On nine stylized photos no pixel was off by a fifth of one.
+TOLERANCE = 2e-3
+# About 350 are needed at beta = 0.9999 and 4000 at 0.999999, whatever the size of the image.
 MAX_ITERATIONS = 20_000
 PADDING = 2
 
