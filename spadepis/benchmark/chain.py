@@ -58,4 +58,4 @@ def chain_case(networks: Networks, inputs: Inputs, device: str) -> Case:
 
 def _levels(images: Tensor) -> Tensor:
     """Clip [...,3,H,W] to [0,1] and round to uint8 [...,H,W,3]."""
-    return images.clamp(0, 1).mul(255).round().byte().movedim(-3, -1).contiguous()
+    return images.float().clamp(0, 1).mul(255).round().byte().movedim(-3, -1).contiguous()

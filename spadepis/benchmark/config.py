@@ -14,14 +14,14 @@ INPUTS = files("spadepis") / "demo" / "inputs"
 # A GPU is kept busy by a batch; a CPU works on one image at a time.
 IMAGES = {"cpu": 2, "cuda": 16}
 
-Stage = Literal["synthesis", "stylization", "smoothing", "chain"]
+Stage = Literal["synthesis", "stylization", "smoothing", "chain", "job"]
 
 
 class BenchmarkConfig(Configuration):
     """Settings of jobs/benchmark.py."""
 
     stages: tuple[Stage, ...] = ("synthesis", "stylization", "smoothing", "chain")
-    """What is measured."""
+    """What is measured; "job" is a whole job by Ray, with the largest number of styles."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Of the networks; on cuda smoothing runs there as well."""
     sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (256, 512)
@@ -30,12 +30,19 @@ class BenchmarkConfig(Configuration):
     """Styles of a label map: --styles 1,4,16."""
     images: int | None = Field(default=None, ge=1)
     """Label maps in one repeat. Default: 2 on a CPU, 16 on a GPU."""
+    job_scenes: int = Field(default=64, ge=4)
+    """Label maps of the job by Ray."""
     repeats: int = Field(default=3, ge=1)
     """Timed runs of each form, taking turns; the median counts."""
     longest: float = Field(default=20, ge=0)
     """A form whose first run takes more seconds than this is not repeated."""
-    threads: int | None = Field(default=None, ge=1)
-    """Of PyTorch on the CPU. Default: all cores. Smoothing on the CPU uses one in any case."""
+    threads: int = Field(default=1, ge=1)
+    """Of PyTorch on the CPU. Default: one, as in the pipeline's workers. Smoothing on the CPU uses
+    one in any case."""
+    precision: Literal["float32", "half"] = "float32"
+    """Of the fast forms' networks; the plain forms compute in float32."""
+    plain_keeps_memory: bool = False
+    """Let the plain forms keep freed memory, as the pipeline's workers do, too."""
     output: str | None = None
     """JSON file for the results."""
     masks: str = str(INPUTS / "masks")

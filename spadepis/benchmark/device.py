@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import resource
 from collections.abc import Callable
@@ -12,10 +13,18 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from spadepis.pipeline.worker import M_MMAP_MAX, M_TOP_PAD, M_TRIM_THRESHOLD
+
 # Sides of the matrices, and bytes copied: large beside caches, small beside the time allowed.
 MATRIX_SIDE = {"cpu": 2048, "cuda": 8192}
 COPIED_BYTES = {"cpu": 2**28, "cuda": 2**31}
 REPEATS = 5
+
+# Of glibc's mallopt, and what it does by default.
+M_MMAP_THRESHOLD = -3
+LARGEST_MMAP_THRESHOLD = 1 << 25
+DEFAULT_MMAP_MAX = 1 << 16
+DEFAULT_TOP_PAD = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,23 @@ def seconds(run: Callable[[], Tensor], device: str) -> float:
     if device == "cuda":
         torch.cuda.synchronize()
     return perf_counter() - start
+
+
+def return_freed_memory() -> None:
+    """Undo ``keep_freed_memory``: hand freed blocks back as glibc does by default.
+
+    The thresholds are those that its default ends at after a few large blocks.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_MAX, DEFAULT_MMAP_MAX)
+    libc.mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)
+    libc.mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_MMAP_THRESHOLD)
+    libc.mallopt(M_TOP_PAD, DEFAULT_TOP_PAD)
+
+
+def release_memory() -> None:
+    """Hand all that is free back to the system."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def reset_peak_memory(device: str) -> None:

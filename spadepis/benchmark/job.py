@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,36 +18,39 @@ from spadepis.benchmark.device import Peak, device_name, measure_peak
 from spadepis.benchmark.inputs import read_inputs
 from spadepis.benchmark.measuring import Case, measure
 from spadepis.benchmark.networks import Networks, load_networks
+from spadepis.benchmark.ray_job import RayJobRates, measure_ray_job
 from spadepis.benchmark.smoothing import smoothing_case
 from spadepis.benchmark.stylization import stylization_case
 from spadepis.benchmark.synthesis import synthesis_case
 from spadepis.benchmark.table import Row, markdown, row
-from spadepis.checkpoint import CheckpointError
 from spadepis.configuration import ConfigurationError, parse_settings
+from spadepis.exit_status import exit_status
 
-BAD_CONFIGURATION = 2
 PACKAGES = ("spadepis", "torch", "numpy", "numba", "scipy")
 
 
 def run_job(arguments: Sequence[str]) -> int:
     """Parse the flags, run the benchmark, print its table, and return the exit status."""
-    try:
-        config = parse_settings(BenchmarkConfig, arguments)
-        if config.device == "cuda" and not torch.cuda.is_available():
-            raise ConfigurationError("--device: PyTorch finds no GPU")
-        if config.threads is not None:
-            torch.set_num_threads(config.threads)
-        peak = measure_peak(config.device)
-        rows = []
-        for case in cases(config):
-            rows.append(row(case, *measure(case, config.repeats, config.longest), peak))
-            print(markdown(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-    except (ConfigurationError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_CONFIGURATION
+    return exit_status(lambda: _run(parse_settings(BenchmarkConfig, arguments)))
+
+
+def _run(config: BenchmarkConfig) -> int:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("--device: PyTorch finds no GPU")
+    torch.set_num_threads(config.threads)
+    torch.backends.cudnn.allow_tf32 = False
+    peak = measure_peak(config.device)
+    rows = []
+    for case in cases(config):
+        measured = measure(case, config.repeats, config.longest, config.plain_keeps_memory)
+        rows.append(row(case, *measured, peak))
+        print(markdown(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    job = measure_ray_job(config) if "job" in config.stages else None
     print(_summary(config, peak), markdown(rows), sep="\n\n")
+    if job is not None:
+        print(f"\n{job.summary()}")
     if config.output is not None:
-        report = as_json(config, peak, rows)
+        report = as_json(config, peak, rows, job)
         Path(config.output).write_text(json.dumps(report, indent=1) + "\n")
     return 0
 
@@ -66,7 +70,9 @@ def cases(config: BenchmarkConfig) -> Iterator[Case]:
             yield from _cases_with_styles(config, networks, size, styles)
 
 
-def as_json(config: BenchmarkConfig, peak: Peak, rows: Sequence[Row]) -> dict[str, object]:
+def as_json(
+    config: BenchmarkConfig, peak: Peak, rows: Sequence[Row], job: RayJobRates | None
+) -> dict[str, object]:
     """Rows and all that they depend on."""
     return {
         "device": device_name(config.device),
@@ -77,6 +83,7 @@ def as_json(config: BenchmarkConfig, peak: Peak, rows: Sequence[Row]) -> dict[st
         "product_gigamacs_per_second": peak.macs_per_second / 1e9,
         "copy_gigabytes_per_second": peak.bytes_per_second / 1e9,
         "rows": [row.as_json() for row in rows],
+        "job": None if job is None else asdict(job),
     }
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
 
-import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from spadepis.benchmark.device import peak_memory, reset_peak_memory, seconds
+from spadepis.benchmark.device import (
+    peak_memory,
+    release_memory,
+    reset_peak_memory,
+    return_freed_memory,
+    seconds,
+)
+from spadepis.pipeline.worker import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,27 @@ class Measured:
         return median(self.seconds)
 
 
-def measure(case: Case, repeats: int, longest: float) -> tuple[Measured, Measured]:
+def measure(
+    case: Case, repeats: int, longest: float, plain_keeps_memory: bool
+) -> tuple[Measured, Measured]:
     """Run the fast and the plain form of a case in turns.
 
+    The fast form keeps freed memory, as the pipeline's workers do; the plain one only if asked to.
     The first run of each warms it up, unless it takes more than ``longest`` seconds: then it is
     the only one and counts.
     """
-    forms = case.fast, case.plain
-    measured = tuple(_first_run(form, longest) for form in forms)
+    forms = (case.fast, keep_freed_memory), (case.plain, return_freed_memory)
+    if plain_keeps_memory:
+        forms = (case.fast, keep_freed_memory), (case.plain, keep_freed_memory)
+    measured = []
+    for form, set_allocator in forms:
+        set_allocator()
+        measured.append(_first_run(form, longest))
     repeated = [not each.seconds for each in measured]
     for _ in range(repeats):
-        for form, each, again in zip(forms, measured, repeated, strict=True):
+        for (form, set_allocator), each, again in zip(forms, measured, repeated, strict=True):
             if again:
+                set_allocator()
                 each.seconds.append(seconds(form.run, form.device))
     fast, plain = measured
     return fast, plain
@@ -98,11 +112,14 @@ def count_macs(run: Callable[[], Tensor]) -> int:
 
 
 def _first_run(form: Form, longest: float) -> Measured:
+    release_memory()
     reset_peak_memory(form.device)
-    start = perf_counter()
-    results = form.run()
-    if form.device == "cuda":
-        torch.cuda.synchronize()
-    elapsed = perf_counter() - start
+    results: list[Tensor] = []
+
+    def run() -> Tensor:
+        results.append(form.run())
+        return results[0]
+
+    elapsed = seconds(run, form.device)
     timed = [elapsed] if elapsed > longest else []
-    return Measured(results.cpu(), peak_memory(form.device), timed)
+    return Measured(results[0].cpu(), peak_memory(form.device), timed)

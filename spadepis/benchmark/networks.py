@@ -16,6 +16,7 @@ from spadepis.checkpoint import load_weights
 from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS
+from spadepis.pipeline.stages.stylize import HALF
 from spadepis.spade import SpadeGenerator
 
 # Channels of the convolutions of each block of VGG-19.
@@ -34,8 +35,9 @@ class Networks:
     Attributes:
         spade: the generator, in evaluation mode.
         photowct: the network, in evaluation mode.
-        spade_weights: state dict of the generator as it was loaded, spectral norm folded.
-        photowct_weights: state dict of the network as it was loaded.
+        spade_weights: state dict of the generator in float32, spectral norm folded, in the layout
+            that PyTorch has by default.
+        photowct_weights: the same of PhotoWCT.
     """
 
     spade: SpadeGenerator
@@ -58,7 +60,14 @@ def load_networks(config: BenchmarkConfig) -> Networks:
         photowct = random_photowct(config.seed, config.device)
     else:
         photowct = PhotoWCT.from_checkpoint(config.photowct_checkpoint, config.device)
-    return Networks(spade, photowct, spade.state_dict(), photowct.state_dict())
+    weights = [
+        {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+        for network in (spade, photowct)
+    ]
+    if config.precision == "half":
+        spade.bfloat16()
+        photowct.reduce_precision(HALF[config.device])
+    return Networks(spade, photowct, *weights)
 
 
 def random_spade(label_space: LabelSpace, seed: int, device: str) -> SpadeGenerator:

@@ -64,4 +64,4 @@ def _one_hot(
     planes.scatter_(1, labels.unsqueeze(1), 1)
     if edges is not None:
         planes = torch.cat([planes, edges.unsqueeze(1).to(planes)], dim=1)
-    return planes.contiguous(memory_format=torch.channels_last)
+    return planes

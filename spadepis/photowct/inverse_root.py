@@ -22,7 +22,8 @@ def inverse_root_by_eigenvalues(matrices: Tensor) -> Tensor:
     eigenvalues, eigenvectors = torch.linalg.eigh(matrices)
     # In float32 rounding may push the smallest below 1, even below 0, beside a very large one.
     roots = eigenvalues.clamp(min=1).rsqrt().unsqueeze(-2)
-    return (eigenvectors * roots) @ eigenvectors.mT
+    inverse: Tensor = (eigenvectors * roots) @ eigenvectors.mT
+    return inverse
 
 
 def inverse_root_by_newton_schulz(matrices: Tensor) -> Tensor:
@@ -37,4 +38,5 @@ def inverse_root_by_newton_schulz(matrices: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         step = 1.5 * identity - 0.5 * (inverse @ root)
         root, inverse = root @ step, step @ inverse
-    return (inverse * trace.rsqrt()).to(matrices.dtype)
+    scaled: Tensor = inverse * trace.rsqrt()
+    return scaled.to(matrices.dtype)

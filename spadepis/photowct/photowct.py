@@ -51,19 +51,10 @@ class PhotoWCT(nn.Module):
         path_or_uri: str | os.PathLike[str],
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        reduced_dtype: torch.dtype | None = None,
     ) -> Self:
         """Load a published ``photo_wct.pth``, or the same weights as safetensors.
 
         The channel widths are read off the weights. The network is returned in evaluation mode.
-
-        Args:
-            path_or_uri: of the checkpoint.
-            device: of the network.
-            dtype: of the network.
-            reduced_dtype: of the parts that bear less precision: the decoders but for their last
-                convolution, and the encoders of levels 2 and 1. Those of levels 4 and 3 do not,
-                since whitening amplifies their errors.
 
         Raises:
             CheckpointError: the file is not a checkpoint of this network.
@@ -73,13 +64,21 @@ class PhotoWCT(nn.Module):
         with torch.device("meta"):
             network = cls(_widths(weights, uri))
         load_weights(network, weights, uri, "PhotoWCT", device, dtype)
-        if reduced_dtype is not None:
-            for level in LEVELS:
-                network._decoder(level).to(reduced_dtype)
-                network._decoder(level).get_submodule("conv1_1").to(dtype)
-            for level in REDUCED_ENCODERS:
-                network._encoder(level).to(reduced_dtype)
         return network
+
+    def reduce_precision(self, dtype: torch.dtype) -> None:
+        """Compute in ``dtype``, float16 or bfloat16, what bears it.
+
+        That is the decoders but for their last convolution, and the encoders of levels 2 and 1.
+        The errors of those of levels 4 and 3 would be amplified by whitening.
+        """
+        for level in LEVELS:
+            decoder = self._decoder(level)
+            for name, convolution in decoder.named_children():
+                if name != "conv1_1":
+                    convolution.to(dtype)
+        for level in REDUCED_ENCODERS:
+            self._encoder(level).to(dtype)
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
         """Statistics of a style photo, to be kept and applied to any content.

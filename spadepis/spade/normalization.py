@@ -59,7 +59,7 @@ class SpadeNormalization(nn.Module):
         kernel, bias = self._second_convolution()
         modulation = F.conv2d(hidden.permute(0, 3, 1, 2), kernel, bias, padding=1)
         scale, shift = self._with_batch_norm(modulation.permute(0, 2, 3, 1))
-        modulated = self.activation(torch.addcmul(shift, scale, self._pixels(features)))
+        modulated: Tensor = self.activation(torch.addcmul(shift, scale, self._pixels(features)))
         return modulated.permute(0, 3, 1, 2)
 
     def modulate_by_neighbourhood(self, features: Tensor, neighbourhoods: Neighbourhoods) -> Tensor:
@@ -95,7 +95,7 @@ class SpadeNormalization(nn.Module):
         modulated = torch.empty_like(flat)
         at_once = max(1, GATHERED.get(flat.device.type, flat.numel()) // self.channels)
         whole = (flat, rows.flatten(), modulated)
-        for part, chosen, result in zip(*(all.split(at_once) for all in whole), strict=True):
+        for part, chosen, result in zip(*(torch.split(t, at_once) for t in whole), strict=True):
             # Embedding gathers rows several times faster than indexing does.
             torch.addcmul(F.embedding(chosen, shift), F.embedding(chosen, scale), part, out=result)
             self.activation(result)
@@ -115,7 +115,7 @@ class SpadeNormalization(nn.Module):
 
     def _with_batch_norm(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
         """Scale and shift [...,C] from both together, normalizing as well but in training."""
-        scale, shift = modulation.split(self.channels, dim=-1)
+        scale, shift = modulation.chunk(2, dim=-1)
         if self.training:
             return scale, shift
         mean, variance = self.param_free_norm.running_mean, self.param_free_norm.running_var

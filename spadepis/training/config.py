@@ -107,7 +107,7 @@ class EvaluationConfig(DataConfig):
     """Default: the small model that comes with spadepis."""
     size: int = Field(default=256, ge=32, multiple_of=32)
     """Side of all pictures in pixels."""
-    segmentation_steps: int = Field(default=1000, ge=1)
+    segmentation_steps: int = Field(default=5000, ge=1)
     """Of the training of the segmentation network."""
     segmentation_weights: Path | None = None
     """File that keeps the segmentation network, trained when the file is absent."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from spadepis.configuration import ConfigurationError, Settings, parse_settings
+from spadepis.configuration import Settings, parse_settings
+from spadepis.exit_status import exit_status
 from spadepis.spade import SpadeGenerator
 from spadepis.training.config import DataConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
@@ -20,21 +19,17 @@ from spadepis.training.photos import Split, read_photos
 from spadepis.training.photowct import train_photowct
 from spadepis.training.spade import Schedule, Training, train_spade
 
-BAD_CONFIGURATION = 2
-
 
 def run_job(
     settings: type[Settings], job: Callable[[Settings], None], arguments: Sequence[str]
 ) -> int:
     """Parse the flags of a job, run it, and return the exit status."""
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    try:
-        config = parse_settings(settings, arguments)
-    except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_CONFIGURATION
-    job(config)
-    return 0
+
+    def work() -> int:
+        job(parse_settings(settings, arguments))
+        return 0
+
+    return exit_status(work)
 
 
 def train_photowct_job(config: TrainPhotoWCTConfig) -> None:

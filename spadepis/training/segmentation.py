@@ -15,7 +15,9 @@ from spadepis.training.photos import Pair, Split
 log = logging.getLogger(__name__)
 
 WIDTHS = (16, 32, 64, 96, 96)
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
+# Classes rarer than the first weigh no more, and none weighs more than the second.
+SMALLEST_SHARE, LARGEST_WEIGHT = 1e-5, 8.0
 STEPS_BETWEEN_REPORTS = 100
 
 
@@ -47,16 +49,21 @@ class SegmentationNetwork(nn.Module):
 def train_segmentation(
     pairs: Split[Pair], num_classes: int, steps: int, batch_size: int, crop: int, seed: int
 ) -> SegmentationNetwork:
-    """Train on random crops of real pairs; the last class, unknown, does not count."""
+    """Train on random crops of real pairs; the last class, unknown, does not count.
+
+    Rare classes weigh more in the loss, by the root of how rare they are.
+    """
     torch.manual_seed(seed)
     network = SegmentationNetwork(num_classes).to(memory_format=torch.channels_last)
+    weights = _class_weights(pairs, num_classes)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     random = torch.Generator().manual_seed(seed)
     for step in range(steps):
         photos, labels = crop_pairs(draw(pairs.training, batch_size, random), crop, random)
-        scores = network(photos.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(scores, labels, ignore_index=num_classes - 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = network(photos.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(scores.float(), labels, weights, ignore_index=num_classes - 1)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
@@ -64,6 +71,16 @@ def train_segmentation(
         if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
             log.info("segmentation step %d of %d  loss %.3f", step + 1, steps, float(loss.detach()))
     return network.eval().requires_grad_(False)
+
+
+def _class_weights(pairs: Split[Pair], num_classes: int) -> Tensor:
+    """Weights [num_classes], of mean 1 over the pixels but for the bound on the largest."""
+    pixels = torch.zeros(num_classes)
+    for pair in (pair for source in pairs.training for pair in source):
+        pixels += torch.bincount(pair.labels.flatten().long(), minlength=num_classes)
+    shares = pixels / pixels.sum()
+    weights = torch.where(pixels > 0, shares.clamp(min=SMALLEST_SHARE).rsqrt(), 0)
+    return (weights / (weights * shares).sum()).clamp(max=LARGEST_WEIGHT)
 
 
 def _convolutions(channels_in: int, channels_out: int) -> nn.Sequential:

@@ -59,8 +59,8 @@ def test_finds_exactly_the_distinct_neighbourhoods(
     # The windows put together from their parts are the windows of the map.
     threes = found.threes_of_fives
     classes, bits = found.classes[threes], found.edges[threes]
-    values = torch.where(classes == CLASSES, -1, classes + 100 * bits)
-    values = values[found.fives_of_pixels.flatten()].numpy()
+    distinct = torch.where(classes == CLASSES, -1, classes + 100 * bits)
+    values = distinct[found.fives_of_pixels.flatten()].numpy()
     for row in range(3):
         for column in range(3):
             expected = fives.reshape(-1, 5, 5)[:, row : row + 3, column : column + 3]
