@@ -21,11 +21,16 @@ USUAL_SIZE = (256, 256)
 REGIONS = 8
 
 
-def seconds_per_scene(job: Job, config: JobConfig) -> dict[str, float]:
+def seconds_per_scene(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
     """Time one made-up scene through the job's stages, on one thread of this machine's CPU.
 
     The networks are read from their checkpoints, so that one that does not fit is found here, and
     the smoothing solver is compiled, once for all workers of this machine.
+
+    Args:
+        job: has the stages.
+        config: names the checkpoints.
+        styles: of a scene, on average.
 
     Returns:
         Seconds by stage, of a scene with all its styles.
@@ -36,12 +41,12 @@ def seconds_per_scene(job: Job, config: JobConfig) -> dict[str, float]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _trial(job, config)
+        return _trial(job, config, styles)
     finally:
         torch.set_num_threads(threads)
 
 
-def _trial(job: Job, config: JobConfig) -> dict[str, float]:
+def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
     width_and_height = config.width_and_height
     height, width = width_and_height[::-1] if width_and_height else USUAL_SIZE
     if job.synthesizes and width_and_height is None:
@@ -62,7 +67,6 @@ def _trial(job: Job, config: JobConfig) -> dict[str, float]:
         photo = torch.from_numpy(content).permute(2, 0, 1) / 255
         style = [network.encode_style(photo)]
         stylized = np.stack(download(quantize(network.stylize(photo, style))))
-        styles = config.styles_per_mask
         seconds["stylize"] = styles * _seconds(lambda: network.stylize(photo, style))
         smooth(content, stylized)
         seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))

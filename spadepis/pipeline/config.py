@@ -55,8 +55,12 @@ class JobConfig(Configuration):
     """Folder of the image set; a job that was stopped goes on where it was."""
     label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
     """What the values of the label maps mean."""
+    pairing: Literal["random", "all", "table"] = "random"
+    """Which styles each mask (or photo) gets: some drawn at random, all, or those of a table."""
     styles_per_mask: int = Field(default=1, ge=1)
-    """How many styles each mask (or photo) gets."""
+    """How many styles are drawn for each mask (or photo)."""
+    pairing_table: str | None = None
+    """CSV or Parquet file with the columns mask_id and style_id; masks not in it are left out."""
     spade_checkpoint: str | None = None
     """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.
     Default: a small model for coco-stuff that comes with spadepis."""
@@ -136,7 +140,9 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
     Job.SYNTHESIZE: (
         "photos",
         "styles",
+        "pairing",
         "styles_per_mask",
+        "pairing_table",
         "photowct_checkpoint",
         "longest_side",
         "longest_style_side",
@@ -179,6 +185,10 @@ def check_config(job: Job, config: JobConfig) -> None:
     foreign = [name for name in FOREIGN[job] if name in config.model_fields_set]
     if foreign:
         raise ConfigurationError(f"{job.value} takes no {', '.join(map(flag, foreign))}")
+    if config.pairing != "random" and "styles_per_mask" in config.model_fields_set:
+        raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
+    if (config.pairing == "table") != (config.pairing_table is not None):
+        raise ConfigurationError("--pairing table and --pairing-table go together")
     if config.instances is not None and not config.space.has_instance_edges:
         raise ConfigurationError(f"the label space {config.label_space} takes no --instances")
     sides = config.width_and_height or (STRIDE, STRIDE)

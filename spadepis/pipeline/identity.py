@@ -20,6 +20,7 @@ LEFT_OUT = frozenset(
         "config",
         "output",
         "limit",
+        "pairing_table",
         "spade_checkpoint",
         "photowct_checkpoint",
         "max_failed_fraction",

@@ -78,7 +78,7 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     missing = plan.without(pairs(done(commits) if config.retry_failed else commits))
     if missing.scenes:
         # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
-        seconds = seconds_per_scene(job, config)
+        seconds = seconds_per_scene(job, config, missing.pairs / len(missing.scenes))
         with _cluster():
             allocation = allocate(config, _cluster_size(), len(missing.scenes), seconds)
             write_identity(folder, identity)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.folder import Folder
-from spadepis.dataset.pairing import random_styles
+from spadepis.dataset.pairing import PairingError, random_styles, read_pairs
 from spadepis.dataset.sources import Listing, SourceError, list_images
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.scene import Scene, Style
@@ -58,18 +59,18 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
     except SourceError as error:
         raise ConfigurationError(str(error)) from error
     style_ids = [] if styles is None else sorted(styles.images)
-    if styles is not None and len(style_ids) < config.styles_per_mask:
-        raise ConfigurationError(
-            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"
-        )
     if config.space.has_instance_edges and job.synthesizes and instances is None:
         log.warning("no --instances: the borders between classes serve as instance edges")
 
+    inputs = masks if job.synthesizes else photos
+    assert inputs is not None
+    ids = list(inputs.images)
+    styles_of = _pairing(config, ids, style_ids) if styles is not None else None
+
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
-        if styles is not None:
-            chosen = random_styles(id, style_ids, config.styles_per_mask, config.seed)
-            drawn = [Style(style_id, styles.images[style_id]) for style_id in chosen]
+        if styles is not None and styles_of is not None:
+            drawn = [Style(style_id, styles.images[style_id]) for style_id in styles_of(id)]
         # A label map or instance map that is missing fails its scene when it is read.
         return Scene(
             id,
@@ -79,9 +80,41 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
             photo_source=None if photos is None else photos.uri_of(id),
         )
 
-    inputs = masks if job.synthesizes else photos
-    assert inputs is not None
-    return Plan([scene(id) for id in list(inputs.images)[: config.limit]], style_ids)
+    with_styles = (scene for scene in map(scene, ids) if scene.styles)
+    return Plan(list(islice(with_styles, config.limit)), style_ids)
+
+
+def _pairing(
+    config: JobConfig, ids: Sequence[str], style_ids: Sequence[str]
+) -> Callable[[str], Sequence[str]]:
+    """What gives the styles of a mask."""
+    if config.pairing == "all":
+        return lambda id: style_ids
+    if config.pairing == "table":
+        pairs = _read_table(str(config.pairing_table), ids, style_ids)
+        return lambda id: pairs.get(id, ())
+    if len(style_ids) < config.styles_per_mask:
+        raise ConfigurationError(
+            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"
+        )
+    return lambda id: random_styles(id, style_ids, config.styles_per_mask, config.seed)
+
+
+def _read_table(
+    uri: str, ids: Sequence[str], style_ids: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
+    """The table of pairs, all of them there."""
+    try:
+        pairs = read_pairs(uri)
+    except PairingError as error:
+        raise ConfigurationError(str(error)) from error
+    asked = {style_id for chosen in pairs.values() for style_id in chosen}
+    for name, unknown in (("mask", pairs.keys() - set(ids)), ("style", asked - set(style_ids))):
+        if unknown:
+            raise ConfigurationError(
+                f"{uri}: {len(unknown)} {name} ids are not there, e.g. {min(unknown)!r}"
+            )
+    return pairs
 
 
 def _list(uri: str | None, output: str) -> Listing | None:

@@ -8,7 +8,6 @@ import fsspec
 import pytest
 
 from spadepis.dataset.names import content_name, image_name, label_map_name, safe_name
-from spadepis.dataset.pairing import random_styles
 from spadepis.dataset.sources import SourceError, list_images
 
 
@@ -162,20 +161,3 @@ def test_names_are_distinct_and_stable() -> None:
     assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"
     assert label_map_name("000000000139") == "masks/6a/000000000139.png"
     assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
-
-
-def test_styles_are_drawn_independently_of_order_and_other_masks() -> None:
-    styles = [f"style{i}" for i in range(16)]
-    drawn = random_styles("mask", styles, 4, seed=0)
-    assert len(set(drawn)) == 4
-    assert random_styles("mask", styles[::-1], 4, seed=0) == drawn
-    assert random_styles("mask", styles, 2, seed=0) == drawn[:2]
-    assert random_styles("mask", styles, 4, seed=1) != drawn
-    counts = dict.fromkeys(styles, 0)
-    for i in range(1000):
-        for style in random_styles(f"mask{i}", styles, 4, seed=0):
-            counts[style] += 1
-    # Binomial with mean 250 and standard deviation 14.
-    assert all(180 < count < 320 for count in counts.values())
-    with pytest.raises(ValueError, match="17 styles"):
-        random_styles("mask", styles, 17, seed=0)

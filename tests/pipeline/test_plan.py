@@ -16,7 +16,7 @@ from spadepis.dataset.commit_log import read_commits
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.config import Job, JobConfig, check_config
 from spadepis.pipeline.plan import make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
@@ -52,6 +52,33 @@ def test_every_mask_gets_its_styles(
     rest = plan.without(settled)
     assert rest.pairs == 5
     assert [scene.id for scene in rest.scenes] == ["mask001", "mask002", "mask003"]
+
+
+def test_pairs_come_from_a_table_or_are_all(
+    make_label_maps: Callable[..., str], make_photos: Callable[..., str], tmp_path: Path
+) -> None:
+    masks, styles = make_label_maps(tmp_path / "m", 3), make_photos(tmp_path / "s", 4)
+    table = tmp_path / "pairs.csv"
+    table.write_text("mask_id,style_id\nmask002,style3\nmask001,style0\nmask002,style1\n")
+
+    def plan(**settings: object) -> dict[str, list[str | None]]:
+        values = {"masks": masks, "styles": styles, "output": "o"} | settings
+        config = JobConfig.model_validate(values)
+        check_config(BOTH, config)
+        return {s.id: [style.id for style in s.styles] for s in make_plan(BOTH, config).scenes}
+
+    pairs = plan(pairing="table", pairing_table=str(table))
+    assert pairs == {"mask001": ["style0"], "mask002": ["style3", "style1"]}
+    assert list(plan(pairing="table", pairing_table=str(table), limit=1)) == ["mask001"]
+    everything = [f"style{i}" for i in range(4)]
+    assert plan(pairing="all") == {f"mask{i:03d}": everything for i in range(3)}
+    table.write_text("mask_id,style_id\nmask009,style3\nmask001,style8\n")
+    with pytest.raises(ConfigurationError, match=r"1 mask ids are not there, e\.g\. 'mask009'"):
+        plan(pairing="table", pairing_table=str(table))
+    with pytest.raises(ConfigurationError, match="--pairing-table go together"):
+        plan(pairing="table")
+    with pytest.raises(ConfigurationError, match="all takes no --styles-per-mask"):
+        plan(pairing="all", styles_per_mask=2)
 
 
 def test_a_missing_instance_map_keeps_its_name(

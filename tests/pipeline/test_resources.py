@@ -87,11 +87,10 @@ def test_the_trial_times_the_stages_of_the_job(
     config = JobConfig(
         output="o",
         size="64x32",
-        styles_per_mask=2,
         spade_checkpoint=spade_checkpoint,
         photowct_checkpoint=photowct_checkpoint,
     )
     for job, stages in STAGES.items():
-        seconds = seconds_per_scene(job, config)
+        seconds = seconds_per_scene(job, config, styles=2)
         assert tuple(seconds) == stages
         assert all(value > 0 for value in seconds.values())
