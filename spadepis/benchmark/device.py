@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.pipeline.worker import M_MMAP_MAX, M_TOP_PAD, M_TRIM_THRESHOLD
@@ -62,7 +63,10 @@ def measure_peak(device: str, dtype: torch.dtype = torch.float32) -> Peak:
     target = torch.zeros_like(source)
     allowed = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
-    product = min(seconds(lambda: a @ a, device) for _ in range(REPEATS))
+    # The same as a 1x1 convolution: on some CPUs those of PyTorch are the faster ones.
+    image = a[None, :, None].permute(0, 3, 1, 2)
+    products = (lambda: a @ a, lambda: F.conv2d(image, a[:, :, None, None], dilation=2))
+    product = min(seconds(product, device) for product in products for _ in range(REPEATS))
     torch.backends.cuda.matmul.allow_tf32 = allowed
     copy = min(seconds(lambda: target.copy_(source), device) for _ in range(REPEATS))
     return Peak(side**3 / product, 2 * len(source) / copy)
