@@ -3,30 +3,15 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.smoothing import SmoothingSystem, smooth
 from spadepis.smoothing.matting_affinity import window_counts
+from tests.smoothing.images import Array, edge, gradient, noise
 
-Array = NDArray[np.float64]
 LEVEL = 1 / 255
 # What is asked is one level; this leaves a margin.
 CLOSE = 0.3 * LEVEL
-
-
-def noise(height: int, width: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).random((height, width, 3))
-
-
-def gradient(height: int, width: int) -> Array:
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
-    return np.stack([x, y, x * y], axis=2)
-
-
-def edge(height: int, width: int) -> Array:
-    left = np.arange(width)[None, :, None] < width // 2
-    return np.broadcast_to(np.where(left, [0.9, 0.2, 0.1], [0.1, 0.3, 0.8]), (height, width, 3))
 
 
 CONTENTS = {
@@ -40,7 +25,9 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-@pytest.mark.parametrize("stylized", [noise(33, 40, 1), gradient(33, 40)], ids=["noise", "smooth"])
+@pytest.mark.parametrize(
+    "stylized", [noise(33, 40, seed=1), gradient(33, 40)], ids=["noise", "smooth"]
+)
 def test_equals_the_direct_solution(name: str, stylized: Array, oracle: ModuleType) -> None:
     smoothed = SmoothingSystem(CONTENTS[name]).solve(stylized)
     assert smoothed.dtype == np.float32
@@ -49,14 +36,14 @@ def test_equals_the_direct_solution(name: str, stylized: Array, oracle: ModuleTy
 
 @pytest.mark.parametrize("size", [(3, 3), (3, 9), (4, 3), (5, 6)])
 def test_small_images(size: tuple[int, int], oracle: ModuleType) -> None:
-    content, stylized = noise(*size), noise(*size, 1)
+    content, stylized = noise(*size), noise(*size, seed=1)
     smoothed = SmoothingSystem(content).solve(stylized)
     assert abs(smoothed - oracle.solve(content, stylized)).max() < CLOSE
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (2, 9)])
 def test_an_image_without_windows_keeps_its_stylization(size: tuple[int, int]) -> None:
-    stylized = noise(*size, 1)
+    stylized = noise(*size, seed=1)
     smoothed = SmoothingSystem(noise(*size)).solve(stylized)
     np.testing.assert_allclose(smoothed, stylized, atol=1e-6)
     assert smooth(noise(*size), stylized).shape == (*size, 3)
@@ -116,7 +103,7 @@ def test_smooth_is_the_padded_system(oracle: ModuleType) -> None:
 
 def test_uint8_equals_float() -> None:
     content = (noise(20, 20) * 255).astype(np.uint8)
-    stylized = (noise(20, 20, 1) * 255).astype(np.uint8)
+    stylized = (noise(20, 20, seed=1) * 255).astype(np.uint8)
     np.testing.assert_allclose(
         smooth(content, stylized),
         smooth(np.float32(content) / np.float32(255), stylized / 255),

@@ -4,7 +4,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from spadepis.smoothing import ConvergenceError, smooth, smooth_batch
 from spadepis.smoothing.closed_form import _stencil
@@ -12,25 +11,11 @@ from spadepis.smoothing.conjugate_gradient import conjugate_gradients as numba_s
 from spadepis.smoothing.conjugate_gradient import margin
 from spadepis.smoothing.torch_affinity import smoothing_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
+from tests.smoothing.images import Array, edge, gradient, noise
 
-Array = NDArray[np.float64]
 LEVEL = 1 / 255
 CLOSE = 0.3 * LEVEL
 SIZES = [(1, 1), (1, 7), (2, 2), (5, 2), (3, 3), (3, 8), (4, 3), (7, 9)]
-
-
-def noise(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).random((*shape, 3))
-
-
-def gradient(height: int, width: int) -> Array:
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
-    return np.stack([x, y, x * y], axis=2)
-
-
-def edge(height: int, width: int) -> Array:
-    left = np.arange(width)[None, :, None] < width // 2
-    return np.broadcast_to(np.where(left, [0.9, 0.2, 0.1], [0.1, 0.3, 0.8]), (height, width, 3))
 
 
 def contents(height: int, width: int) -> Array:
