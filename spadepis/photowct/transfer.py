@@ -47,9 +47,10 @@ class ContentFeatures:
         if self.regions is None or not style.areas:
             transform = self._whitening[index].towards(style.whole[self.level])
             matrix, offset = (part.to(features.dtype) for part in transform)
-            # A matrix product at every pixel is a 1x1 convolution, to which dilation is nothing;
-            # but with it PyTorch takes the faster kernel on one thread of a CPU.
-            return F.conv2d(features, matrix[:, :, None, None], offset, dilation=2)
+            # A 1x1 kernel does not notice a dilation, but with one PyTorch takes the faster code on
+            # one thread of a CPU.
+            dilation = 1 if features.is_cuda else 2
+            return F.conv2d(features, matrix[:, :, None, None], offset, dilation=dilation)
         stylized = features[0].flatten(1).clone()
         for label in matched_labels(self._areas, style.areas):
             inside = self._labels == label

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
 from spadepis.labels import LabelSpace, instance_edges
-from spadepis.spade.normalization import SpadeNormalization
+from spadepis.spade.normalization import SpadeNormalization, convolve_1x1
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
 
@@ -42,14 +42,14 @@ class SpadeResidualBlock(nn.Module):
         self.norm_1 = SpadeNormalization(channels_middle, *semantics, activation)
         self.learned_shortcut = channels_in != channels_out
         if self.learned_shortcut:
-            # To a 1x1 kernel dilation is nothing, but with it PyTorch takes the faster kernel on
-            # one thread of a CPU.
-            self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False, dilation=2)
+            self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
             self.norm_s = SpadeNormalization(channels_in, *semantics, nn.Identity())
 
     def forward(self, x: Tensor, semantics: SemanticMap) -> Tensor:
         """Features [N,C,h,w] to features of the block's output channels."""
-        shortcut = self.conv_s(self.norm_s(x, semantics)) if self.learned_shortcut else x
+        shortcut = x
+        if self.learned_shortcut:
+            shortcut = convolve_1x1(self.norm_s(x, semantics), self.conv_s.weight)
         residual = self.conv_0(self.norm_0(x, semantics))
         residual = self.conv_1(self.norm_1(residual, semantics))
         output: Tensor = shortcut + residual
