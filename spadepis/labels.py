@@ -4,7 +4,7 @@ The class order is that of the published SPADE checkpoints (Park et al., "Semant
 with Spatially-Adaptive Normalization", CVPR 2019): a class index is an input channel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final
@@ -12,7 +12,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADE20K", "CITYSCAPES", "COCO_STUFF", "LABEL_SPACES", "LabelSpace", "instance_edges"]
+__all__ = [
+    "ADE20K",
+    "CITYSCAPES",
+    "COCO_STUFF",
+    "LABEL_SPACES",
+    "LabelSpace",
+    "instance_edges",
+    "pascal_colours",
+]
 
 _SHOWN_VALUES = 5
 
@@ -24,7 +32,7 @@ class LabelSpace:
     Two label spaces are the same when their names are; a pickled one comes back as another object.
 
     Attributes:
-        name: "coco-stuff", "ade20k" or "cityscapes".
+        name: "coco-stuff", "ade20k", "cityscapes", or that of a label space of your own.
         names: Class names by class index, the unknown class included.
         colours: Colours by class index, uint8 [num_classes, 3], read-only.
         has_instance_edges: Whether the generator also takes an instance-edge channel.
@@ -149,9 +157,16 @@ def instance_edges(instance_ids: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     return edges
 
 
-def _pascal_colours(ids: list[int]) -> NDArray[np.uint8]:
-    """Colours [N, 3] of the PASCAL VOC colour map: an id's bits dealt in turn to R, G and B."""
-    bits = np.unpackbits(np.array(ids, np.uint8)[:, None], axis=1, count=8, bitorder="little")
+def pascal_colours(ids: Iterable[int]) -> NDArray[np.uint8]:
+    """Colours of the PASCAL VOC colour map: an id's bits are dealt in turn to R, G and B.
+
+    Args:
+        ids: N of 0..255; 0 is black.
+
+    Returns:
+        Colours, uint8 [N, 3], all different.
+    """
+    bits = np.unpackbits(np.array(list(ids), np.uint8)[:, None], axis=1, count=8, bitorder="little")
     dealt = np.pad(bits, ((0, 0), (0, 1))).reshape(-1, 3, 3)
     weights = np.array([[128], [64], [32]], np.uint8)
     colours: NDArray[np.uint8] = (dealt * weights).sum(axis=1, dtype=np.uint8)
@@ -243,7 +258,7 @@ COCO_STUFF: Final = LabelSpace(
     name="coco-stuff",
     names=_COCO_STUFF_NAMES,
     # Coloured by COCO-Stuff's own ids, 1..182 and 0 for unlabelled, so that unknown is black.
-    colours=_pascal_colours([*range(1, 183), 0]),
+    colours=pascal_colours([*range(1, 183), 0]),
     has_instance_edges=True,
     size=(256, 256),
     published_values=(*range(182), 255),
@@ -256,7 +271,7 @@ The 11 ids that COCO reserved and never used are classes too, as in the publishe
 ADE20K: Final = LabelSpace(
     name="ade20k",
     names=_ADE20K_NAMES,
-    colours=_pascal_colours([*range(151)]),
+    colours=pascal_colours(range(151)),
     has_instance_edges=False,
     size=(256, 256),
     published_values=(*range(151),),

@@ -52,7 +52,8 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
     if job.synthesizes and width_and_height is None:
         height, width = config.space.size
     rows, columns = np.ogrid[:height, :width]
-    labels = (rows * REGIONS // height + columns * REGIONS // width)[None]
+    regions = rows * REGIONS // height + columns * REGIONS // width
+    labels = regions[None] % config.space.num_classes
     content = np.stack([rows * 255 // height + 0 * columns] * 3, axis=2).astype(np.uint8)
     seconds: dict[str, float] = {}
     if job.synthesizes:

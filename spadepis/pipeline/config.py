@@ -11,9 +11,11 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration, ConfigurationError, flag, parse_settings
+from spadepis.dataset.layouts import LAYOUTS, LayoutError
 from spadepis.dataset.storage import CredentialsError, refuse_credentials
-from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.labels import LabelSpace
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.own_labels import LabelSpaceSetting, find_label_space
 from spadepis.spade.generator import STRIDE
 
 log = logging.getLogger(__name__)
@@ -51,10 +53,21 @@ class JobConfig(Configuration):
     """Photos to stylize: a folder, glob or shards."""
     styles: str | None = None
     """Style photos: a folder, glob or shards."""
+    dataset: Literal["coco-stuff", "ade20k", "cityscapes"] | None = None
+    """Published dataset that fills in --masks, --instances, --photos and --label-space, those that
+    the job needs and that are not given."""
+    root: str | None = None
+    """Folder of the dataset, laid out as published."""
+    split: str | None = None
+    """Of the dataset: train2017 or val2017, training or validation, train, val or test."""
+    where: str | None = None
+    """Only masks (or photos) with ids like one of these globs, with commas between them:
+    'aachen/*,bremen/*'."""
     output: str
     """Folder of the image set; a job that was stopped goes on where it was."""
-    label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
-    """What the values of the label maps mean."""
+    label_space: LabelSpaceSetting = "coco-stuff"
+    """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
+    a label space of your own."""
     pairing: Literal["random", "all", "table"] = "random"
     """Which styles each mask (or photo) gets: some drawn at random, all, or those of a table."""
     styles_per_mask: int = Field(default=1, ge=1)
@@ -126,10 +139,15 @@ class JobConfig(Configuration):
 
     @property
     def space(self) -> LabelSpace:
-        """The label space of that name."""
-        return LABEL_SPACES[self.label_space]
+        """The label space of the dataset, or of that name or file.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or what is wrong in it.
+        """
+        return find_label_space(self.dataset or self.label_space)
 
 
+INPUTS = ("masks", "instances", "photos", "styles")
 # The settings that a job needs, and those that mean nothing to it.
 REQUIRED: Mapping[Job, Sequence[str]] = {
     Job.SYNTHESIZE: ("masks",),
@@ -179,6 +197,8 @@ def check_config(job: Job, config: JobConfig) -> None:
     Raises:
         ConfigurationError: naming the flags.
     """
+    config = with_dataset(job, config)
+    space = config.space
     missing = [name for name in REQUIRED[job] if getattr(config, name) is None]
     if missing:
         raise ConfigurationError(f"{job.value} needs {', '.join(map(flag, missing))}")
@@ -189,17 +209,41 @@ def check_config(job: Job, config: JobConfig) -> None:
         raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
     if (config.pairing == "table") != (config.pairing_table is not None):
         raise ConfigurationError("--pairing table and --pairing-table go together")
-    if config.instances is not None and not config.space.has_instance_edges:
-        raise ConfigurationError(f"the label space {config.label_space} takes no --instances")
-    sides = config.width_and_height or (STRIDE, STRIDE)
-    if job.synthesizes and any(side % STRIDE for side in sides):
-        raise ConfigurationError(f"size {config.size}: SPADE needs multiples of {STRIDE}")
-    served = config.spade_checkpoint is not None or config.label_space in DEFAULT_SPADE_CHECKPOINTS
+    if config.instances is not None and not space.has_instance_edges:
+        raise ConfigurationError(f"the label space {space.name} takes no --instances")
+    width, height = config.width_and_height or space.size[::-1]
+    if job.synthesizes and (width % STRIDE or height % STRIDE):
+        raise ConfigurationError(f"size {width}x{height}: SPADE needs multiples of {STRIDE}")
+    served = config.spade_checkpoint is not None or space.name in DEFAULT_SPADE_CHECKPOINTS
     if job.synthesizes and not served:
         raise ConfigurationError(
-            f"the label space {config.label_space} needs --spade-checkpoint: spadepis comes with "
+            f"the label space {space.name} needs --spade-checkpoint: spadepis comes with "
             f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
         )
+
+
+def with_dataset(job: Job, config: JobConfig) -> JobConfig:
+    """The configuration with what ``dataset`` stands for filled in; no file is looked at.
+
+    Raises:
+        ConfigurationError: the root or the split is missing or not that of the dataset, or a label
+            space of another dataset is given.
+    """
+    if config.dataset is None:
+        if config.root is not None or config.split is not None:
+            raise ConfigurationError("--root and --split go with --dataset")
+        return config
+    if config.root is None or config.split is None:
+        raise ConfigurationError("--dataset needs --root and --split")
+    if "label_space" in config.model_fields_set and config.label_space != config.dataset:
+        raise ConfigurationError(f"--dataset {config.dataset} takes no other --label-space")
+    try:
+        inputs = LAYOUTS[config.dataset].inputs(config.root, config.split)
+    except LayoutError as error:
+        raise ConfigurationError(f"--split: {error}") from error
+    wanted = {kind: uri for kind, uri in inputs.items() if kind not in FOREIGN[job]}
+    given = {kind: uri for kind in wanted if (uri := getattr(config, kind)) is not None}
+    return config.model_copy(update={**wanted, **given, "label_space": config.dataset})
 
 
 def with_default_models(job: Job, config: JobConfig) -> JobConfig:
@@ -213,7 +257,7 @@ def with_default_models(job: Job, config: JobConfig) -> JobConfig:
     """
     defaults: dict[str, str] = {}
     if job.synthesizes and config.spade_checkpoint is None:
-        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINTS[config.label_space]
+        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINTS[config.space.name]
     if job.stylizes and config.photowct_checkpoint is None:
         defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
     if defaults:

@@ -12,13 +12,18 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.commit_log import CONFIGURATION
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.storage_errors import reason
-from spadepis.pipeline.config import Job, JobConfig
+from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
 
 # Settings that do not change what a pair looks like, or only through what is listed instead.
 LEFT_OUT = frozenset(
     (
         "config",
         "output",
+        "dataset",
+        "root",
+        "split",
+        "where",
         "limit",
         "pairing_table",
         "spade_checkpoint",
@@ -34,7 +39,6 @@ LEFT_OUT = frozenset(
         "smoothing_workers",
     )
 )
-INPUTS = ("masks", "instances", "photos", "styles")
 
 
 def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
@@ -44,7 +48,9 @@ def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str,
         CheckpointError: a checkpoint cannot be read.
     """
     identity: dict[str, Any] = {"job": job.value}
+    config = with_dataset(job, config)
     identity |= config.model_dump(exclude=set(LEFT_OUT))
+    identity["label_space"] = _label_space_identity(config.space)
     for name in INPUTS:
         if identity[name] is not None:
             identity[name] = Folder(identity[name]).uri
@@ -54,6 +60,14 @@ def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str,
     names = "\n".join(style_ids)
     identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
     return identity
+
+
+def _label_space_identity(space: LabelSpace) -> str:
+    """Name of a label space; for that of a file also a hash of what results depend on."""
+    if space.name in LABEL_SPACES:
+        return space.name
+    content = repr((space.names, space.published_values, space.has_instance_edges, space.size))
+    return f"{space.name} ({digest(content.encode()).hexdigest()[:12]})"
 
 
 def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import islice
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.folder import Folder
+from spadepis.dataset.layouts import LAYOUTS
 from spadepis.dataset.pairing import PairingError, random_styles, read_pairs
 from spadepis.dataset.sources import Listing, SourceError, list_images
-from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
 from spadepis.pipeline.scene import Scene, Style
 
 log = logging.getLogger(__name__)
@@ -48,16 +50,11 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
 
     Raises:
         ConfigurationError: an input folder is missing or empty, cannot be listed or has too few
-            styles, or a shard is damaged.
+            styles, a shard is damaged, a dataset is not laid out as published, or no id is wanted.
     """
+    config = with_dataset(job, config)
     output = Folder(config.output).uri
-    try:
-        masks, instances, photos, styles = (
-            _list(uri, output)
-            for uri in (config.masks, config.instances, config.photos, config.styles)
-        )
-    except SourceError as error:
-        raise ConfigurationError(str(error)) from error
+    masks, instances, photos, styles = (_list(kind, config, output) for kind in INPUTS)
     style_ids = [] if styles is None else sorted(styles.images)
     if config.space.has_instance_edges and job.synthesizes and instances is None:
         log.warning("no --instances: the borders between classes serve as instance edges")
@@ -80,8 +77,19 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
             photo_source=None if photos is None else photos.uri_of(id),
         )
 
-    with_styles = (scene for scene in map(scene, ids) if scene.styles)
+    with_styles = (scene for scene in map(scene, _wanted(ids, config.where)) if scene.styles)
     return Plan(list(islice(with_styles, config.limit)), style_ids)
+
+
+def _wanted(ids: Sequence[str], where: str | None) -> Sequence[str]:
+    """The ids that are like one of the globs, which have commas between them."""
+    if where is None:
+        return ids
+    globs = [glob.strip() for glob in where.split(",")]
+    wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
+    if not wanted:
+        raise ConfigurationError(f"--where {where}: none of {len(ids)} ids, e.g. {ids[0]}")
+    return wanted
 
 
 def _pairing(
@@ -117,10 +125,15 @@ def _read_table(
     return pairs
 
 
-def _list(uri: str | None, output: str) -> Listing | None:
+def _list(kind: str, config: JobConfig, output: str) -> Listing | None:
+    """List the inputs of that setting, if it is given."""
+    uri: str | None = getattr(config, kind)
     if uri is None:
         return None
-    listing = list_images(uri, exclude=output)
+    try:
+        listing = list_images(uri, exclude=output)
+    except SourceError as error:
+        raise ConfigurationError(f"{error}{_expected(kind, config)}") from error
     if listing.ignored:
         log.warning(
             "%s: left out, not named like an image: %d of the files, e.g. %s",
@@ -129,3 +142,11 @@ def _list(uri: str | None, output: str) -> Listing | None:
             listing.ignored[0],
         )
     return listing
+
+
+def _expected(kind: str, config: JobConfig) -> str:
+    """Of an input that is a published dataset's, where it should be, for people."""
+    if config.dataset is None or config.root is None:
+        return ""
+    layout = LAYOUTS[config.dataset]
+    return f"; {layout.mismatch(config.root)}" if kind in layout.paths else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from spadepis.configuration import Configuration
-from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.labels import LabelSpace
+from spadepis.own_labels import LabelSpaceSetting, find_label_space
 from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.photos import Pair, Split, read_pairs
 
@@ -21,8 +22,9 @@ class DataConfig(Configuration):
     """Folder that the following are relative to."""
     pairs: tuple[str, ...] = ()
     """Folders of pairs: PHOTOS:LABELS, a folder of JPEG photos and one of PNG label maps."""
-    label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
-    """What the values of the label maps mean, after the labels.json beside them."""
+    label_space: LabelSpaceSetting = "coco-stuff"
+    """What the values of the label maps mean, after the labels.json beside them: coco-stuff,
+    ade20k, cityscapes, or the YAML file of a label space of your own."""
     perceptual_weights: Path | None = None
     """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
     threads: int | None = Field(default=None, ge=1)
@@ -32,8 +34,8 @@ class DataConfig(Configuration):
 
     @property
     def space(self) -> LabelSpace:
-        """The label space of that name."""
-        return LABEL_SPACES[self.label_space]
+        """The label space of that name or file."""
+        return find_label_space(self.label_space)
 
     @property
     def sources(self) -> Sequence[tuple[Path, Path]]:
