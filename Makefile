@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test lint types tests long clean
+.PHONY: install demo test lint types tests faults long clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,9 @@ types: $(INSTALLED)
 
 tests: $(INSTALLED)
 	$(BIN)/pytest
+
+faults: $(INSTALLED)
+	$(BIN)/pytest -m faults --capture=no
 
 long: $(INSTALLED)
 	$(BIN)/pytest -m long --capture=no

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import struct
 from collections.abc import Mapping
 
 import fsspec
@@ -11,6 +12,21 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+
+# What the readers raise for files that are damaged or of another kind, depending on the damage.
+DAMAGE = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    struct.error,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class CheckpointError(ValueError):
@@ -34,7 +50,7 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
                 weights = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"checkpoint {uri} is not a file of weights: {reason}") from error
     if not isinstance(weights, Mapping) or not all(

@@ -25,7 +25,9 @@ DECODING_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-# Of an image in a shard: 16-bit RGBA without compression.
+# No other decoder of Pillow sees an untrusted file: the one of PostScript starts a program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Of the largest image: 16-bit RGBA without compression.
 BYTES_A_PIXEL = 8
 Integer = TypeVar("Integer", bound=np.integer[Any])
 LABEL_MAP_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
@@ -122,7 +124,7 @@ def _open(uri: str, max_pixels: int) -> Image.Image:
     except OSError as error:
         raise UnreadableImageError(uri, f"cannot be read ({reason(error)})") from error
     try:
-        image = Image.open(io.BytesIO(content))
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise UnreadableImageError(uri, "not an image") from error
     except DECODING_ERRORS as error:

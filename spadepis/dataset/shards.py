@@ -69,7 +69,7 @@ def read_source(source: str, most_bytes: int) -> bytes:
 
     Args:
         source: path or URI of a file, or what ``index_shards`` gave.
-        most_bytes: images in shards with more are refused.
+        most_bytes: images in shards and local files with more are refused.
 
     Raises:
         OSError: it cannot be read.
@@ -83,7 +83,7 @@ def read_source(source: str, most_bytes: int) -> bytes:
         content = read_cell(shard, unquote(column), int(row))
         _check_size(len(content), most_bytes)
         return content
-    return read(source)
+    return read(source, most_bytes)
 
 
 def _check_size(size: int, most_bytes: int) -> None:

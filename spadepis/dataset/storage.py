@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -129,14 +130,20 @@ def attempt(
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error
 
 
-def read(uri: str) -> bytes:
+def read(uri: str, most_bytes: int | None = None) -> bytes:
     """Content of a file or object.
+
+    Args:
+        uri: local path or fsspec URI.
+        most_bytes: local files with more are refused.
 
     Raises:
         FileNotFoundError: there is none.
-        OSError: it cannot be read.
+        OSError: it cannot be read; or it is a pipe or a device, which may have no end.
     """
     fs, path = filesystem(uri)
+    if isinstance(fs, LocalFileSystem):
+        attempt(_check_file, path, most_bytes)
     content: bytes = attempt(fs.cat_file, path)
     return content
 
@@ -200,6 +207,8 @@ class RangeFile(io.RawIOBase):
     def __init__(self, uri: str) -> None:
         super().__init__()
         fs, path = filesystem(uri)
+        if isinstance(fs, LocalFileSystem):
+            attempt(_check_file, path)
         self._uri = uri
         self._size = int(attempt(fs.info, path)["size"])
         self._position = 0
@@ -237,6 +246,14 @@ class RangeFile(io.RawIOBase):
         content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
+
+
+def _check_file(path: str, most_bytes: int | None = None) -> None:
+    status = os.stat(path)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if most_bytes is not None and status.st_size > most_bytes:
+        raise OSError(errno.EFBIG, f"{status.st_size} bytes are more than {most_bytes}")
 
 
 def _walk(folder: str, depth: int | None) -> Iterator[str]:

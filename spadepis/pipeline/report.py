@@ -16,6 +16,27 @@ from spadepis.dataset.commit_log import done, failed
 STAGES = ("read", "synthesize", "stylize", "smooth", "write")
 SHOWN_FAILURES = 5
 VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
+# What the dataset card says about images that are files, and about those in Parquet shards.
+FILES = """\
+`metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
+same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
+`content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
+pair, with the stage, the file and the reason. `report.html` shows some of the images."""
+SHARDS = """\
+`data/*.parquet` has a row for each image: `image`, where there is one the label map of the same
+size in `mask` (values as in the source dataset) and the photo before stylization in `content`, each
+a struct of the bytes of a file and its name, and the ids of mask and style. `metadata.parquet` says
+where each image is: `data/part-0123.parquet#column=image&row=3`. `failures.parquet` has a row for
+each failed pair, with the stage, the file and the reason. `report.html` has the figures."""
+# Hugging Face's reader takes this from the head of the card.
+SHARDS_ARE_THE_DATA = """\
+---
+configs:
+- config_name: default
+  data_files: data/*.parquet
+---
+
+"""
 
 
 @dataclass(frozen=True)
@@ -100,26 +121,33 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
         for reason in reasons[:SHOWN_FAILURES]:
-            lines.append(
-                f"  {reason.pairs} x {reason.stage}: {reason.message}, e.g. {reason.example}"
-            )
+            text = f"{reason.pairs} x {reason.stage}: {reason.message}, e.g. {reason.example}"
+            lines.append(f"  {_printable(text)}")
     return "\n".join(lines)
 
 
+def _printable(text: str) -> str:
+    """Text without what would break the line or steer the terminal: a file may have any name."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """README of the image set, in Markdown."""
+    """README of the image set, in Markdown.
+
+    Args:
+        summary: what ``summarize`` gives.
+        identity: what the image set was made with.
+    """
+    in_shards = identity["output_format"] == "parquet"
     settings = "\n".join(f"| {name} | {value} |" for name, value in identity.items())
     seconds = "\n".join(
         f"| {stage} | {value:.3f} |" for stage, value in summary["seconds_per_image"].items()
     )
-    return f"""# Image set
+    return f"""{SHARDS_ARE_THE_DATA if in_shards else ""}# Image set
 
 {summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed.
 
-`metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
-same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
-`content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
-pair, with the stage, the file and the reason. `report.html` shows some of the images.
+{SHARDS if in_shards else FILES}
 
 ```python
 from spadepis import ImageSet

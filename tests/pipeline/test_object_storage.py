@@ -1,24 +1,14 @@
 """Inputs and image sets on S3, a moto server on loopback, also when it fails at random."""
 
 import io
-import json
 import re
-import socket
 import tarfile
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from random import Random
-from time import sleep
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-from werkzeug.test import run_wsgi_app
 
 from spadepis import ImageSet
 from spadepis.cli import run_job
@@ -35,81 +25,19 @@ from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.write import Write
-
-SLOW_SECONDS = 0.05
-
-
-@dataclass
-class Service:
-    """A WSGI application of S3 that fails at random.
-
-    Attributes:
-        rate: part of the requests that fail: with status 500 or 503, late, or cut off.
-        requests: how many there were.
-        failed: how many of them failed.
-        endpoint: URL of the server.
-    """
-
-    application: Any
-    rate: float = 0.0
-    requests: int = 0
-    failed: int = 0
-    endpoint: str = ""
-    random: Random = field(default_factory=Random)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def fail_from_now_on(self, rate: float) -> None:
-        # With this seed all kinds of faults come soon.
-        self.random = Random(9)
-        self.rate, self.failed = rate, 0
-
-    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        with self.lock:
-            self.requests += 1
-            fault = None
-            if self.random.random() < self.rate:
-                self.failed += 1
-                fault = self.random.choice(["500", "503", "slow", "cut"])
-        if fault in ("500", "503"):
-            start_response(f"{fault} Trouble", [("Content-Type", "text/plain")])
-            return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"trouble"]
-        body, status, headers = run_wsgi_app(self.application, environ, buffered=True)
-        content = b"".join(body)
-        if fault == "slow":
-            sleep(SLOW_SECONDS)
-        if fault == "cut":
-            content = content[: len(content) // 2]
-            if not content:
-                # Done, but the client is not told.
-                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-                raise ConnectionError
-        start_response(status, list(headers))
-        return [content]
+from tests.faults.s3_service import Service, public_bucket, serve
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    service = Service(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, service, threaded=True)
-    service.endpoint = f"http://127.0.0.1:{server.port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield service
-    server.shutdown()
-    thread.join()
+    with serve() as service:
+        yield service
 
 
 @pytest.fixture
-def bucket(service: Service, request: pytest.FixtureRequest) -> Iterator[str]:
-    """URI of a new bucket that anyone may use."""
-    name = f"bucket-{abs(hash(request.node.nodeid))}"
-    with storage.storage_environment(storage.s3_environment(service.endpoint, anonymous=True)):
-        fs, path = storage.filesystem(f"s3://{name}")
-        fs.mkdir(path)
-        everything = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
-        fs.call_s3("put_bucket_policy", Bucket=path, Policy=json.dumps({"Statement": everything}))
-        yield f"s3://{name}"
-    service.rate = 0.0
+def bucket(service: Service) -> Iterator[str]:
+    with public_bucket(service) as uri:
+        yield uri
 
 
 def upload(folder: str, target: str) -> None:

@@ -1,0 +1,60 @@
+"""Every kind of damage to an image set is found, and a sound one has none."""
+
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spadepis.dataset.commit_log import read_log, table_to_parquet
+from spadepis.dataset.folder import STAGING, Folder
+from spadepis.dataset.index import METADATA, write_index
+from spadepis.dataset.names import content_name, image_name
+from spadepis.dataset.writer import ImageSetWriter
+from spadepis.labels import COCO_STUFF
+from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.stages.write import Write
+from tests.faults.bad_inputs import PHOTO
+from tests.faults.damage import Damage, find_damage, read_files
+
+IMAGE, CONTENT = image_name("a", "s", "png"), content_name("a", "png")
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """An image set of a label map in two styles."""
+    folder = Folder(str(tmp_path_factory.mktemp("image_set")))
+    styles = [Style("s", "s.png"), Style("t", "t.png")]
+    labels = np.zeros(PHOTO.shape[:2], np.uint8)
+    scene = Scene(
+        "a", styles, "a.png", label_map=labels, content=PHOTO, results=[PHOTO, 255 - PHOTO]
+    )
+    Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, True)(scenes_to_table([scene]))
+    write_index(folder, read_log(folder), {}, {})
+    return folder
+
+
+def test_what_is_sound(folder: Folder) -> None:
+    assert find_damage(folder, read_files(folder)) == Damage()
+
+
+def test_files_that_are_missing_cut_off_or_too_many(folder: Folder) -> None:
+    undisturbed = read_files(folder)
+    folder.remove(CONTENT)
+    folder.write(IMAGE, undisturbed[IMAGE][:-20])
+    folder.write("images/00/b/s.png", undisturbed[IMAGE])
+    folder.write(f"{STAGING}/0", b"")
+    assert find_damage(folder, undisturbed) == Damage(missing=1, orphans=2, truncated=1)
+
+
+@pytest.mark.parametrize(
+    ("copies", "damage"),
+    [(2, Damage(duplicates=2, truncated=1)), (0, Damage(missing=2, truncated=1))],
+)
+def test_rows_of_the_index(copies: int, damage: Damage, folder: Folder) -> None:
+    undisturbed = read_files(folder)
+    rows = pq.read_table(BytesIO(undisturbed[METADATA]))
+    table = pa.concat_tables([rows.slice(0, 0), *[rows] * copies])
+    folder.write(METADATA, table_to_parquet(table))
+    assert find_damage(folder, undisturbed) == damage
