@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from spadepis.checkpoint import CheckpointError
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.storage import CredentialsError
 
 BAD_CONFIGURATION = 2
 # As shells report it: 128 + SIGINT.
@@ -19,7 +20,7 @@ def exit_status(work: Callable[[], int]) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     try:
         return work()
-    except (ConfigurationError, CheckpointError) as error:
+    except (ConfigurationError, CheckpointError, CredentialsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
     except KeyboardInterrupt:

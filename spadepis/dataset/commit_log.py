@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +19,8 @@ from spadepis.dataset.folder import Folder
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"
 PLAN = f"{COMMITS}/plan.json"
+# Sorts before "part-".
+COMPACTED = f"{COMMITS}/compacted-"
 THREADS = 16
 
 
@@ -121,13 +124,13 @@ def compact(folder: Folder) -> pa.Table:
     """Make one file of all files of the log, and return what ``read_log`` gives.
 
     The one file is written before the others are removed: stopped in between, the log says the
-    same twice. What a late writer adds meanwhile stays.
+    same twice. What a late writer adds meanwhile stays, but the compacted rows come first.
     """
     names = commit_files(folder)
     table = _merge(_read_files(folder, names))
-    if len(names) > 1:
+    if len(names) > 1 or not all(name.startswith(COMPACTED) for name in names):
         content = table_to_parquet(table)
-        compacted = f"{COMMITS}/compacted-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+        compacted = f"{COMPACTED}{hashlib.sha256(content).hexdigest()[:32]}.parquet"
         folder.write(compacted, content)
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(folder.remove, [name for name in names if name != compacted]))
@@ -194,7 +197,9 @@ def _merge(table: pa.Table) -> pa.Table:
     # A pair stands once where it differs from the row before.
     new = pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in (masks, styles)))
     first = pa.concat_arrays([pa.array([True]), _as_array(new)])
-    return table.take(rows.filter(first))
+    rows = rows.filter(first)
+    # A compacted log is in order already, and may be large.
+    return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
 
 
 def _as_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import re
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from spadepis.dataset.commit_log import done, pairs
 from spadepis.dataset.folder import Folder
 
 SHARDS = "data"
 SUBFOLDERS = ("images", "masks", "contents", SHARDS)
+# As writers name objects; what else lies there, be it the job's own inputs, is not theirs.
+_WRITTEN = re.compile(
+    r"(images|masks|contents)/[0-9a-f]{2}/.+|data/part-[0-9a-f]{32}\.parquet", re.S
+)
 NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
 
 
@@ -35,7 +43,28 @@ def orphans(folder: Folder, log: pa.Table, subfolders: Sequence[str] = SUBFOLDER
     ]
 
 
-def remove_orphan_shards(folder: Folder, log: pa.Table) -> None:
-    """Remove the shards that no row names: of writers that were stopped before they committed."""
+def remove_orphans(folder: Folder, log: pa.Table, earlier: Iterable[str]) -> None:
+    """Remove what writers left that were stopped before they committed it.
+
+    A writer that is only late may still commit what it wrote. So an object goes if it was there
+    when this run began, or if it is a shard of pairs that are all done: their rows in the compacted
+    log win over those of the late writer.
+
+    Args:
+        folder: the image set.
+        log: what ``compact`` gave.
+        earlier: the orphans when this run began.
+    """
+    finished = pairs(done(log))
+    kept = named_objects(log)
+    for name in sorted(set(earlier) - kept):
+        if _WRITTEN.fullmatch(name):
+            folder.remove(name)
     for name in orphans(folder, log, [SHARDS]):
-        folder.remove(name)
+        if _WRITTEN.fullmatch(name) and _pairs_in_shard(folder, name) <= finished:
+            folder.remove(name)
+
+
+def _pairs_in_shard(folder: Folder, name: str) -> set[tuple[str, str | None]]:
+    shard = io.BytesIO(folder.read(name))
+    return pairs(pq.read_table(shard, columns=["mask_id", "style_id"]))

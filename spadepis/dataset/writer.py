@@ -88,22 +88,6 @@ class ImageSetWriter:
             return named
         return self._publish_shard(pairs, named) if pairs else []
 
-    def write_image(self, mask_id: str, style_id: str | None, image: NDArray[np.uint8]) -> str:
-        """Write one result, uint8 [H,W,3], as a file, and return its name."""
-        return self._write(image_name(mask_id, style_id, self.suffix), self.encode(image))
-
-    def write_content(self, mask_id: str, image: NDArray[np.uint8]) -> str:
-        """Write one photo before stylization, uint8 [H,W,3], as a file, and return its name."""
-        return self._write(content_name(mask_id, self.suffix), self.encode(image))
-
-    def write_label_map(self, mask_id: str, label_map: NDArray[np.uint8]) -> str:
-        """Write one label map, uint8 [H,W], losslessly, as a file, and return its name."""
-        return self._write(label_map_name(mask_id), encode_png(label_map))
-
-    def _write(self, name: str, content: bytes) -> str:
-        self.folder.write(name, content)
-        return name
-
     def _named(self, pair: Encoded) -> Commit:
         commit = pair.commit
         mask, content = label_map_name(commit.mask_id), content_name(commit.mask_id, self.suffix)

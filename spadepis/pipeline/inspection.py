@@ -8,7 +8,7 @@ from itertools import chain
 from tqdm import tqdm
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.commit_log import CONFIGURATION, PLAN, read_log
+from spadepis.dataset.commit_log import CONFIGURATION, PLAN, done, read_log
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import MANIFEST
 from spadepis.dataset.objects import named_objects, orphans
@@ -49,7 +49,10 @@ def inspect(uri: str, read_back: bool) -> int:
     if folder.exists(MANIFEST):
         # Before that they may be what a running job is about to commit.
         problems += [Problem(name, "no row of the log names it") for name in orphans(folder, log)]
-    print(_table(problems))
+    if problems:
+        print(_table(problems))
+    if unhashed := done(log)["image_sha256"].null_count:
+        print(f"no SHA-256 is in the log for {unhashed} images: theirs were not compared")
     print(f"{len(objects)} objects read back: {len(problems)} problems")
     return PROBLEMS if problems else SOUND
 

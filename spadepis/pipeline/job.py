@@ -18,7 +18,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from spadepis.dataset.commit_log import PLAN, compact, done, pairs, read_log
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
-from spadepis.dataset.objects import remove_orphan_shards
+from spadepis.dataset.objects import orphans, remove_orphans
 from spadepis.dataset.storage import s3_environment, storage_environment
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.calibration import seconds_per_scene
@@ -76,6 +76,8 @@ def _run(job: Job, config: JobConfig) -> Outcome:
 
     commits = read_log(folder)
     missing = plan.without(pairs(done(commits) if config.retry_failed else commits))
+    finished = not missing.scenes and folder.exists(MANIFEST)
+    earlier = [] if finished else orphans(folder, commits)
     if missing.scenes:
         # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
         seconds = seconds_per_scene(job, config, missing.pairs / len(missing.scenes))
@@ -101,15 +103,15 @@ def _run(job: Job, config: JobConfig) -> Outcome:
         "configuration": identity,
         "versions": versions(),
     }
-    if missing.scenes or not folder.exists(MANIFEST):
+    if not finished:
         commits = compact(folder)
+        remove_orphans(folder, commits, earlier)
         pages = {
             CARD: dataset_card(summary, identity),
             REPORT: html_report(summary, commits, identity, config.space),
         }
         write_index(folder, commits, pages, manifest)
-        remove_orphan_shards(folder, commits)
-        folder.clear_staging()
+    folder.clear_staging()
     text = summary_text(summary, commits, folder.uri)
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
 

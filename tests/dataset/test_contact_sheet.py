@@ -10,8 +10,9 @@ from PIL import Image
 from spadepis.dataset.commit_log import Commit, to_table
 from spadepis.dataset.contact_sheet import CAPTION, GUTTER, TILE, contact_sheet
 from spadepis.dataset.folder import Folder
+from spadepis.dataset.images import encode_png
 from spadepis.dataset.index import write_index
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.writer import Encoded, ImageSetWriter
 from spadepis.labels import COCO_STUFF
 
 STYLES = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
@@ -24,7 +25,7 @@ def folder(tmp_path: Path) -> Folder:
     """A finished set of four scenes, each with every style; scene number i is all of class i."""
     folder = Folder(str(tmp_path / "out"))
     writer = ImageSetWriter(folder, "png", 95)
-    commits = []
+    pairs = []
     for style, colour in STYLES.items():
         Image.new("RGB", (50, 40), colour).save(tmp_path / f"{style}.png")
     for index in range(4):
@@ -35,14 +36,13 @@ def folder(tmp_path: Path) -> Folder:
                 style,
                 "m.png",
                 str(tmp_path / f"{style}.png"),
-                file_name=writer.write_image(id, style, plain(RESULT)),
-                mask_file_name=writer.write_label_map(id, np.full((HEIGHT, WIDTH), index, "u1")),
-                content_file_name=writer.write_content(id, plain(CONTENT)),
                 height=HEIGHT,
                 width=WIDTH,
             )
-            commits.append(commit)
-    write_index(folder, to_table(commits), {}, {})
+            label_map = encode_png(np.full((HEIGHT, WIDTH), index, "u1"))
+            images = writer.encode(plain(RESULT)), label_map, writer.encode(plain(CONTENT))
+            pairs.append(Encoded(commit, *images))
+    write_index(folder, to_table(writer.publish(pairs)), {}, {})
     return folder
 
 
@@ -93,9 +93,9 @@ def test_gutters_are_white_but_for_captions(folder: Folder) -> None:
 def test_a_set_of_photos_alone(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     writer = ImageSetWriter(folder, "png", 95)
-    name = writer.write_image("m", None, plain(RESULT))
-    commit = Commit("m", None, "m", None, file_name=name, height=HEIGHT, width=WIDTH)
-    write_index(folder, to_table([commit]), {}, {})
+    commit = Commit("m", None, "m", None, height=HEIGHT, width=WIDTH)
+    pair = Encoded(commit, writer.encode(plain(RESULT)), mask=None, content=None)
+    write_index(folder, to_table(writer.publish([pair])), {}, {})
     assert colours(contact_sheet(folder, COCO_STUFF), 0) == [RESULT]
 
 

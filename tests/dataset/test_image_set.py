@@ -14,8 +14,9 @@ from torchvision.transforms import v2
 from spadepis import ImageSet
 from spadepis.dataset.commit_log import Commit, read_commits, to_table, write_commits
 from spadepis.dataset.folder import STAGING, Folder
+from spadepis.dataset.images import encode_png
 from spadepis.dataset.index import write_index
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.writer import Encoded, ImageSetWriter
 
 
 def done(mask_id: str, style_id: str | None = "s") -> Commit:
@@ -89,16 +90,10 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
     generator = np.random.default_rng(0)
     image = generator.integers(0, 255, (4, 6, 3), dtype=np.uint8)
     label_map = generator.integers(0, 255, (4, 6), dtype=np.uint8)
-    commit = Commit(
-        "m",
-        "s",
-        "m.png",
-        "s.jpg",
-        file_name=writer.write_image("m", "s", image),
-        mask_file_name=writer.write_label_map("m", label_map),
-        content_file_name=writer.write_content("m", image),
-    )
-    write_index(folder, to_table([commit, failed("n")]), {"README.md": "card"}, {"pairs": 2})
+    encoded = writer.encode(image)
+    pair = Encoded(Commit("m", "s", "m.png", "s.jpg"), encoded, encode_png(label_map), encoded)
+    log = to_table([*writer.publish([pair]), failed("n")])
+    write_index(folder, log, {"README.md": "card"}, {"pairs": 2})
 
     assert folder.read("README.md") == b"card"
     images = ImageSet(folder.uri)
@@ -123,8 +118,9 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
 
 def test_image_set_without_label_maps(folder: Folder) -> None:
     writer = ImageSetWriter(folder, "jpg", 95)
-    name = writer.write_image("m", "s", np.zeros((4, 6, 3), np.uint8))
-    write_index(folder, to_table([Commit("m", "s", "m", "s", file_name=name)]), {}, {})
+    image = writer.encode(np.zeros((4, 6, 3), np.uint8))
+    pair = Encoded(Commit("m", "s", "m", "s"), image, mask=None, content=None)
+    write_index(folder, to_table(writer.publish([pair])), {}, {})
     images = ImageSet(folder.uri)
     assert images[0][1] is None
     assert "mask_file_name" not in images.table.column_names

@@ -3,11 +3,14 @@
 import io
 import pickle
 import runpy
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -17,10 +20,20 @@ from torchvision.transforms import v2
 
 from spadepis import ImageSet
 from spadepis.cli import inspect_image_set
-from spadepis.dataset.commit_log import CONFIGURATION, PLAN, compact, read_log
+from spadepis.dataset.commit_log import (
+    CONFIGURATION,
+    PLAN,
+    Commit,
+    commit_files,
+    compact,
+    done,
+    read_commits,
+    read_log,
+    write_commits,
+)
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import write_index
-from spadepis.dataset.objects import named_objects, orphans, remove_orphan_shards
+from spadepis.dataset.objects import named_objects, orphans, remove_orphans
 from spadepis.dataset.verification import verify
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
@@ -57,7 +70,7 @@ def write(folder: Folder, in_shards: bool, *batches: range) -> None:
 def finish(folder: Folder) -> None:
     log = compact(folder)
     folder.write(CONFIGURATION, b'{"seed": 0}')
-    remove_orphan_shards(folder, log)
+    remove_orphans(folder, log, [])
     write_index(folder, log, {}, {"status": "complete"})
 
 
@@ -130,6 +143,120 @@ def test_a_writer_that_comes_again_with_other_batches(empty: Folder, in_shards: 
     assert read_log(empty).select(["mask_id", "style_id"]).equals(rows)
     assert problems(empty) == {}
     assert orphans(empty, read_log(empty)) == []
+
+
+def failing(*indices: int) -> pa.Table:
+    """A batch of scenes that all fail."""
+    scenes = [scene(index) for index in indices]
+    for each in scenes:
+        each.fail("smooth", None, ValueError("why"))
+        each.results = []
+    return scenes_to_table(scenes)
+
+
+def held_back(
+    folder: Folder, in_shards: bool, monkeypatch: pytest.MonkeyPatch, *batches: range
+) -> Callable[[], None]:
+    """Write scenes, and return what commits them."""
+    late: list[list[Commit]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "spadepis.pipeline.stages.write.write_commits",
+            lambda _, commits: late.append(commits),
+        )
+        write(folder, in_shards, *batches)
+
+    def commit() -> None:
+        for commits in late:
+            write_commits(folder, commits)
+
+    return commit
+
+
+def test_orphans_that_were_there_before_go_at_the_end(
+    empty: Folder, in_shards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_back(empty, in_shards, monkeypatch, range(0, 2), range(2, 3))
+    earlier = orphans(empty, read_log(empty))
+    assert len(earlier) == (2 if in_shards else 6 + 3 + 3)
+    # Of the three scenes one is done after all, one fails, and one is not asked for any more.
+    write(empty, in_shards, range(2, 3))
+    stage = Write(ImageSetWriter(empty, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
+    stage(failing(1))
+    log = compact(empty)
+    remove_orphans(empty, log, earlier)
+    assert set(named_objects(log)) == {name for name in empty.names() if "_commits" not in name}
+    assert problems(empty) == {}
+
+
+def test_what_no_writer_wrote_is_never_removed(empty: Folder, in_shards: bool) -> None:
+    theirs = ["images/a.png", "masks/town/a.png", "contents/a.jpg", "data/part-1.parquet"]
+    for name in theirs:
+        empty.write(name, b"of the user")
+    earlier = orphans(empty, read_log(empty))
+    assert sorted(earlier) == sorted(theirs)
+    write(empty, in_shards, range(1))
+    remove_orphans(empty, compact(empty), earlier)
+    assert {name for name in theirs if empty.exists(name)} == set(theirs)
+
+
+def test_a_writer_that_commits_when_all_is_finished(
+    empty: Folder, in_shards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second scene fails in the run that the writer is too late for.
+    commit = held_back(empty, in_shards, monkeypatch, range(0, 1), range(1, 2))
+    write(empty, in_shards, range(0, 1))
+    stage = Write(ImageSetWriter(empty, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
+    stage(failing(1))
+    finish(empty)
+    assert len(ImageSet(empty.uri)) == 2
+    commit()
+    assert len(done(read_log(empty))) == 4
+    assert problems(empty) == {}
+    assert orphans(empty, read_log(empty)) == []
+
+
+def test_a_late_shard_of_pairs_that_are_done_goes_and_its_rows_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, True, range(0, 3))
+    commit = held_back(folder, True, monkeypatch, range(0, 2))
+    assert len(folder.names("data")) == 2
+    finish(folder)
+    assert len(folder.names("data")) == 1
+    commit()
+    for _ in range(2):
+        assert len(done(read_log(folder))) == 6
+        assert problems(folder) == {}
+        compact(folder)
+
+
+def test_a_log_without_hashes_is_no_mismatch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, False, range(2))
+    commits = [
+        replace(commit, image_sha256=None, mask_sha256=None, content_sha256=None)
+        for commit in read_commits(folder)
+    ]
+    for name in commit_files(folder):
+        folder.remove(name)
+    write_commits(folder, commits)
+    finish(folder)
+    assert inspect_image_set(folder.uri, verify=True) == 0
+    assert "no SHA-256 is in the log for 4 images" in capsys.readouterr().out
+    name = str(commits[0].file_name)
+    folder.write(name, folder.read(name)[:100])
+    assert inspect_image_set(folder.uri, verify=True) == 1
+
+
+def test_inspect_refuses_credentials_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect_image_set("s3://key:secret@bucket/out") == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: a URI with credentials in it")
+    assert message.count("\n") == 1 and "secret" not in message
 
 
 def test_inspect_of_a_running_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

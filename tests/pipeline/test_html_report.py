@@ -10,7 +10,8 @@ import pytest
 
 from spadepis.dataset.commit_log import Commit, to_table
 from spadepis.dataset.folder import Folder
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.images import encode_png
+from spadepis.dataset.writer import Encoded, ImageSetWriter
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.html_report import SHOWN_IMAGES, SHOWN_REASONS, html_report
 from spadepis.pipeline.report import summarize
@@ -69,19 +70,11 @@ def failed(mask_id: str, message: str) -> Commit:
 def hostile(tmp_path: Path) -> list[Commit]:
     """An image set in ``tmp_path`` whose ids hold what file names may hold."""
     writer = ImageSetWriter(Folder(str(tmp_path)), "png", 95)
-    image = np.zeros((4, 6, 3), np.uint8)
-    return [
-        Commit(
-            id,
-            id,
-            id,
-            id,
-            file_name=writer.write_image(id, id, image),
-            mask_file_name=writer.write_label_map(id, image[..., 0]),
-            content_file_name=writer.write_content(id, image),
-        )
-        for id in HOSTILE
-    ]
+    photo = writer.encode(np.zeros((4, 6, 3), np.uint8))
+    label_map = encode_png(np.zeros((4, 6), np.uint8))
+    return writer.publish(
+        [Encoded(Commit(id, id, id, id), photo, label_map, photo) for id in HOSTILE]
+    )
 
 
 def test_links_are_relative_and_lead_to_the_files(hostile: list[Commit], tmp_path: Path) -> None:

@@ -138,6 +138,34 @@ def test_hugging_face_reads_the_set(finished: Path, tmp_path: Path) -> None:
                 np.testing.assert_array_equal(np.asarray(row[column]), np.asarray(image))
 
 
+def test_parquet_holds_the_same_images(
+    finished: Path, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert run_job(BOTH, inputs.flags(output, "--output-format=parquet", "--limit=3")) == 0
+    assert inspect_image_set(str(output), verify=True) == 0
+    assert ": 0 problems" in capsys.readouterr().out
+    assert not (output / "images").exists()
+
+    rows = pq.read_table(output / "data").to_pylist()
+    assert len({(row["mask_id"], row["style_id"]) for row in rows}) == len(rows) == 6
+    for row in rows:
+        for cell in (row["image"], row["mask"], row["content"]):
+            assert cell["bytes"] == (finished / cell["path"]).read_bytes()
+
+    # The card leads Hugging Face's reader to the shards.
+    loaded = datasets.load_dataset(str(output), split="train", cache_dir=str(tmp_path / "cache"))
+    images = ImageSet(str(output))
+    assert loaded.num_rows == len(images) == 6
+    for row in loaded:
+        alike = images.where(mask_id=row["mask_id"], style_id=row["style_id"])
+        assert len(alike) == 1
+        image, mask = alike[0]
+        assert mask is not None
+        np.testing.assert_array_equal(image.permute(1, 2, 0), row["image"])
+        np.testing.assert_array_equal(mask, row["mask"])
+
+
 def test_bad_inputs_are_failed_rows_and_all_else_is_done(
     cluster: None, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
