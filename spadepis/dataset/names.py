@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from urllib.parse import quote
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote
 
 LONGEST = 120
 
@@ -38,6 +39,19 @@ def label_map_name(mask_id: str) -> str:
 def content_name(mask_id: str, suffix: str) -> str:
     """Name of the photo that a mask's images were stylized from."""
     return f"contents/{_shard(mask_id)}/{safe_name(mask_id)}.{suffix}"
+
+
+def may_be_written(name: str) -> bool:
+    """Whether a name is one of those above, for some identifiers.
+
+    Whatever else lies in these folders is very unlikely to have the hash of its name before it.
+    """
+    folder, shard, mask, *style = name.split("/", 3) if name.count("/") >= 2 else ("", "", "")
+    if folder not in ("images", "masks", "contents") or (style and folder != "images"):
+        return False
+    stem = mask if style else PurePosixPath(mask).stem
+    # Of a name that was cut the identifier is not known.
+    return len(stem) > LONGEST or _shard(unquote(stem)) == shard
 
 
 def _shard(mask_id: str) -> str:

@@ -12,13 +12,11 @@ import pyarrow.parquet as pq
 
 from spadepis.dataset.commit_log import done, pairs
 from spadepis.dataset.folder import Folder
+from spadepis.dataset.names import may_be_written
 
 SHARDS = "data"
 SUBFOLDERS = ("images", "masks", "contents", SHARDS)
-# As writers name objects; what else lies there, be it the job's own inputs, is not theirs.
-_WRITTEN = re.compile(
-    r"(images|masks|contents)/[0-9a-f]{2}/.+|data/part-[0-9a-f]{32}\.parquet", re.S
-)
+_SHARD = re.compile(r"data/part-[0-9a-f]{32}\.parquet")
 NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
 
 
@@ -58,10 +56,11 @@ def remove_orphans(folder: Folder, log: pa.Table, earlier: Iterable[str]) -> Non
     finished = pairs(done(log))
     kept = named_objects(log)
     for name in sorted(set(earlier) - kept):
-        if _WRITTEN.fullmatch(name):
+        # What else lies there, be it the job's own inputs, is not the writers'.
+        if _SHARD.fullmatch(name) or may_be_written(name):
             folder.remove(name)
     for name in orphans(folder, log, [SHARDS]):
-        if _WRITTEN.fullmatch(name) and _pairs_in_shard(folder, name) <= finished:
+        if _SHARD.fullmatch(name) and _pairs_in_shard(folder, name) <= finished:
             folder.remove(name)
 
 

@@ -15,7 +15,7 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from spadepis.dataset.commit_log import PLAN, compact, done, pairs, read_log
+from spadepis.dataset.commit_log import CONFIGURATION, PLAN, compact, done, pairs, read_log
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
 from spadepis.dataset.objects import orphans, remove_orphans
@@ -77,7 +77,9 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     commits = read_log(folder)
     missing = plan.without(pairs(done(commits) if config.retry_failed else commits))
     finished = not missing.scenes and folder.exists(MANIFEST)
-    earlier = [] if finished else orphans(folder, commits)
+    # What lies in a folder that no job has written to yet is not ours to remove.
+    ours = not finished and folder.exists(CONFIGURATION)
+    earlier = orphans(folder, commits) if ours else []
     if missing.scenes:
         # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
         seconds = seconds_per_scene(job, config, missing.pairs / len(missing.scenes))

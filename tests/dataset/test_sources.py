@@ -7,7 +7,13 @@ from pathlib import Path, PurePosixPath
 import fsspec
 import pytest
 
-from spadepis.dataset.names import content_name, image_name, label_map_name, safe_name
+from spadepis.dataset.names import (
+    content_name,
+    image_name,
+    label_map_name,
+    may_be_written,
+    safe_name,
+)
 from spadepis.dataset.sources import SourceError, list_images
 
 
@@ -161,3 +167,13 @@ def test_names_are_distinct_and_stable() -> None:
     assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"
     assert label_map_name("000000000139") == "masks/6a/000000000139.png"
     assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
+
+
+@pytest.mark.parametrize("mask_id", ["000000000139", "../a.b", ".x", "ü\n", "y" * 300, "a/b"])
+def test_names_are_recognised(mask_id: str) -> None:
+    names = [label_map_name(mask_id), content_name(mask_id, "jpg")]
+    names += [image_name(mask_id, style_id, "jpg") for style_id in (None, "dusk", "../d.e")]
+    assert all(map(may_be_written, names))
+    assert not any(may_be_written(f"other/{name}") for name in names)
+    for name in ("images/zz/a.jpg", "masks/zz/a/b.png", "images/a.jpg", "a", "metadata.parquet"):
+        assert not may_be_written(name)

@@ -191,6 +191,7 @@ def test_orphans_that_were_there_before_go_at_the_end(
 
 def test_what_no_writer_wrote_is_never_removed(empty: Folder, in_shards: bool) -> None:
     theirs = ["images/a.png", "masks/town/a.png", "contents/a.jpg", "data/part-1.parquet"]
+    theirs += ["images/ab/a/b.png", "masks/ab/a.png", "contents/ab/a/b.jpg", "images/ab/a.png"]
     for name in theirs:
         empty.write(name, b"of the user")
     earlier = orphans(empty, read_log(empty))
