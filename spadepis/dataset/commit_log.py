@@ -15,12 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spadepis.dataset.folder import Folder
+from spadepis.quality import FIGURES
 
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"
 PLAN = f"{COMMITS}/plan.json"
 # Sorts before "part-".
 COMPACTED = f"{COMMITS}/compacted-"
+# Type of the error of pairs whose result was not good enough.
+REJECTED = "Rejected"
 THREADS = 16
 
 
@@ -45,6 +48,13 @@ class Commit:
         source: the file that the failed stage was working on.
         error: type of the error.
         message: what went wrong.
+        classes: names of the classes in the label map, if there is one.
+        structure: figure of the result, as are the next five; see ``spadepis.quality``.
+        feature_distance: to the style.
+        lab_distance: to the style.
+        clipped: share of pixels.
+        sharpness: in 8-bit levels.
+        boundary_disagreement: with the label map.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
 
@@ -64,6 +74,13 @@ class Commit:
     source: str | None = None
     error: str | None = None
     message: str | None = None
+    classes: list[str] | None = None
+    structure: float | None = None
+    feature_distance: float | None = None
+    lab_distance: float | None = None
+    clipped: float | None = None
+    sharpness: float | None = None
+    boundary_disagreement: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -73,8 +90,13 @@ class Commit:
 
     @property
     def failed(self) -> bool:
-        """Whether the pair has no result."""
-        return self.file_name is None
+        """Whether the pair has no result, since something went wrong."""
+        return self.file_name is None and not self.rejected
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the pair has no result, since it was not good enough."""
+        return self.error == REJECTED
 
 
 SCHEMA = pa.schema(
@@ -95,6 +117,8 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
         ("error", pa.string()),
         ("message", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        *((name, pa.float32()) for name in FIGURES),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -102,7 +126,9 @@ SCHEMA = pa.schema(
 
 def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
     """Write one commit file; the same pairs with the same outcome give the same file name."""
-    outcome = sorted((commit.mask_id, commit.style_id or "", commit.failed) for commit in commits)
+    outcome = sorted(
+        (commit.mask_id, commit.style_id or "", commit.file_name is None) for commit in commits
+    )
     digest = hashlib.sha256(json.dumps(outcome).encode()).hexdigest()[:32]
     folder.write(f"{COMMITS}/part-{digest}.parquet", table_to_parquet(to_table(commits)))
 
@@ -163,8 +189,17 @@ def done(table: pa.Table) -> pa.Table:
 
 
 def failed(table: pa.Table) -> pa.Table:
-    """The rows that have none."""
-    return table.filter(pc.field("file_name").is_null())
+    """The rows that have none, since something went wrong."""
+    return table.filter(pc.field("file_name").is_null() & ~_is_rejected())
+
+
+def rejected(table: pa.Table) -> pa.Table:
+    """The rows that have none, since it was not good enough."""
+    return table.filter(_is_rejected())
+
+
+def _is_rejected() -> pc.Expression:
+    return pc.coalesce(pc.field("error"), "") == REJECTED
 
 
 def _read_files(folder: Folder, names: Sequence[str]) -> pa.Table:

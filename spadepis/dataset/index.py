@@ -8,11 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from spadepis.dataset.commit_log import done, failed, table_to_parquet
+from spadepis.dataset.commit_log import done, failed, rejected, table_to_parquet
 from spadepis.dataset.folder import Folder
+from spadepis.quality import FIGURES
 
 METADATA = "metadata.parquet"
 FAILURES = "failures.parquet"
+REJECTED = "rejected.parquet"
 CARD = "README.md"
 REPORT = "report.html"
 MANIFEST = "_SUCCESS"
@@ -26,9 +28,12 @@ METADATA_COLUMNS = (
     "width",
     "mask_source",
     "style_source",
+    "classes",
+    *FIGURES,
 )
 FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
-FILE_COLUMNS = ("mask_file_name", "content_file_name")
+# Hugging Face's image folder fails on a column of images, or of anything, that are all null.
+OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *FIGURES)
 
 
 def write_index(
@@ -46,11 +51,12 @@ def write_index(
         manifest: says that the set is finished, and how.
     """
     finished = done(log)
-    # Hugging Face's image folder takes a *_file_name column for images, and fails on null ones.
-    absent = {name for name in FILE_COLUMNS if finished[name].null_count == len(finished)}
+    absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
     columns = [name for name in METADATA_COLUMNS if name not in absent]
     folder.write(METADATA, table_to_parquet(finished.select(columns)))
     folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
+    if len(not_good_enough := rejected(log)):
+        folder.write(REJECTED, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
     for name, text in pages.items():
         folder.write(name, text.encode())
     folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())

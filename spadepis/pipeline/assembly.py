@@ -9,6 +9,7 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.resources import Allocation, Workers
+from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
@@ -57,6 +58,13 @@ def assemble(job: Job, config: JobConfig, allocation: Allocation) -> list[Stage]
         else:
             device = {"device": allocation.smoothing_device}
             stages.append(Stage(SmoothBatches, device, allocation.smooth))
+    if config.quality:
+        assessment = {
+            "checkpoint": config.photowct_checkpoint if job.stylizes else None,
+            "max_pixels": config.max_pixels,
+            "thresholds": config.reject,
+        }
+        stages.append(Stage(Assess, assessment, allocation.assess))
     writing = {
         "writer": ImageSetWriter(
             Folder(config.output),

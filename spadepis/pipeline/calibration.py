@@ -11,6 +11,12 @@ import torch
 from spadepis.labels import instance_edges
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.stages.assess import (
+    comparing_encoder,
+    distances,
+    find_look,
+    properties,
+)
 from spadepis.pipeline.stages.eight_bits import download, quantize
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
@@ -53,7 +59,7 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
         height, width = config.space.size
     rows, columns = np.ogrid[:height, :width]
     regions = rows * REGIONS // height + columns * REGIONS // width
-    labels = regions[None] % config.space.num_classes
+    labels = (regions[None] % config.space.num_classes).astype(np.uint8)
     content = np.stack([rows * 255 // height + 0 * columns] * 3, axis=2).astype(np.uint8)
     seconds: dict[str, float] = {}
     if job.synthesizes:
@@ -71,6 +77,14 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
         seconds["stylize"] = styles * _seconds(lambda: network.stylize(photo, style))
         smooth(content, stylized)
         seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))
+    if config.quality:
+        seconds["assess"] = styles * _seconds(lambda: properties(content, labels[0]))
+    if config.quality and job.stylizes:
+        encoder = comparing_encoder(network)
+        look = find_look(content, encoder)
+        seconds["assess"] += styles * _seconds(
+            lambda: distances(content, stylized[0], look, encoder)
+        )
     return seconds
 
 

@@ -16,6 +16,7 @@ from spadepis.dataset.storage import CredentialsError, refuse_credentials
 from spadepis.labels import LabelSpace
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.own_labels import LabelSpaceSetting, find_label_space
+from spadepis.quality import parse_thresholds
 from spadepis.spade.generator import STRIDE
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,12 @@ class JobConfig(Configuration):
     """Of the results."""
     keep_contents: bool = True
     """Also write the photos before stylization, in contents/."""
+    quality: bool = True
+    """Give every result its figures, columns of the metadata: see docs/quality.md."""
+    reject: str | None = None
+    """Results beyond one of these thresholds are not kept: 'structure<0.5,clipped>0.2'."""
+    replace_rejected: bool = False
+    """Draw another style for a mask (or photo) where a result was rejected, at most eight times."""
     max_failed_fraction: float = Field(default=0.01, ge=0, le=1)
     """With more failed pairs than this the exit status is 3."""
     retry_failed: bool = False
@@ -127,6 +134,13 @@ class JobConfig(Configuration):
     def _holds_no_credentials(cls, value: Any) -> Any:
         if isinstance(value, str):
             refuse_credentials(value)
+        return value
+
+    @field_validator("reject")
+    @classmethod
+    def _is_thresholds(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_thresholds(value)
         return value
 
     @property
@@ -164,6 +178,7 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
         "photowct_checkpoint",
         "longest_side",
         "longest_style_side",
+        "replace_rejected",
         "smoothing_device",
         "stylization_workers",
         "smoothing_workers",
@@ -209,6 +224,10 @@ def check_config(job: Job, config: JobConfig) -> None:
         raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
     if (config.pairing == "table") != (config.pairing_table is not None):
         raise ConfigurationError("--pairing table and --pairing-table go together")
+    if config.reject is not None and not config.quality:
+        raise ConfigurationError("--reject goes by the figures of --quality")
+    if config.replace_rejected and (config.reject is None or config.pairing != "random"):
+        raise ConfigurationError("--replace-rejected needs --reject and --pairing random")
     if config.instances is not None and not space.has_instance_edges:
         raise ConfigurationError(f"the label space {space.name} takes no --instances")
     width, height = config.width_and_height or space.size[::-1]

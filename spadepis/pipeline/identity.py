@@ -30,6 +30,7 @@ LEFT_OUT = frozenset(
         "photowct_checkpoint",
         "max_failed_fraction",
         "retry_failed",
+        "replace_rejected",
         "s3_endpoint",
         "s3_anonymous",
         "device",

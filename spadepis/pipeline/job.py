@@ -11,11 +11,20 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from spadepis.dataset.commit_log import CONFIGURATION, PLAN, compact, done, pairs, read_log
+from spadepis.dataset.commit_log import (
+    CONFIGURATION,
+    PLAN,
+    compact,
+    done,
+    pairs,
+    read_log,
+    rejected,
+)
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
 from spadepis.dataset.objects import orphans, remove_orphans
@@ -33,6 +42,8 @@ from spadepis.pipeline.scene import Scene, scenes_to_table
 
 log = logging.getLogger(__name__)
 
+# Columns of what ``Write`` returns.
+OUTCOMES = ("done", "failed", "rejected")
 COMPLETE = 0
 TOO_MANY_FAILED = 3
 
@@ -75,7 +86,7 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     check_identity(folder, identity)
 
     commits = read_log(folder)
-    missing = plan.without(pairs(done(commits) if config.retry_failed else commits))
+    plan, missing = _missing(job, config, plan, commits, config.retry_failed)
     finished = not missing.scenes and folder.exists(MANIFEST)
     # What lies in a folder that no job has written to yet is not ours to remove.
     ours = not finished and folder.exists(CONFIGURATION)
@@ -86,14 +97,19 @@ def _run(job: Job, config: JobConfig) -> Outcome:
         with _cluster():
             allocation = allocate(config, _cluster_size(), len(missing.scenes), seconds)
             write_identity(folder, identity)
-            folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
             # The index of an earlier run is no longer that of the whole set.
             folder.remove(MANIFEST)
-            _execute(job, config, missing, allocation, plan.pairs)
-        commits = read_log(folder)
-        lost = missing.without(pairs(commits)).pairs
-        if lost:
-            raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
+            # Once, and where rejected pairs are replaced, until no more are.
+            while missing.scenes:
+                folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
+                _execute(job, config, missing, allocation, plan.pairs)
+                commits = read_log(folder)
+                lost = missing.without(pairs(commits)).pairs
+                if lost:
+                    raise RuntimeError(
+                        f"{lost} pairs have neither a result nor a failure; run again"
+                    )
+                plan, missing = _missing(job, config, plan, commits, retry_failed=False)
     else:
         log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
 
@@ -116,6 +132,25 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     folder.clear_staging()
     text = summary_text(summary, commits, folder.uri)
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
+
+
+def _missing(
+    job: Job, config: JobConfig, plan: Plan, commits: pa.Table, retry_failed: bool
+) -> tuple[Plan, Plan]:
+    """The plan, with other styles for rejected ones if that is wanted, and what of it is not done.
+
+    Args:
+        job: what is made.
+        config: says whether rejected pairs are replaced.
+        plan: what is to be done if nothing is rejected.
+        commits: what is settled.
+        retry_failed: whether failed pairs are not.
+    """
+    rejections = pairs(rejected(commits))
+    if config.replace_rejected and rejections:
+        plan = make_plan(job, config, rejections)
+    settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
+    return plan, plan.without(settled)
 
 
 @contextmanager
@@ -162,8 +197,7 @@ def _execute(
     progress = Progress(done=total - missing.pairs, total=total)
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            done, failed = (sum(batch[name].to_pylist()) for name in ("done", "failed"))
-            progress.update(done, failed)
+            progress.update(**{name: sum(batch[name].to_pylist()) for name in OUTCOMES})
 
 
 def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: Allocation) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -17,6 +18,8 @@ from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
 from spadepis.pipeline.scene import Scene, Style
 
 log = logging.getLogger(__name__)
+# Of each mask, so that a threshold that nothing meets does not try all styles.
+MOST_REPLACEMENTS = 8
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,15 @@ class Plan:
         return replace(self, scenes=[scene for scene in scenes if scene.styles])
 
 
-def make_plan(job: Job, config: JobConfig) -> Plan:
+def make_plan(
+    job: Job, config: JobConfig, rejected: Collection[tuple[str, str | None]] = ()
+) -> Plan:
     """List the inputs of a job and pair them; no input file is opened, of shards the index.
+
+    Args:
+        job: what is made.
+        config: names the inputs.
+        rejected: (mask, style) pairs for which other styles are drawn, a few of each mask.
 
     Raises:
         ConfigurationError: an input folder is missing or empty, cannot be listed or has too few
@@ -62,7 +72,7 @@ def make_plan(job: Job, config: JobConfig) -> Plan:
     inputs = masks if job.synthesizes else photos
     assert inputs is not None
     ids = list(inputs.images)
-    styles_of = _pairing(config, ids, style_ids) if styles is not None else None
+    styles_of = _pairing(config, ids, style_ids, rejected) if styles is not None else None
 
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
@@ -93,7 +103,10 @@ def _wanted(ids: Sequence[str], where: str | None) -> Sequence[str]:
 
 
 def _pairing(
-    config: JobConfig, ids: Sequence[str], style_ids: Sequence[str]
+    config: JobConfig,
+    ids: Sequence[str],
+    style_ids: Sequence[str],
+    rejected: Collection[tuple[str, str | None]],
 ) -> Callable[[str], Sequence[str]]:
     """What gives the styles of a mask."""
     if config.pairing == "all":
@@ -105,7 +118,19 @@ def _pairing(
         raise ConfigurationError(
             f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"
         )
-    return lambda id: random_styles(id, style_ids, config.styles_per_mask, config.seed)
+    replaced: dict[str, list[str | None]] = defaultdict(list)
+    for mask_id, style_id in sorted(rejected, key=str):
+        replaced[mask_id].append(style_id)
+
+    def draw(id: str) -> Sequence[str]:
+        count = config.styles_per_mask
+        tried = replaced[id][:MOST_REPLACEMENTS] if id in replaced else ()
+        ranked = random_styles(id, style_ids, min(len(style_ids), count + len(tried)), config.seed)
+        others = [style_id for style_id in ranked if style_id not in tried]
+        # The rejected ones stay part of the plan: they are settled.
+        return [*(style_id for style_id in tried if style_id is not None), *others[:count]]
+
+    return draw
 
 
 def _read_table(

@@ -25,16 +25,18 @@ class Progress:
         self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
         self._total = total
         self._initial = self._done = done
-        self._failed = 0
+        self._failed = self._rejected = 0
         self._start = self._last_line = monotonic()
 
-    def update(self, done: int, failed: int) -> None:
+    def update(self, done: int, failed: int, rejected: int) -> None:
         """Add pairs that were settled since the last call."""
-        self._done += done + failed
+        settled = done + failed + rejected
+        self._done += settled
         self._failed += failed
-        self._bar.update(done + failed)
-        if self._failed:
-            self._bar.set_postfix(failed=self._failed)
+        self._rejected += rejected
+        self._bar.update(settled)
+        if self._failed or self._rejected:
+            self._bar.set_postfix(failed=self._failed, rejected=self._rejected)
         finished = self._done == self._total
         if finished or monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._log_line()

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spadepis.dataset.commit_log import done, failed
+from spadepis.dataset.commit_log import done, failed, rejected
 
-STAGES = ("read", "synthesize", "stylize", "smooth", "write")
+STAGES = ("read", "synthesize", "stylize", "smooth", "assess", "write")
 SHOWN_FAILURES = 5
 VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
 # What the dataset card says about images that are files, and about those in Parquet shards.
@@ -73,7 +73,8 @@ def summarize(log: pa.Table) -> dict[str, Any]:
     return {
         "pairs": len(log),
         "done": len(finished),
-        "failed": len(log) - len(finished),
+        "failed": len(failed(log)),
+        "rejected": len(rejected(log)),
         "scenes": pc.count_distinct(finished["mask_id"]).as_py(),
         "seconds_per_image": {
             stage: by_stage[stage] / len(finished) for stage in STAGES if stage in by_stage
@@ -110,9 +111,11 @@ def versions() -> dict[str, str]:
 def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
     """The summary for people: counts, seconds per image in each stage, failures by reason."""
     seconds = summary["seconds_per_image"]
+    counts = f"{summary['failed']} failed"
+    if summary["rejected"]:
+        counts += f", {summary['rejected']} rejected"
     lines = [
-        f"{summary['done']} images of {summary['scenes']} scenes in {uri}, "
-        f"{summary['failed']} failed",
+        f"{summary['done']} images of {summary['scenes']} scenes in {uri}, {counts}",
         "seconds of one worker per image:",
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
@@ -145,7 +148,8 @@ def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str
     )
     return f"""{SHARDS_ARE_THE_DATA if in_shards else ""}# Image set
 
-{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed.
+{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed,
+{summary["rejected"]} were rejected.
 
 {SHARDS if in_shards else FILES}
 

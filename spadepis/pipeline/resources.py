@@ -51,6 +51,7 @@ class Allocation:
         synthesize: runs SPADE.
         stylize: runs PhotoWCT.
         smooth: runs the smoothing solve.
+        assess: finds the figures of results.
         read: reads label maps and photos.
         write: writes and commits results.
     """
@@ -61,13 +62,15 @@ class Allocation:
     synthesize: Workers
     stylize: Workers
     smooth: Workers
+    assess: Workers
     read: Workers
     write: Workers
 
     @property
     def workers(self) -> int:
         """Of all stages that compute."""
-        return self.synthesize.count + self.stylize.count + self.smooth.count
+        stages = (self.synthesize, self.stylize, self.smooth, self.assess)
+        return sum(stage.count for stage in stages)
 
 
 def allocate(
@@ -89,8 +92,8 @@ def allocate(
         ConfigurationError: more is asked for than the cluster has; the message says what.
     """
     device, smoothing_device = _devices(config, cluster)
-    devices = {stage: smoothing_device if stage == "smooth" else device for stage in seconds}
-    on_gpu = [stage for stage in seconds if devices[stage] == "cuda"]
+    devices = {"synthesize": device, "stylize": device, "smooth": smoothing_device}
+    on_gpu = [stage for stage in seconds if devices.get(stage) == "cuda"]
     counts = _count_workers(config, cluster, seconds, on_gpu)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
@@ -112,6 +115,7 @@ def allocate(
         workers("synthesize"),
         workers("stylize"),
         workers("smooth"),
+        workers("assess"),
         read=Workers(io_workers, io_cpus),
         write=Workers(io_workers, io_cpus),
     )

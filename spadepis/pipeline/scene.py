@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spadepis.quality import FIGURES
+
 
 @dataclass(frozen=True)
 class Style:
@@ -47,6 +49,7 @@ class Scene:
         edges: instance edges, bool [H,W].
         content: the photo to stylize, uint8 [H,W,3].
         results: stylized photos in the order of ``styles``, each uint8 [H,W,3].
+        quality: figures of the results, in the same order; see ``spadepis.quality``.
         seconds: time spent on this scene by stage.
     """
 
@@ -60,6 +63,7 @@ class Scene:
     edges: NDArray[np.bool_] | None = None
     content: NDArray[np.uint8] | None = None
     results: list[NDArray[np.uint8]] = field(default_factory=list)
+    quality: list[dict[str, float | None]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -110,6 +114,7 @@ SCHEMA = pa.schema(
         ("edges", pa.large_binary()),
         ("content", pa.large_binary()),
         ("results", pa.list_(pa.large_binary())),
+        ("quality", pa.list_(pa.struct([(name, pa.float32()) for name in FIGURES]))),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -141,6 +146,7 @@ def _to_row(scene: Scene) -> dict[str, Any]:
         "edges": None if scene.edges is None else scene.edges.tobytes(),
         "content": None if scene.content is None else scene.content.tobytes(),
         "results": [result.tobytes() for result in scene.results],
+        "quality": scene.quality,
         "seconds": scene.seconds,
     }
 
@@ -166,5 +172,6 @@ def _from_row(row: dict[str, Any]) -> Scene:
         edges=image(row["edges"], np.bool_),
         content=image(row["content"], np.uint8, 3),
         results=[image(result, np.uint8, 3) for result in row["results"]],
+        quality=row["quality"],
         seconds=dict(row["seconds"]),
     )

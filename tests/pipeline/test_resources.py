@@ -7,11 +7,11 @@ from spadepis.pipeline.calibration import seconds_per_scene
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.resources import ClusterSize, allocate
 
-SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5}
+SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5, "assess": 0.2}
 STAGES = {
-    Job.SYNTHESIZE: ("synthesize",),
-    Job.STYLIZE: ("stylize", "smooth"),
-    Job.SYNTHESIZE_AND_STYLIZE: ("synthesize", "stylize", "smooth"),
+    Job.SYNTHESIZE: ("synthesize", "assess"),
+    Job.STYLIZE: ("stylize", "smooth", "assess"),
+    Job.SYNTHESIZE_AND_STYLIZE: ("synthesize", "stylize", "smooth", "assess"),
 }
 
 
@@ -24,7 +24,8 @@ def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
     seconds = {stage: SECONDS[stage] for stage in STAGES[job]}
     config = JobConfig(output="o", styles_per_mask=4)
     allocation = allocate(config, ClusterSize(cpus, gpus), 1000, seconds)
-    stages = [s for s in (allocation.synthesize, allocation.stylize, allocation.smooth) if s.count]
+    networks = (allocation.synthesize, allocation.stylize)
+    stages = [s for s in (*networks, allocation.smooth, allocation.assess) if s.count]
     assert len(stages) == len(seconds)
     used = sum(stage.count * stage.cpus for stage in stages)
     used += sum(io.count * io.cpus for io in (allocation.read, allocation.write))
@@ -42,7 +43,7 @@ def test_the_slowest_stage_gets_the_spare_cpus() -> None:
     for slowest in SECONDS:
         seconds = dict.fromkeys(SECONDS, 1.0) | {slowest: 6.0}
         allocation = allocate(config, ClusterSize(8, 0), 1000, seconds)
-        assert getattr(allocation, slowest).count == 6
+        assert getattr(allocation, slowest).count == 5
 
 
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
@@ -52,7 +53,7 @@ def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
     assert starved.smooth.gpus == pytest.approx(1 / 3)
     rich = allocate(config, ClusterSize(16, 1), 1000, SECONDS)
     assert (rich.smoothing_device, rich.smooth.gpus) == ("cpu", 0)
-    assert rich.smooth.count == 14
+    assert (rich.smooth.count, rich.assess.count) == (10, 4)
     fixed = JobConfig(output="o", smoothing_device="cpu", precision="float32")
     kept = allocate(fixed, ClusterSize(2, 1), 1000, SECONDS)
     assert (kept.device, kept.smoothing_device, kept.half) == ("cuda", "cpu", False)
@@ -60,7 +61,7 @@ def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
 
 def test_few_scenes_need_few_workers() -> None:
     allocation = allocate(JobConfig(output="o"), ClusterSize(64, 0), 2, SECONDS)
-    assert allocation.workers == 6
+    assert allocation.workers == 8
 
 
 def test_fixed_numbers_of_workers_are_kept() -> None:
@@ -68,7 +69,7 @@ def test_fixed_numbers_of_workers_are_kept() -> None:
     allocation = allocate(config, ClusterSize(8, 0), 100, SECONDS)
     assert allocation.synthesize.count == 1
     assert allocation.smooth.count == 3
-    assert allocation.stylize.count == 4
+    assert (allocation.stylize.count, allocation.assess.count) == (3, 1)
 
 
 def test_asking_for_more_than_there_is_is_an_error() -> None:

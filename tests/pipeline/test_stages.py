@@ -22,6 +22,7 @@ from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.pipeline.stages.write import Write
+from spadepis.quality import FIGURES
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
 
@@ -54,10 +55,11 @@ def test_scenes_survive_the_table() -> None:
         edges=np.eye(2, 3, dtype=np.bool_),
         content=np.arange(18, dtype=np.uint8).reshape(2, 3, 3),
         results=[np.full((2, 3, 3), i, np.uint8) for i in range(2)],
+        quality=[dict.fromkeys(FIGURES, 0.5), {**dict.fromkeys(FIGURES), "clipped": 0.25}],
         seconds={"read": 0.25},
     )
     again, empty = scenes_from_table(scenes_to_table([full, Scene("b", [])]))
-    for name in ("id", "styles", "failures", "mask_source", "photo_source", "seconds"):
+    for name in ("id", "styles", "failures", "mask_source", "photo_source", "quality", "seconds"):
         assert getattr(again, name) == getattr(full, name)
     for name in ("label_map", "edges", "content", "results"):
         np.testing.assert_array_equal(getattr(again, name), getattr(full, name))
@@ -228,7 +230,7 @@ def test_writes_images_then_commits_them(tmp_path: Path) -> None:
     )
     stage = Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, keep_contents=True)
     counts = stage(scenes_to_table([scene]))
-    assert counts.to_pylist() == [{"done": 2, "failed": 1}]
+    assert counts.to_pylist() == [{"done": 2, "failed": 1, "rejected": 0}]
     commits = read_commits(folder)
     assert [(commit.style_id, commit.failed) for commit in commits] == [
         ("s", False),

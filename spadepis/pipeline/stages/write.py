@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from spadepis.dataset.commit_log import Commit, write_commits
@@ -31,7 +34,7 @@ class Write:
     keep_contents: bool
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Returns one row: how many pairs of the batch are ``done`` and how many ``failed``."""
+        """Returns one row: how many pairs of the batch are done, failed and rejected."""
         scenes = scenes_from_table(batch)
         encoded = [self._encode(scene) for scene in scenes]
         start = perf_counter()
@@ -46,7 +49,9 @@ class Write:
             commits += [replace(commit, seconds=spent) for commit in settled]
         write_commits(self.writer.folder, commits)
         failed = sum(commit.failed for commit in commits)
-        return pa.table({"done": [len(commits) - failed], "failed": [failed]})
+        rejected = sum(commit.rejected for commit in commits)
+        done = len(commits) - failed - rejected
+        return pa.table({"done": [done], "failed": [failed], "rejected": [rejected]})
 
     def _encode(self, scene: Scene) -> list[Encoded]:
         if not scene.styles:
@@ -59,17 +64,30 @@ class Write:
             if self.keep_contents:
                 content = self.writer.encode(scene.content)
             height, width = scene.content.shape[:2]
+            common: dict[str, Any] = {
+                "height": height,
+                "width": width,
+                "classes": self._classes(scene),
+            }
             # Without stylization the content itself is the one result.
             images = scene.results or [scene.content]
+            # Nothing is known of results that were not assessed.
+            quality: Sequence[dict[str, Any]] = scene.quality or [{} for _ in images]
             return [
                 Encoded(
-                    replace(_commit(scene, style), height=height, width=width),
+                    replace(_commit(scene, style), **common, **figures),
                     self.writer.encode(image),
                     mask,
                     content,
                 )
-                for style, image in zip(scene.styles, images, strict=True)
+                for style, image, figures in zip(scene.styles, images, quality, strict=True)
             ]
+
+    def _classes(self, scene: Scene) -> list[str] | None:
+        """Names of the classes in the label map."""
+        if scene.label_map is None:
+            return None
+        return [self.label_space.names[index] for index in np.unique(scene.label_map)]
 
 
 def _commit(scene: Scene, style: Style) -> Commit:

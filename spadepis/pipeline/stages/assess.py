@@ -1,0 +1,158 @@
+"""How good results are, and rejecting those that are not good enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from spadepis.dataset.images import UnreadableImageError, read_photo, resize_photo
+from spadepis.photowct import PhotoWCT
+from spadepis.photowct.network import Encoder
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.eight_bits import upload
+from spadepis.pipeline.worker import prepare_worker
+from spadepis.quality import (
+    ChannelStatistics,
+    ColourStatistics,
+    boundary_disagreement,
+    channel_statistics,
+    clipped_share,
+    colour_distance,
+    colour_statistics,
+    edge_similarity,
+    feature_distance,
+    parse_thresholds,
+    sharpness,
+)
+
+STAGE = "assess"
+# Style and result are compared at this size, whatever their shape.
+SIDE = 128
+# The encoder of PhotoWCT whose features are compared, up to its own level.
+LEVEL = 3
+KEPT_STYLES = 4096
+
+Photo = NDArray[np.uint8]
+
+
+class Rejected(Exception):  # noqa: N818, its name goes into the commit log
+    """A result that does not meet a threshold."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What of a photo is compared with that of another.
+
+    Attributes:
+        colours: in CIELAB.
+        features: of an encoder, by level.
+    """
+
+    colours: ColourStatistics
+    features: Sequence[ChannelStatistics]
+
+
+def comparing_encoder(network: PhotoWCT) -> Encoder:
+    """The encoder whose features are compared."""
+    encoder = network.get_submodule(f"e{LEVEL}")
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def find_look(photo: Photo, encoder: Encoder) -> Look:
+    """The look of a photo uint8 [H,W,3]."""
+    small = resize_photo(photo, SIDE, SIDE)
+    image = upload(small, "cpu").permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        features, _ = encoder.forward_levels(image)
+    levels = [channel_statistics(features[level][0].numpy()) for level in features]
+    return Look(colour_statistics(small), levels)
+
+
+def distances(content: Photo, result: Photo, style: Look, encoder: Encoder) -> dict[str, float]:
+    """The figures of a stylized photo that say how far it is from its content and its style."""
+    look = find_look(result, encoder)
+    return {
+        "structure": edge_similarity(content, result),
+        "feature_distance": feature_distance(look.features, style.features),
+        "lab_distance": colour_distance(look.colours, style.colours),
+    }
+
+
+def properties(result: Photo, label_map: NDArray[np.uint8] | None) -> dict[str, float | None]:
+    """The figures of a photo by itself, and beside its label map if there is one."""
+    figures: dict[str, float | None] = {
+        "clipped": clipped_share(result),
+        "sharpness": sharpness(result),
+    }
+    if label_map is not None:
+        disagreement = boundary_disagreement(label_map, result)
+        figures["boundary_disagreement"] = None if math.isnan(disagreement) else disagreement
+    return figures
+
+
+class Assess:
+    """Give every result its figures, and reject those beyond a threshold.
+
+    Args:
+        checkpoint: path or URI of PhotoWCT's weights; None where nothing was stylized.
+        max_pixels: style photos with more are refused.
+        thresholds: that results have to meet, as ``parse_thresholds`` takes them.
+    """
+
+    def __init__(self, checkpoint: str | None, max_pixels: int, thresholds: str | None) -> None:
+        prepare_worker()
+        self.encoder: Encoder | None = None
+        if checkpoint is not None:
+            self.encoder = comparing_encoder(PhotoWCT.from_checkpoint(checkpoint))
+        self.max_pixels = max_pixels
+        self.thresholds = [] if thresholds is None else parse_thresholds(thresholds)
+        self.style_look = lru_cache(KEPT_STYLES)(self._style_look)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Fill in ``quality`` of the scenes; those rejected lose their results."""
+        scenes = scenes_from_table(batch)
+        for scene in scenes:
+            if scene.styles:
+                with scene.timed(STAGE):
+                    self._assess(scene)
+        return scenes_to_table(scenes)
+
+    def _assess(self, scene: Scene) -> None:
+        assert scene.content is not None
+        # Without stylization the content itself is the one result.
+        pairs = list(zip(scene.styles, scene.results or [scene.content], strict=True))
+        kept: list[Photo] = []
+        for style, result in pairs:
+            try:
+                figures = self._figures(scene, style, result)
+            except UnreadableImageError as error:
+                scene.fail_style(style, STAGE, style.source, error)
+                continue
+            violations = (threshold.violation(figures) for threshold in self.thresholds)
+            reason = ", ".join(filter(None, violations))
+            if reason:
+                scene.fail_style(style, STAGE, scene.source, Rejected(reason))
+                continue
+            kept.append(result)
+            scene.quality.append(figures)
+        scene.results = kept if scene.results else []
+
+    def _figures(self, scene: Scene, style: Style, result: Photo) -> dict[str, float | None]:
+        figures = properties(result, scene.label_map)
+        if self.encoder is not None:
+            assert scene.content is not None and style.source is not None
+            look = self.style_look(style.source)
+            figures |= distances(scene.content, result, look, self.encoder)
+        return figures
+
+    def _style_look(self, source: str) -> Look:
+        assert self.encoder is not None
+        return find_look(read_photo(source, self.max_pixels), self.encoder)
