@@ -21,7 +21,8 @@ from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.calibration import seconds_per_scene
 from spadepis.pipeline.config import Job, JobConfig, parse_config
 from spadepis.pipeline.identity import identify
-from spadepis.pipeline.plan import make_plan
+from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.resources import ClusterSize, allocate
 from spadepis.pipeline.scene import scenes_to_table
 from spadepis.training.config import TrainSpadeConfig
@@ -37,6 +38,10 @@ STREETS = {
         {"name": "on", "value": 0},
     ],
 }
+
+
+def planned(job: Job, config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(job, config))
 
 
 def write(path: Path, **changes: Any) -> str:
@@ -182,7 +187,7 @@ def test_from_label_maps_to_an_image_set(
     flags += [f"--label-space={uri}", f"--spade-checkpoint={tmp_path / 'weights.pth'}"]
     config = parse_config(Job.SYNTHESIZE, [*flags, f"--output={tmp_path / 'out'}"])
 
-    plan = make_plan(Job.SYNTHESIZE, config)
+    plan = planned(Job.SYNTHESIZE, config)
     seconds = seconds_per_scene(Job.SYNTHESIZE, config, styles=1)
     table = scenes_to_table(plan.scenes)
     for stage in assemble(Job.SYNTHESIZE, config, allocate(config, ClusterSize(2, 0), 2, seconds)):

@@ -20,6 +20,7 @@ from spadepis.dataset.sources import list_images
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.inputs import list_inputs
 from spadepis.pipeline.plan import make_plan
 from spadepis.pipeline.resources import ClusterSize, allocate
 from spadepis.pipeline.scene import Scene, scenes_to_table
@@ -81,7 +82,7 @@ def measure_ray_job(config: BenchmarkConfig) -> RayJobRates:
             run(JOB, _job_config(config, folder, masks, photos, count, styles))
             seconds[count] = perf_counter() - start
         settings = _job_config(config, folder, masks, photos, scenes, styles)
-        plan = make_plan(JOB, settings).scenes
+        plan = make_plan(settings, list_inputs(JOB, settings)).scenes
         parts = [plan[core::cores] for core in range(cores)]
         with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
             alone = max(pool.map(_seconds_alone, [settings] * cores, parts))

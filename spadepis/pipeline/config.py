@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -64,6 +65,9 @@ class JobConfig(Configuration):
     where: str | None = None
     """Only masks (or photos) with ids like one of these globs, with commas between them:
     'aachen/*,bremen/*'."""
+    containing_classes: str | None = None
+    """Only scenes whose label map has all of these classes, with commas between them: 'car,road'.
+    All label maps are read for it, once."""
     output: str
     """Folder of the image set; a job that was stopped goes on where it was."""
     label_space: LabelSpaceSetting = "coco-stuff"
@@ -152,6 +156,11 @@ class JobConfig(Configuration):
         return int(width), int(height)
 
     @property
+    def wanted_classes(self) -> Sequence[str]:
+        """``containing_classes`` one by one."""
+        return [name.strip() for name in (self.containing_classes or "").split(",")]
+
+    @property
     def space(self) -> LabelSpace:
         """The label space of the dataset, or of that name or file.
 
@@ -224,6 +233,10 @@ def check_config(job: Job, config: JobConfig) -> None:
         raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
     if (config.pairing == "table") != (config.pairing_table is not None):
         raise ConfigurationError("--pairing table and --pairing-table go together")
+    if config.containing_classes is not None:
+        if config.masks is None:
+            raise ConfigurationError("--containing-classes needs --masks")
+        _check_classes(config.wanted_classes, space)
     if config.reject is not None and not config.quality:
         raise ConfigurationError("--reject goes by the figures of --quality")
     if config.replace_rejected and (config.reject is None or config.pairing != "random"):
@@ -239,6 +252,16 @@ def check_config(job: Job, config: JobConfig) -> None:
             f"the label space {space.name} needs --spade-checkpoint: spadepis comes with "
             f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
         )
+
+
+def _check_classes(names: Sequence[str], space: LabelSpace) -> None:
+    for name in names:
+        if name not in space.names:
+            close = difflib.get_close_matches(name, space.names, n=3)
+            hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+            raise ConfigurationError(
+                f"--containing-classes: {space.name} has no class {name!r}{hint}"
+            )
 
 
 def with_dataset(job: Job, config: JobConfig) -> JobConfig:

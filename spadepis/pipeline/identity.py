@@ -24,6 +24,7 @@ LEFT_OUT = frozenset(
         "root",
         "split",
         "where",
+        "containing_classes",
         "limit",
         "pairing_table",
         "spade_checkpoint",

@@ -34,11 +34,13 @@ from spadepis.pipeline.calibration import seconds_per_scene
 from spadepis.pipeline.config import Job, JobConfig, check_config, with_default_models
 from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.identity import check_identity, identify, write_identity
+from spadepis.pipeline.inputs import Inputs, list_inputs
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.report import dataset_card, summarize, summary_text, versions
 from spadepis.pipeline.resources import Allocation, ClusterSize, allocate
 from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.survey import Classes, FindClasses, find_classes, read_survey, write_survey
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +82,14 @@ def run(job: Job, config: JobConfig) -> Outcome:
 
 def _run(job: Job, config: JobConfig) -> Outcome:
     config = with_default_models(job, config)
-    plan = make_plan(job, config)
-    identity = identify(job, config, plan.style_ids)
+    inputs = list_inputs(job, config)
+    identity = identify(job, config, inputs.style_ids)
     folder = Folder(config.output)
     check_identity(folder, identity)
 
+    classes = _classes(config, inputs, folder)
     commits = read_log(folder)
-    plan, missing = _missing(job, config, plan, commits, config.retry_failed)
+    plan, missing = _missing(config, inputs, classes, commits, config.retry_failed)
     finished = not missing.scenes and folder.exists(MANIFEST)
     # What lies in a folder that no job has written to yet is not ours to remove.
     ours = not finished and folder.exists(CONFIGURATION)
@@ -97,6 +100,8 @@ def _run(job: Job, config: JobConfig) -> Outcome:
         with _cluster():
             allocation = allocate(config, _cluster_size(), len(missing.scenes), seconds)
             write_identity(folder, identity)
+            if classes is not None:
+                write_survey(folder, inputs.mask_sources, classes)
             # The index of an earlier run is no longer that of the whole set.
             folder.remove(MANIFEST)
             # Once, and where rejected pairs are replaced, until no more are.
@@ -109,7 +114,7 @@ def _run(job: Job, config: JobConfig) -> Outcome:
                     raise RuntimeError(
                         f"{lost} pairs have neither a result nor a failure; run again"
                     )
-                plan, missing = _missing(job, config, plan, commits, retry_failed=False)
+                plan, missing = _missing(config, inputs, classes, commits, False)
     else:
         log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
 
@@ -134,21 +139,37 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
 
 
+def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | None:
+    """The classes of all label maps, if it matters which they are."""
+    if config.containing_classes is None:
+        return None
+    classes = read_survey(folder, inputs.mask_sources)
+    if classes is None:
+        with _cluster():
+            stage = FindClasses(config.space, config.max_pixels)
+            environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
+            classes = find_classes(inputs.mask_sources, stage, environment)
+    return classes
+
+
 def _missing(
-    job: Job, config: JobConfig, plan: Plan, commits: pa.Table, retry_failed: bool
+    config: JobConfig,
+    inputs: Inputs,
+    classes: Classes | None,
+    commits: pa.Table,
+    retry_failed: bool,
 ) -> tuple[Plan, Plan]:
-    """The plan, with other styles for rejected ones if that is wanted, and what of it is not done.
+    """The plan, and what of it is not done.
 
     Args:
-        job: what is made.
-        config: says whether rejected pairs are replaced.
-        plan: what is to be done if nothing is rejected.
+        config: says what is to be done, and whether rejected pairs are replaced.
+        inputs: what there is.
+        classes: of each label map, if it matters.
         commits: what is settled.
         retry_failed: whether failed pairs are not.
     """
     rejections = pairs(rejected(commits))
-    if config.replace_rejected and rejections:
-        plan = make_plan(job, config, rejections)
+    plan = make_plan(config, inputs, rejections if config.replace_rejected else (), classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)
 

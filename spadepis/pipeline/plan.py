@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +9,11 @@ from fnmatch import fnmatchcase
 from itertools import islice
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.layouts import LAYOUTS
 from spadepis.dataset.pairing import PairingError, random_styles, read_pairs
-from spadepis.dataset.sources import Listing, SourceError, list_images
-from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
+from spadepis.pipeline.config import JobConfig
+from spadepis.pipeline.inputs import Inputs
 from spadepis.pipeline.scene import Scene, Style
 
-log = logging.getLogger(__name__)
 # Of each mask, so that a threshold that nothing meets does not try all styles.
 MOST_REPLACEMENTS = 8
 
@@ -28,11 +24,9 @@ class Plan:
 
     Attributes:
         scenes: one per mask (or photo), with the styles to be done.
-        style_ids: all styles there are to draw from.
     """
 
     scenes: Sequence[Scene]
-    style_ids: Sequence[str]
 
     @property
     def pairs(self) -> int:
@@ -45,34 +39,31 @@ class Plan:
             replace(scene, styles=[s for s in scene.styles if (scene.id, s.id) not in settled])
             for scene in self.scenes
         ]
-        return replace(self, scenes=[scene for scene in scenes if scene.styles])
+        return Plan([scene for scene in scenes if scene.styles])
 
 
 def make_plan(
-    job: Job, config: JobConfig, rejected: Collection[tuple[str, str | None]] = ()
+    config: JobConfig,
+    inputs: Inputs,
+    rejected: Collection[tuple[str, str | None]] = (),
+    classes: Mapping[str, Collection[str] | None] | None = None,
 ) -> Plan:
-    """List the inputs of a job and pair them; no input file is opened, of shards the index.
+    """Pair masks (or photos) with styles.
 
     Args:
-        job: what is made.
-        config: names the inputs.
+        config: says which and how.
+        inputs: what there is.
         rejected: (mask, style) pairs for which other styles are drawn, a few of each mask.
+        classes: names of the classes in each label map, None for one that cannot be read; needed
+            where only scenes with some classes are wanted.
 
     Raises:
-        ConfigurationError: an input folder is missing or empty, cannot be listed or has too few
-            styles, a shard is damaged, a dataset is not laid out as published, or no id is wanted.
+        ConfigurationError: there are too few styles, a table of pairs cannot be used, or no scene
+            is wanted.
     """
-    config = with_dataset(job, config)
-    output = Folder(config.output).uri
-    masks, instances, photos, styles = (_list(kind, config, output) for kind in INPUTS)
-    style_ids = [] if styles is None else sorted(styles.images)
-    if config.space.has_instance_edges and job.synthesizes and instances is None:
-        log.warning("no --instances: the borders between classes serve as instance edges")
-
-    inputs = masks if job.synthesizes else photos
-    assert inputs is not None
-    ids = list(inputs.images)
-    styles_of = _pairing(config, ids, style_ids, rejected) if styles is not None else None
+    ids = list(inputs.scenes.images)
+    styles = inputs.styles
+    styles_of = None if styles is None else _pairing(config, ids, inputs.style_ids, rejected)
 
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
@@ -82,24 +73,51 @@ def make_plan(
         return Scene(
             id,
             drawn,
-            mask_source=None if masks is None else masks.uri_of(id),
-            instance_source=None if instances is None else instances.uri_of(id),
-            photo_source=None if photos is None else photos.uri_of(id),
+            mask_source=None if inputs.masks is None else inputs.masks.uri_of(id),
+            instance_source=None if inputs.instances is None else inputs.instances.uri_of(id),
+            photo_source=None if inputs.photos is None else inputs.photos.uri_of(id),
         )
 
-    with_styles = (scene for scene in map(scene, _wanted(ids, config.where)) if scene.styles)
-    return Plan(list(islice(with_styles, config.limit)), style_ids)
+    wanted = wanted_ids(config, ids)
+    if config.containing_classes is not None and classes is not None:
+        wanted = _with_classes(wanted, config, classes)
+    with_styles = (scene for scene in map(scene, wanted) if scene.styles)
+    return Plan(list(islice(with_styles, config.limit)))
 
 
-def _wanted(ids: Sequence[str], where: str | None) -> Sequence[str]:
-    """The ids that are like one of the globs, which have commas between them."""
-    if where is None:
+def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
+    """The ids that are like one of the globs of ``where``, which have commas between them.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    if config.where is None:
         return ids
-    globs = [glob.strip() for glob in where.split(",")]
+    globs = [glob.strip() for glob in config.where.split(",")]
     wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
     if not wanted:
-        raise ConfigurationError(f"--where {where}: none of {len(ids)} ids, e.g. {ids[0]}")
+        raise ConfigurationError(f"--where {config.where}: none of {len(ids)} ids, e.g. {ids[0]}")
     return wanted
+
+
+def _with_classes(
+    ids: Sequence[str], config: JobConfig, classes: Mapping[str, Collection[str] | None]
+) -> Sequence[str]:
+    """The ids of scenes that have all wanted classes, and of those whose label map is bad.
+
+    These fail when they are read, rather than being passed over in silence.
+    """
+    wanted = set(config.wanted_classes)
+
+    def is_wanted(id: str) -> bool:
+        found = classes[id]
+        return found is None or wanted <= set(found)
+
+    chosen = [id for id in ids if is_wanted(id)]
+    if not chosen:
+        names = " and ".join(sorted(wanted))
+        raise ConfigurationError(f"--containing-classes: none of {len(ids)} label maps has {names}")
+    return chosen
 
 
 def _pairing(
@@ -148,30 +166,3 @@ def _read_table(
                 f"{uri}: {len(unknown)} {name} ids are not there, e.g. {min(unknown)!r}"
             )
     return pairs
-
-
-def _list(kind: str, config: JobConfig, output: str) -> Listing | None:
-    """List the inputs of that setting, if it is given."""
-    uri: str | None = getattr(config, kind)
-    if uri is None:
-        return None
-    try:
-        listing = list_images(uri, exclude=output)
-    except SourceError as error:
-        raise ConfigurationError(f"{error}{_expected(kind, config)}") from error
-    if listing.ignored:
-        log.warning(
-            "%s: left out, not named like an image: %d of the files, e.g. %s",
-            uri,
-            len(listing.ignored),
-            listing.ignored[0],
-        )
-    return listing
-
-
-def _expected(kind: str, config: JobConfig) -> str:
-    """Of an input that is a published dataset's, where it should be, for people."""
-    if config.dataset is None or config.root is None:
-        return ""
-    layout = LAYOUTS[config.dataset]
-    return f"; {layout.mismatch(config.root)}" if kind in layout.paths else ""

@@ -12,6 +12,7 @@ from spadepis.dataset.layouts import LAYOUTS
 from spadepis.labels import LABEL_SPACES
 from spadepis.pipeline.config import Job, JobConfig, check_config, parse_config
 from spadepis.pipeline.identity import identify
+from spadepis.pipeline.inputs import list_inputs
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.scene import scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
@@ -52,6 +53,10 @@ DATASETS = pytest.mark.parametrize(
 )
 
 
+def planned(job: Job, config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(job, config))
+
+
 def unpack(root: Path, files: list[str]) -> str:
     for name in files:
         path = root / name
@@ -63,7 +68,7 @@ def unpack(root: Path, files: list[str]) -> str:
 def plan(job: Job, **settings: object) -> Plan:
     config = JobConfig.model_validate({"output": "o", "spade_checkpoint": "c"} | settings)
     check_config(job, config)
-    return make_plan(job, config)
+    return planned(job, config)
 
 
 def test_every_label_space_has_a_layout() -> None:
@@ -97,7 +102,7 @@ def test_a_dataset_fills_in_what_the_job_needs(
     config = JobConfig.model_validate({"styles": styles, "output": "o", **of_dataset})
     check_config(Job.STYLIZE, config)
     assert config.space is LABEL_SPACES[dataset]
-    scenes = make_plan(Job.STYLIZE, config).scenes
+    scenes = planned(Job.STYLIZE, config).scenes
     assert [scene.id for scene in scenes] == ids
     for scene in scenes:
         assert scene.mask_source is not None and Path(scene.mask_source).exists()
@@ -196,13 +201,13 @@ def test_globs_choose_a_subset(
     flags = ["--dataset", "cityscapes", "--root", root, "--split", "val", "--where", where]
     common = ["--output", "o", "--spade-checkpoint", "weights"]
     config = parse_config(Job.SYNTHESIZE, [*flags, *common])
-    chosen = make_plan(Job.SYNTHESIZE, config.model_copy(update={"limit": limit}))
+    chosen = planned(Job.SYNTHESIZE, config.model_copy(update={"limit": limit}))
     assert [scene.id for scene in chosen.scenes] == ids
     whole = config.model_copy(update={"where": None, "spade_checkpoint": None})
     part = config.model_copy(update={"spade_checkpoint": None})
     assert identify(Job.SYNTHESIZE, part, []) == identify(Job.SYNTHESIZE, whole, [])
     with pytest.raises(ConfigurationError, match="--where x: none of 4 ids, e.g. bonn/bonn_000000"):
-        make_plan(Job.SYNTHESIZE, config.model_copy(update={"where": "x"}))
+        planned(Job.SYNTHESIZE, config.model_copy(update={"where": "x"}))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +245,7 @@ def test_real_splits_are_read(
     )
     space = config.space
     for job in (Job.SYNTHESIZE, Job.STYLIZE):
-        scenes = make_plan(job, config).scenes
+        scenes = planned(job, config).scenes
         assert {scene.id for scene in scenes} == {path.stem for path in tmp_path.rglob("*.jpg")}
         read = ReadScenes(space, (64, 64), longest_side=64, max_pixels=10**7)
         for scene in scenes_from_table(read(scenes_to_table(scenes))):

@@ -19,13 +19,18 @@ from spadepis.dataset.sources import SourceError, list_images
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config import Job, JobConfig
-from spadepis.pipeline.plan import make_plan
+from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.write import Write
 from tests.faults.s3_service import Service, public_bucket, serve
+
+
+def planned(job: Job, config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(job, config))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +171,7 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
 
     output = str(tmp_path / "out")
     config = JobConfig(photos=photos, masks=masks, styles=styles, styles_per_mask=2, output=output)
-    batch = scenes_to_table(make_plan(Job.STYLIZE, config).scenes)
+    batch = scenes_to_table(planned(Job.STYLIZE, config).scenes)
     for stage in (
         ReadScenes(COCO_STUFF, None, config.longest_side, config.max_pixels),
         Stylize(

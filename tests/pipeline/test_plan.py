@@ -17,12 +17,17 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config import Job, JobConfig, check_config
-from spadepis.pipeline.plan import make_plan
+from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.write import Write
 
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
+
+
+def planned(job: Job, config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(job, config))
 
 
 def test_every_mask_gets_its_styles(
@@ -37,7 +42,7 @@ def test_every_mask_gets_its_styles(
         masks=masks, instances=masks, styles=styles, styles_per_mask=2, output="o", limit=4
     )
     with caplog.at_level(logging.WARNING):
-        plan = make_plan(BOTH, config)
+        plan = planned(BOTH, config)
     assert "left out, not named like an image: 1 of the files" in caplog.text
     assert [scene.id for scene in plan.scenes] == [f"mask{i:03d}" for i in range(4)]
     assert plan.pairs == 8
@@ -65,7 +70,7 @@ def test_pairs_come_from_a_table_or_are_all(
         values = {"masks": masks, "styles": styles, "output": "o"} | settings
         config = JobConfig.model_validate(values)
         check_config(BOTH, config)
-        return {s.id: [style.id for style in s.styles] for s in make_plan(BOTH, config).scenes}
+        return {s.id: [style.id for style in s.styles] for s in planned(BOTH, config).scenes}
 
     pairs = plan(pairing="table", pairing_table=str(table))
     assert pairs == {"mask001": ["style0"], "mask002": ["style3", "style1"]}
@@ -86,7 +91,7 @@ def test_a_missing_instance_map_keeps_its_name(
 ) -> None:
     masks = make_label_maps(tmp_path / "m", 2)
     instances = make_label_maps(tmp_path / "i", 1)
-    plan = make_plan(Job.SYNTHESIZE, JobConfig(masks=masks, instances=instances, output="o"))
+    plan = planned(Job.SYNTHESIZE, JobConfig(masks=masks, instances=instances, output="o"))
     assert plan.scenes[1].instance_source == f"{instances}/mask001.png"
 
 
@@ -96,7 +101,7 @@ def test_too_few_styles(
     masks, styles = make_label_maps(tmp_path / "m"), make_photos(tmp_path / "s", 2)
     config = JobConfig(masks=masks, styles=styles, styles_per_mask=3, output="o")
     with pytest.raises(ConfigurationError, match=r"--styles-per-mask 3: .*/s holds 2"):
-        make_plan(BOTH, config)
+        planned(BOTH, config)
 
 
 def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) -> None:
@@ -109,7 +114,7 @@ def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) ->
     config = JobConfig(
         masks=f"{tmp_path}/masks.parquet", instances=str(tmp_path / "masks.parquet#mask"), output=""
     )
-    batch = scenes_to_table(make_plan(Job.SYNTHESIZE, config).scenes)
+    batch = scenes_to_table(planned(Job.SYNTHESIZE, config).scenes)
     batch = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(batch)
     scenes = scenes_from_table(batch)
     assert [scene.id for scene in scenes] == ids
