@@ -136,7 +136,8 @@ def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
 def read_log(folder: Folder) -> pa.Table:
     """All pairs in the log, a row of ``SCHEMA`` each, sorted by mask and style.
 
-    Done wins over failed. Files may come and go meanwhile.
+    Done wins over failed, and any pair of a mask over its failure before styles were chosen.
+    Files may come and go meanwhile.
     """
     return _merge(_read_files(folder, commit_files(folder)))
 
@@ -228,11 +229,16 @@ def _merge(table: pa.Table) -> pa.Table:
     }
     order = [(key, "ascending") for key in keys]
     rows = pc.sort_indices(pa.table(keys), sort_keys=order)
-    masks, styles = (pc.take(keys[key], rows).combine_chunks() for key in ("mask", "style"))
+    masks, styles, failures = (pc.take(keys[key], rows).combine_chunks() for key in keys)
     # A pair stands once where it differs from the row before.
     new = pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in (masks, styles)))
     first = pa.concat_arrays([pa.array([True]), _as_array(new)])
-    rows = rows.filter(first)
+    # A failure without a style is void before a row of the same mask that has one.
+    early = pc.and_(pc.equal(failures[:-1], 1), pc.equal(styles[:-1], ""))
+    same = pc.and_(pc.equal(masks[1:], masks[:-1]), pc.not_equal(styles[1:], ""))
+    void = pc.and_(early, same)
+    last = pa.concat_arrays([_as_array(pc.invert(void)), pa.array([True])])
+    rows = rows.filter(pc.and_(first, last))
     # A compacted log is in order already, and may be large.
     return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
 

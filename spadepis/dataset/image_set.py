@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -63,7 +64,8 @@ class ImageSet(Dataset[Example]):
 
         Args:
             expression: of pyarrow, e.g. ``pyarrow.compute.field("height") >= 256``.
-            columns: the value that a column of ``table`` has, or a list of values.
+            columns: the value that a column of ``table`` has, or a list of values, one of which it
+                has. A column of lists has to hold all of them: ``classes=["car", "road"]``.
 
         Raises:
             KeyError: there is no such column.
@@ -72,7 +74,10 @@ class ImageSet(Dataset[Example]):
         for name, value in columns.items():
             values = value if isinstance(value, list) else [value]
             kind = table.schema.field(name).type
-            table = table.filter(pc.field(name).isin(pa.array(values, kind)))
+            if pa.types.is_list(kind):
+                table = table.filter(_holds_all(table[name], values))
+            else:
+                table = table.filter(pc.field(name).isin(pa.array(values, kind)))
         selection = copy.copy(self)
         selection.table = table.combine_chunks()
         return selection
@@ -104,3 +109,14 @@ class ImageSet(Dataset[Example]):
         in_shard = name != stored
         content = read_source(f"{folder.uri}/{name}", MOST_BYTES) if in_shard else folder.read(name)
         return torch.from_numpy(decode(content).copy())
+
+
+def _holds_all(lists: pa.ChunkedArray, values: list[Any]) -> pa.Array:
+    """Whether each of some lists holds all values."""
+    holds = np.ones(len(lists), np.bool_)
+    parents, members = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    for value in values:
+        has = np.zeros(len(lists), np.bool_)
+        has[parents.filter(pc.equal(members, value)).to_numpy()] = True
+        holds &= has
+    return pa.array(holds)

@@ -10,6 +10,7 @@ from spadepis.dataset.writer import ImageSetWriter
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.resources import Allocation, Workers
 from spadepis.pipeline.stages.assess import Assess
+from spadepis.pipeline.stages.matching import Matching
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
@@ -33,8 +34,17 @@ class Stage:
     workers: Workers
 
 
-def assemble(job: Job, config: JobConfig, allocation: Allocation) -> list[Stage]:
-    """The stages of a job, from reading to writing."""
+def assemble(
+    job: Job, config: JobConfig, allocation: Allocation, matching: Matching | None = None
+) -> list[Stage]:
+    """The stages of a job, from reading to writing.
+
+    Args:
+        job: has the stages.
+        config: their settings.
+        allocation: their workers.
+        matching: chooses the styles of scenes that have none yet.
+    """
     stages = [Stage(ReadScenes, _reading(job, config), allocation.read)]
     if job.synthesizes:
         synthesis = {
@@ -51,6 +61,7 @@ def assemble(job: Job, config: JobConfig, allocation: Allocation) -> list[Stage]
             "half": allocation.half,
             "longest_side": config.longest_style_side,
             "max_pixels": config.max_pixels,
+            "matching": matching,
         }
         stages.append(Stage(Stylize, stylization, allocation.stylize))
         if allocation.smoothing_device == "cpu":

@@ -55,6 +55,8 @@ class JobConfig(Configuration):
     """Photos to stylize: a folder, glob or shards."""
     styles: str | None = None
     """Style photos: a folder, glob or shards."""
+    style_masks: str | None = None
+    """Label maps of the style photos, with the same relative names as these."""
     dataset: Literal["coco-stuff", "ade20k", "cityscapes"] | None = None
     """Published dataset that fills in --masks, --instances, --photos and --label-space, those that
     the job needs and that are not given."""
@@ -73,10 +75,13 @@ class JobConfig(Configuration):
     label_space: LabelSpaceSetting = "coco-stuff"
     """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
     a label space of your own."""
-    pairing: Literal["random", "all", "table"] = "random"
-    """Which styles each mask (or photo) gets: some drawn at random, all, or those of a table."""
+    pairing: Literal["random", "match", "all", "table"] = "random"
+    """Which styles each mask (or photo) gets: some drawn at random, those whose content is most
+    like its own, all, or those of a table."""
     styles_per_mask: int = Field(default=1, ge=1)
     """How many styles are drawn for each mask (or photo)."""
+    match_diversity: float = Field(default=0.3, ge=0, le=1)
+    """Of matched styles: above 0 those are passed over that are much like one already taken."""
     pairing_table: str | None = None
     """CSV or Parquet file with the columns mask_id and style_id; masks not in it are left out."""
     spade_checkpoint: str | None = None
@@ -132,6 +137,10 @@ class JobConfig(Configuration):
     """Default: from the cluster's resources."""
     smoothing_workers: int | None = Field(default=None, ge=1)
     """Default: from the cluster's resources."""
+    cluster_cpus: int | None = Field(default=None, ge=1)
+    """CPUs that the cluster at RAY_ADDRESS may grow to. Default: what it has at the start."""
+    cluster_gpus: int | None = Field(default=None, ge=0)
+    """GPUs, likewise."""
 
     @field_validator("*")
     @classmethod
@@ -170,7 +179,7 @@ class JobConfig(Configuration):
         return find_label_space(self.dataset or self.label_space)
 
 
-INPUTS = ("masks", "instances", "photos", "styles")
+INPUTS = ("masks", "instances", "photos", "styles", "style_masks")
 # The settings that a job needs, and those that mean nothing to it.
 REQUIRED: Mapping[Job, Sequence[str]] = {
     Job.SYNTHESIZE: ("masks",),
@@ -181,8 +190,10 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
     Job.SYNTHESIZE: (
         "photos",
         "styles",
+        "style_masks",
         "pairing",
         "styles_per_mask",
+        "match_diversity",
         "pairing_table",
         "photowct_checkpoint",
         "longest_side",
@@ -229,7 +240,8 @@ def check_config(job: Job, config: JobConfig) -> None:
     foreign = [name for name in FOREIGN[job] if name in config.model_fields_set]
     if foreign:
         raise ConfigurationError(f"{job.value} takes no {', '.join(map(flag, foreign))}")
-    if config.pairing != "random" and "styles_per_mask" in config.model_fields_set:
+    chosen = config.pairing in ("random", "match")
+    if not chosen and "styles_per_mask" in config.model_fields_set:
         raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
     if (config.pairing == "table") != (config.pairing_table is not None):
         raise ConfigurationError("--pairing table and --pairing-table go together")
@@ -239,8 +251,10 @@ def check_config(job: Job, config: JobConfig) -> None:
         _check_classes(config.wanted_classes, space)
     if config.reject is not None and not config.quality:
         raise ConfigurationError("--reject goes by the figures of --quality")
-    if config.replace_rejected and (config.reject is None or config.pairing != "random"):
-        raise ConfigurationError("--replace-rejected needs --reject and --pairing random")
+    if config.pairing != "match" and "match_diversity" in config.model_fields_set:
+        raise ConfigurationError("--match-diversity goes with --pairing match")
+    if config.replace_rejected and (config.reject is None or not chosen):
+        raise ConfigurationError("--replace-rejected needs --reject, and --pairing random or match")
     if config.instances is not None and not space.has_instance_edges:
         raise ConfigurationError(f"the label space {space.name} takes no --instances")
     width, height = config.width_and_height or space.size[::-1]

@@ -39,6 +39,8 @@ LEFT_OUT = frozenset(
         "synthesis_workers",
         "stylization_workers",
         "smoothing_workers",
+        "cluster_cpus",
+        "cluster_gpus",
     )
 )
 

@@ -11,6 +11,7 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.layouts import LAYOUTS
 from spadepis.dataset.sources import Listing, SourceError, list_images
 from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
+from spadepis.pipeline.scene import Style
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Inputs:
         instances: instance maps.
         photos: photos to stylize.
         styles: style photos.
+        style_masks: label maps of the style photos.
     """
 
     scenes: Listing
@@ -32,11 +34,19 @@ class Inputs:
     instances: Listing | None
     photos: Listing | None
     styles: Listing | None
+    style_masks: Listing | None
 
     @property
     def style_ids(self) -> Sequence[str]:
         """All styles there are, sorted."""
         return [] if self.styles is None else sorted(self.styles.images)
+
+    def style(self, id: str) -> Style:
+        """The style of that id."""
+        assert self.styles is not None
+        # A label map that is missing fails the pairs of its style.
+        mask_source = None if self.style_masks is None else self.style_masks.uri_of(id)
+        return Style(id, self.styles.images[id], mask_source)
 
     @property
     def mask_sources(self) -> Mapping[str, str]:
@@ -54,12 +64,12 @@ def list_inputs(job: Job, config: JobConfig) -> Inputs:
     """
     config = with_dataset(job, config)
     output = Folder(config.output).uri
-    masks, instances, photos, styles = (_list(kind, config, output) for kind in INPUTS)
+    masks, instances, photos, styles, style_masks = (_list(kind, config, output) for kind in INPUTS)
     if config.space.has_instance_edges and job.synthesizes and instances is None:
         log.warning("no --instances: the borders between classes serve as instance edges")
     scenes = masks if job.synthesizes else photos
     assert scenes is not None
-    return Inputs(scenes, masks, instances, photos, styles)
+    return Inputs(scenes, masks, instances, photos, styles, style_masks)
 
 
 def _list(kind: str, config: JobConfig, output: str) -> Listing | None:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
-import ray
-import ray.data
-from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data import DataContext
 
 from spadepis.dataset.commit_log import (
     CONFIGURATION,
@@ -29,8 +24,8 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.index import CARD, MANIFEST, REPORT, write_index
 from spadepis.dataset.objects import orphans, remove_orphans
 from spadepis.dataset.storage import s3_environment, storage_environment
-from spadepis.pipeline.assembly import assemble
-from spadepis.pipeline.calibration import seconds_per_scene
+from spadepis.pipeline.assembly import Stage, assemble
+from spadepis.pipeline.cluster import connection, full_size, on_cluster, present_size, try_stages
 from spadepis.pipeline.config import Job, JobConfig, check_config, with_default_models
 from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.identity import check_identity, identify, write_identity
@@ -38,8 +33,10 @@ from spadepis.pipeline.inputs import Inputs, list_inputs
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.report import dataset_card, summarize, summary_text, versions
-from spadepis.pipeline.resources import Allocation, ClusterSize, allocate
-from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.resources import Allocation, allocate
+from spadepis.pipeline.scene import scenes_to_table
+from spadepis.pipeline.streaming import scenes_in_block, stream
+from spadepis.pipeline.style_index import find_matching
 from spadepis.pipeline.survey import Classes, FindClasses, find_classes, read_survey, write_survey
 
 log = logging.getLogger(__name__)
@@ -48,11 +45,6 @@ log = logging.getLogger(__name__)
 OUTCOMES = ("done", "failed", "rejected")
 COMPLETE = 0
 TOO_MANY_FAILED = 3
-
-# Only on this machine; a cluster has its own.
-LOCAL_OBJECT_STORE_BYTES = 1 << 30
-MOST_SCENES_IN_BLOCK = 16
-BLOCKS_PER_WORKER = 4
 
 
 @dataclass(frozen=True)
@@ -96,18 +88,23 @@ def _run(job: Job, config: JobConfig) -> Outcome:
     earlier = orphans(folder, commits) if ours else []
     if missing.scenes:
         # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
-        seconds = seconds_per_scene(job, config, missing.pairs / len(missing.scenes))
-        with _cluster():
-            allocation = allocate(config, _cluster_size(), len(missing.scenes), seconds)
+        environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
+        seconds = try_stages(job, config, missing.pairs / len(missing.scenes), environment)
+        with connection():
+            present = present_size()
+            full = full_size(config, present)
+            allocation = allocate(config, full, len(missing.scenes), seconds, present)
             write_identity(folder, identity)
             if classes is not None:
                 write_survey(folder, inputs.mask_sources, classes)
+            matching = find_matching(config, inputs, environment)
             # The index of an earlier run is no longer that of the whole set.
             folder.remove(MANIFEST)
             # Once, and where rejected pairs are replaced, until no more are.
             while missing.scenes:
                 folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
-                _execute(job, config, missing, allocation, plan.pairs)
+                stages = assemble(job, config, allocation, matching)
+                _execute(config, stages, allocation, missing, plan.pairs)
                 commits = read_log(folder)
                 lost = missing.without(pairs(commits)).pairs
                 if lost:
@@ -145,7 +142,7 @@ def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | Non
         return None
     classes = read_survey(folder, inputs.mask_sources)
     if classes is None:
-        with _cluster():
+        with connection():
             stage = FindClasses(config.space, config.max_pixels)
             environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
             classes = find_classes(inputs.mask_sources, stage, environment)
@@ -174,40 +171,19 @@ def _missing(
     return plan, plan.without(settled)
 
 
-@contextmanager
-def _cluster() -> Iterator[None]:
-    """A connection to the cluster at ``RAY_ADDRESS``, or a cluster on this machine alone."""
-    if ray.is_initialized():
-        yield
-        return
-    # No reports over the network, and no engine logs between the lines of progress.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    alone: dict[str, Any] = {
-        "address": "local",
-        "include_dashboard": False,
-        "object_store_memory": LOCAL_OBJECT_STORE_BYTES,
-    }
-    arguments = {} if "RAY_ADDRESS" in os.environ else alone
-    ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _cluster_size() -> ClusterSize:
-    resources = ray.cluster_resources()
-    return ClusterSize(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
-
-
 def _execute(
-    job: Job, config: JobConfig, missing: Plan, allocation: Allocation, total: int
+    config: JobConfig, stages: Sequence[Stage], allocation: Allocation, missing: Plan, total: int
 ) -> None:
     """Stream the missing scenes through the stages, showing progress as they are committed."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     DataContext.get_current().enable_progress_bars = False
-    dataset = _build(job, config, missing.scenes, allocation)
+    rows = scenes_in_block(len(missing.scenes), allocation.workers)
+    blocks = [
+        scenes_to_table(missing.scenes[start : start + rows])
+        for start in range(0, len(missing.scenes), rows)
+    ]
+    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
+    dataset = stream(blocks, stages, environment, elastic=on_cluster())
     log.info(
         "%d pairs of %d scenes to do, %d workers on %s",
         missing.pairs,
@@ -219,26 +195,3 @@ def _execute(
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
             progress.update(**{name: sum(batch[name].to_pylist()) for name in OUTCOMES})
-
-
-def _build(job: Job, config: JobConfig, scenes: Sequence[Scene], allocation: Allocation) -> Dataset:
-    """The stages of a job as a Ray dataset, lazily."""
-    blocks = BLOCKS_PER_WORKER * allocation.workers
-    rows = min(MOST_SCENES_IN_BLOCK, math.ceil(len(scenes) / blocks))
-    tables = [scenes_to_table(scenes[i : i + rows]) for i in range(0, len(scenes), rows)]
-    # The processes of a cluster do not see the storage that this one is set to.
-    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
-    options = {"runtime_env": {"env_vars": environment}} if environment else {}
-    dataset = ray.data.from_arrow(tables)
-    for stage in assemble(job, config, allocation):
-        dataset = dataset.map_batches(
-            stage.kind,
-            fn_constructor_kwargs=stage.arguments,
-            batch_size=rows,
-            batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=stage.workers.count),
-            num_cpus=stage.workers.cpus,
-            num_gpus=stage.workers.gpus,
-            **options,
-        )
-    return dataset

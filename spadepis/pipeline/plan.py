@@ -31,15 +31,26 @@ class Plan:
     @property
     def pairs(self) -> int:
         """How many results there are to be."""
-        return sum(len(scene.styles) for scene in self.scenes)
+        return sum(len(scene.styles) + scene.choices for scene in self.scenes)
 
     def without(self, settled: Collection[tuple[str, str | None]]) -> Plan:
         """The part of the plan that is not among the (mask, style) pairs of ``settled``."""
-        scenes = [
-            replace(scene, styles=[s for s in scene.styles if (scene.id, s.id) not in settled])
-            for scene in self.scenes
-        ]
-        return Plan([scene for scene in scenes if scene.styles])
+        settled_styles: dict[str, list[str | None]] = defaultdict(list)
+        if any(scene.choices for scene in self.scenes):
+            for mask_id, style_id in settled:
+                settled_styles[mask_id].append(style_id)
+
+        def left(scene: Scene) -> Scene:
+            if not scene.choices:
+                styles = [style for style in scene.styles if (scene.id, style.id) not in settled]
+                return replace(scene, styles=styles)
+            chosen = settled_styles.get(scene.id, [])
+            # One row without a style stands for a scene that failed before any was chosen.
+            choices = 0 if None in chosen else max(0, scene.choices - len(chosen))
+            passed_over = sorted(style_id for style_id in chosen if style_id is not None)
+            return replace(scene, choices=choices, passed_over=passed_over)
+
+        return Plan([scene for scene in map(left, self.scenes) if scene.is_waiting])
 
 
 def make_plan(
@@ -62,13 +73,23 @@ def make_plan(
             is wanted.
     """
     ids = list(inputs.scenes.images)
-    styles = inputs.styles
-    styles_of = None if styles is None else _pairing(config, ids, inputs.style_ids, rejected)
+    few = len(inputs.style_ids) < config.styles_per_mask
+    if few and inputs.styles is not None and config.pairing in ("random", "match"):
+        raise ConfigurationError(
+            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds "
+            f"{len(inputs.style_ids)}"
+        )
+    replaced = _replaced(rejected)
+    matched = config.pairing == "match"
+    styles_of = None
+    if inputs.styles is not None and not matched:
+        styles_of = _pairing(config, ids, inputs.style_ids, replaced)
 
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
-        if styles is not None and styles_of is not None:
-            drawn = [Style(style_id, styles.images[style_id]) for style_id in styles_of(id)]
+        if inputs.styles is not None:
+            drawn = [inputs.style(style_id) for style_id in styles_of(id)] if styles_of else []
+        choices = config.styles_per_mask + len(replaced.get(id, ())) if matched else 0
         # A label map or instance map that is missing fails its scene when it is read.
         return Scene(
             id,
@@ -76,12 +97,13 @@ def make_plan(
             mask_source=None if inputs.masks is None else inputs.masks.uri_of(id),
             instance_source=None if inputs.instances is None else inputs.instances.uri_of(id),
             photo_source=None if inputs.photos is None else inputs.photos.uri_of(id),
+            choices=min(choices, len(inputs.style_ids)),
         )
 
     wanted = wanted_ids(config, ids)
     if config.containing_classes is not None and classes is not None:
         wanted = _with_classes(wanted, config, classes)
-    with_styles = (scene for scene in map(scene, wanted) if scene.styles)
+    with_styles = (scene for scene in map(scene, wanted) if scene.is_waiting)
     return Plan(list(islice(with_styles, config.limit)))
 
 
@@ -124,7 +146,7 @@ def _pairing(
     config: JobConfig,
     ids: Sequence[str],
     style_ids: Sequence[str],
-    rejected: Collection[tuple[str, str | None]],
+    replaced: Mapping[str, Sequence[str]],
 ) -> Callable[[str], Sequence[str]]:
     """What gives the styles of a mask."""
     if config.pairing == "all":
@@ -132,23 +154,25 @@ def _pairing(
     if config.pairing == "table":
         pairs = _read_table(str(config.pairing_table), ids, style_ids)
         return lambda id: pairs.get(id, ())
-    if len(style_ids) < config.styles_per_mask:
-        raise ConfigurationError(
-            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds {len(style_ids)}"
-        )
-    replaced: dict[str, list[str | None]] = defaultdict(list)
-    for mask_id, style_id in sorted(rejected, key=str):
-        replaced[mask_id].append(style_id)
 
     def draw(id: str) -> Sequence[str]:
         count = config.styles_per_mask
-        tried = replaced[id][:MOST_REPLACEMENTS] if id in replaced else ()
+        tried = replaced.get(id, ())
         ranked = random_styles(id, style_ids, min(len(style_ids), count + len(tried)), config.seed)
         others = [style_id for style_id in ranked if style_id not in tried]
         # The rejected ones stay part of the plan: they are settled.
-        return [*(style_id for style_id in tried if style_id is not None), *others[:count]]
+        return [*tried, *others[:count]]
 
     return draw
+
+
+def _replaced(rejected: Collection[tuple[str, str | None]]) -> Mapping[str, Sequence[str]]:
+    """By mask, the styles that others are drawn for."""
+    styles: dict[str, list[str]] = defaultdict(list)
+    for mask_id, style_id in rejected:
+        if style_id is not None:
+            styles[mask_id].append(style_id)
+    return {mask_id: sorted(tried)[:MOST_REPLACEMENTS] for mask_id, tried in styles.items()}
 
 
 def _read_table(

@@ -37,12 +37,12 @@ class Progress:
         self._bar.update(settled)
         if self._failed or self._rejected:
             self._bar.set_postfix(failed=self._failed, rejected=self._rejected)
-        finished = self._done == self._total
-        if finished or monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+        if monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._log_line()
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Leave the bar as it is, or log the last line."""
+        self._log_line()
         self._bar.close()
 
     def _log_line(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ WORKERS_SHARE = 0.9
 FEWEST_CPUS_PER_GPU = 16
 # Reading and writing take about a tenth of the time of the networks on a CPU.
 CPUS_PER_IO_WORKER = 16
+# So little that what the other workers leave of some node always does, however they are placed.
+IO_WORKER_CPUS = (1 - WORKERS_SHARE) / 2
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,16 @@ class Workers:
     """The actors of a stage.
 
     Attributes:
-        count: how many.
-        cpus: logical CPUs of each; under 1 where there are fewer CPUs than workers.
+        count: how many, at most where their number changes with the cluster.
+        cpus: logical CPUs of each; none on a GPU.
         gpus: GPUs of each.
+        at_first: how many of them while the cluster has not grown yet.
     """
 
     count: int
     cpus: float
     gpus: float = 0.0
+    at_first: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,19 +79,26 @@ class Allocation:
 
 
 def allocate(
-    config: JobConfig, cluster: ClusterSize, scenes: int, seconds: Mapping[str, float]
+    config: JobConfig,
+    cluster: ClusterSize,
+    scenes: int,
+    seconds: Mapping[str, float],
+    present: ClusterSize | None = None,
 ) -> Allocation:
     """Share a cluster among the stages.
 
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
     slowest so far. With GPUs each of them holds a worker of every network, and the spare CPUs
-    smooth, or, where they are few, the GPUs do that as well.
+    smooth, or, where they are few, the GPUs do that as well. A worker on a GPU reserves no CPU, so
+    that smoothing on the spare CPUs of its node cannot keep it out; the count of the others leaves
+    one for it.
 
     Args:
         config: may fix devices and numbers of workers.
-        cluster: what there is.
+        cluster: what there is, or may be.
         scenes: how many there are to do; no stage gets more workers by itself.
         seconds: that a scene takes in each stage of the job on a CPU.
+        present: what there is of the cluster so far; by default all.
 
     Raises:
         ConfigurationError: more is asked for than the cluster has; the message says what.
@@ -97,16 +109,26 @@ def allocate(
     counts = _count_workers(config, cluster, seconds, on_gpu)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
-    cpus = min(1.0, cluster.cpus * WORKERS_SHARE / total)
+    cpus = WORKERS_SHARE * min(1.0, cluster.cpus / total)
     io_workers = min(scenes, max(1, int(cluster.cpus / CPUS_PER_IO_WORKER)))
-    io_cpus = min(1.0, cluster.cpus * (1 - WORKERS_SHARE) / (2 * io_workers))
+    there = present or cluster
+
+    def at_first(count: int, share: float) -> int:
+        return max(1, min(count, int(count * share)))
 
     def workers(stage: str) -> Workers:
         if stage not in counts:
             return Workers(0, 0.0)
         count = counts[stage]
-        gpus = min(1.0, cluster.gpus / count / len(on_gpu)) if stage in on_gpu else 0.0
-        return Workers(count, cpus, gpus)
+        if stage not in on_gpu:
+            return Workers(count, cpus, at_first=at_first(count, there.cpus / cluster.cpus))
+        # No worker can have parts of two GPUs.
+        gpus = 1 / len(on_gpu) / math.ceil(count / cluster.gpus)
+        return Workers(count, 0.0, gpus, at_first(count, there.gpus / cluster.gpus))
+
+    io = Workers(
+        io_workers, IO_WORKER_CPUS, at_first=at_first(io_workers, there.cpus / cluster.cpus)
+    )
 
     return Allocation(
         device,
@@ -116,8 +138,8 @@ def allocate(
         workers("stylize"),
         workers("smooth"),
         workers("assess"),
-        read=Workers(io_workers, io_cpus),
-        write=Workers(io_workers, io_cpus),
+        read=io,
+        write=io,
     )
 
 

@@ -17,10 +17,17 @@ from spadepis.quality import FIGURES
 
 @dataclass(frozen=True)
 class Style:
-    """A style that a scene is to get; both fields are None where photos are only synthesized."""
+    """A style that a scene is to get; all fields are None where photos are only synthesized.
+
+    Attributes:
+        id: of the style photo.
+        source: path or URI of the style photo.
+        mask_source: the same of its label map, if there are label maps of styles.
+    """
 
     id: str | None
     source: str | None
+    mask_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Scene:
         instance_source: path or URI of the instance map, if there is one.
         photo_source: path or URI of the photo where photos are stylized.
         styles: the styles still to be done; a failure moves a style to ``failures``.
+        choices: how many styles more it gets, those that are most like it.
+        passed_over: ids of styles that are not to be chosen.
         failures: the styles that failed.
         label_map: class indices, uint8 [H,W].
         edges: instance edges, bool [H,W].
@@ -58,6 +67,8 @@ class Scene:
     mask_source: str | None = None
     instance_source: str | None = None
     photo_source: str | None = None
+    choices: int = 0
+    passed_over: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     label_map: NDArray[np.uint8] | None = None
     edges: NDArray[np.bool_] | None = None
@@ -71,8 +82,16 @@ class Scene:
         """The file that the scene was read from."""
         return self.mask_source if self.photo_source is None else self.photo_source
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything is still to be done."""
+        return bool(self.styles or self.choices)
+
     def fail(self, stage: str, source: str | None, error: Exception) -> None:
-        """Give up all styles of this scene."""
+        """Give up all styles of this scene; those not chosen yet are one failure."""
+        if self.choices:
+            self.styles.append(Style(None, None))
+            self.choices = 0
         for style in list(self.styles):
             self.fail_style(style, stage, source, error)
 
@@ -89,7 +108,7 @@ class Scene:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
 
 
-_STYLE = pa.struct([("id", pa.string()), ("source", pa.string())])
+_STYLE = pa.struct([("id", pa.string()), ("source", pa.string()), ("mask_source", pa.string())])
 _FAILURE = pa.struct(
     [
         ("style", _STYLE),
@@ -107,6 +126,8 @@ SCHEMA = pa.schema(
         ("mask_source", pa.string()),
         ("instance_source", pa.string()),
         ("photo_source", pa.string()),
+        ("choices", pa.int32()),
+        ("passed_over", pa.list_(pa.string())),
         ("failures", pa.list_(_FAILURE)),
         ("height", pa.int32()),
         ("width", pa.int32()),
@@ -139,6 +160,8 @@ def _to_row(scene: Scene) -> dict[str, Any]:
         "mask_source": scene.mask_source,
         "instance_source": scene.instance_source,
         "photo_source": scene.photo_source,
+        "choices": scene.choices,
+        "passed_over": scene.passed_over,
         "failures": [asdict(failure) for failure in scene.failures],
         "height": height,
         "width": width,
@@ -165,6 +188,8 @@ def _from_row(row: dict[str, Any]) -> Scene:
         mask_source=row["mask_source"],
         instance_source=row["instance_source"],
         photo_source=row["photo_source"],
+        choices=row["choices"],
+        passed_over=row["passed_over"],
         failures=[
             Failure(**failure | {"style": Style(**failure["style"])}) for failure in row["failures"]
         ],

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
-import ray.data
-from ray.data import ActorPoolStrategy
 
 from spadepis.dataset.commit_log import table_to_parquet
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import UnreadableImageError, read_label_map
 from spadepis.labels import LabelSpace
+from spadepis.pipeline.side_pass import on_all_cpus
 
 log = logging.getLogger(__name__)
 
@@ -66,23 +64,9 @@ def find_classes(
     """
     log.info("reading the classes of %d label maps", len(sources))
     table = pa.table({"id": list(sources), "source": list(sources.values())})
-    blocks = [
-        table.slice(start, LABEL_MAPS_IN_BLOCK)
-        for start in range(0, len(table), LABEL_MAPS_IN_BLOCK)
-    ]
-    options = {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
-    workers = min(len(blocks), max(1, int(ray.cluster_resources().get("CPU", 1)) - 1))
-    found = ray.data.from_arrow(blocks).map_batches(
-        FindClasses,
-        fn_constructor_kwargs={"label_space": stage.label_space, "max_pixels": stage.max_pixels},
-        batch_size=LABEL_MAPS_IN_BLOCK,
-        batch_format="pyarrow",
-        compute=ActorPoolStrategy(size=workers),
-        num_cpus=1,
-        **options,
-    )
-    batches = list(found.iter_batches(batch_size=None, batch_format="pyarrow"))
-    return _to_mapping(pa.concat_tables(batches))
+    arguments = {"label_space": stage.label_space, "max_pixels": stage.max_pixels}
+    found = on_all_cpus(table, FindClasses, arguments, LABEL_MAPS_IN_BLOCK, environment)
+    return _to_mapping(found)
 
 
 def read_survey(folder: Folder, sources: Mapping[str, str]) -> Classes | None:

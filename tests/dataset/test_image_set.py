@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -129,3 +130,25 @@ def test_image_set_without_label_maps(folder: Folder) -> None:
 def test_unfinished_image_set(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"metadata.parquet is missing"):
         ImageSet(str(tmp_path))
+
+
+def test_images_with_some_classes_or_figures(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    classes = {"a": ["car", "road"], "b": ["road"], "c": ["car", "road", "tree"], "d": []}
+    commits = [
+        replace(done(id), classes=names, structure=0.2 * len(names))
+        for id, names in classes.items()
+    ]
+    write_index(folder, to_table(commits), {}, {})
+    images = ImageSet(str(tmp_path))
+
+    def ids(selection: ImageSet) -> list[str]:
+        found: list[str] = selection.table["mask_id"].to_pylist()
+        return found
+
+    assert ids(images.where(classes="road")) == ["a", "b", "c"]
+    assert ids(images.where(classes=["road", "car"])) == ["a", "c"]
+    assert ids(images.where(classes=["road", "car"]).where(classes=["tree"])) == ["c"]
+    assert ids(images.where(classes="sea")) == []
+    assert ids(images.where(pc.field("structure") > 0.3, classes="car")) == ["a", "c"]
+    assert "clipped" not in images.table.column_names

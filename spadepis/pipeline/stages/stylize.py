@@ -16,6 +16,7 @@ from spadepis.photowct import PhotoWCT, StyleStatistics
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
 from spadepis.pipeline.stages.eight_bits import download, quantize, upload
+from spadepis.pipeline.stages.matching import Matching
 from spadepis.pipeline.worker import prepare_worker
 
 STAGE = "stylize"
@@ -37,10 +38,17 @@ class Stylize:
         half: compute in half precision what bears it.
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
+        matching: chooses the styles of scenes that have none yet.
     """
 
     def __init__(
-        self, checkpoint: str, device: str, half: bool, longest_side: int, max_pixels: int
+        self,
+        checkpoint: str,
+        device: str,
+        half: bool,
+        longest_side: int,
+        max_pixels: int,
+        matching: Matching | None = None,
     ) -> None:
         prepare_worker()
         self.network = PhotoWCT.from_checkpoint(checkpoint, device)
@@ -49,12 +57,17 @@ class Stylize:
         self.device = device
         self.longest_side = longest_side
         self.max_pixels = max_pixels
+        self.matching = matching
         self.style_statistics = lru_cache(KEPT_STYLES)(self._style_statistics)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
         scenes = scenes_from_table(batch)
         with ending_with_the_device():
+            for scene in scenes:
+                if scene.choices and self.matching is not None:
+                    with scene.timed(STAGE):
+                        self.matching.choose(scene, self.network)
             # A GPU is still at the first scenes while the last ones are handed to it.
             stylized = [self._stylize(scene) for scene in scenes]
             for scene, parts in zip(scenes, stylized, strict=True):

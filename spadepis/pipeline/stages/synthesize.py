@@ -39,9 +39,9 @@ class Synthesize:
         self.device = device
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Fill in ``content`` of the scenes that have styles left."""
+        """Fill in ``content`` of the scenes that have not failed."""
         scenes = scenes_from_table(batch)
-        waiting = [scene for scene in scenes if scene.styles]
+        waiting = [scene for scene in scenes if scene.is_waiting]
         at_once = BATCH[self.device]
         with ending_with_the_device():
             for start in range(0, len(waiting), at_once):

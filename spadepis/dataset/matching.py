@@ -1,0 +1,103 @@
+"""Which styles have a content like that of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Descriptor: TypeAlias = NDArray[np.float32]
+
+# Below all similarities.
+LEAST = -2.0
+# Channels that hardly differ between styles say nothing.
+SMALLEST_DEVIATION = 1e-6
+
+
+def class_shares(label_map: NDArray[np.uint8], classes: int, unknown: int | None) -> Descriptor:
+    """Share of each class of the pixels of a label map [H,W] that are not unknown.
+
+    Returns:
+        float32 [classes] with the sum 1, or 0 where all is unknown.
+    """
+    counts = np.bincount(label_map.ravel(), minlength=classes).astype(np.float32)
+    if unknown is not None:
+        counts[unknown] = 0
+    shares: Descriptor = counts / max(1.0, counts.sum())
+    return shares
+
+
+@dataclass(frozen=True)
+class StyleIndex:
+    """Styles to choose from by what is in them.
+
+    Attributes:
+        ids: of the styles.
+        descriptors: float32 [n,d], a row for each style: class shares, or deep features; NaN for
+            a style of which nothing is known.
+        are_shares: which of both.
+    """
+
+    ids: Sequence[str]
+    descriptors: NDArray[np.float32]
+    are_shares: bool
+
+    def choose(
+        self, scene: Descriptor, count: int, diversity: float, without: Collection[str] = ()
+    ) -> list[str]:
+        """The styles most like a scene, the best first.
+
+        Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): one after the other, the
+        style is taken for which ``similarity to the scene - diversity * similarity to the most
+        similar style taken`` is largest.
+
+        Args:
+            scene: descriptor [d] of the scene, of the same kind.
+            count: how many; fewer if there are fewer.
+            diversity: 0 takes the most similar; 1 weighs both alike.
+            without: ids of styles that are not to be taken.
+        """
+        relevance = self._similarities(self._prepared(scene[None])[0])
+        relevance[[id in without for id in self.ids]] = -np.inf
+        redundancy = np.full(len(self.ids), -np.inf, np.float32)
+        chosen: list[str] = []
+        for _ in range(count):
+            score = relevance - diversity * redundancy if chosen else relevance
+            best = int(np.argmax(score))
+            if relevance[best] == -np.inf:
+                break
+            chosen.append(self.ids[best])
+            relevance[best] = -np.inf
+            redundancy = np.maximum(redundancy, self._similarities(self._rows[best]))
+        return chosen
+
+    def _similarities(self, row: Descriptor) -> Descriptor:
+        """Of one descriptor with those of all styles, at most 1."""
+        if self.are_shares:
+            # Histogram intersection (Swain and Ballard, IJCV 1991).
+            similarities = np.minimum(self._rows, row).sum(axis=1)
+        else:
+            similarities = self._rows @ row
+        known: Descriptor = np.nan_to_num(similarities, nan=LEAST)
+        return known
+
+    @cached_property
+    def _rows(self) -> NDArray[np.float32]:
+        return self._prepared(self.descriptors)
+
+    def _prepared(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features in units of their spread among styles, with length 1; shares as they are."""
+        if self.are_shares:
+            return descriptors
+        deviation = np.nanstd(self.descriptors, axis=0)
+        useful = deviation > SMALLEST_DEVIATION
+        centred = (descriptors - np.nanmean(self.descriptors, axis=0))[:, useful] / deviation[
+            useful
+        ]
+        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+        units: Descriptor = centred / np.maximum(lengths, SMALLEST_DEVIATION)
+        return units

@@ -1,0 +1,46 @@
+"""Giving scenes the styles that are most like them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spadepis.dataset.matching import StyleIndex
+from spadepis.labels import LabelSpace
+from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.scene import Scene, Style
+from spadepis.pipeline.stages.describe import (
+    describe_label_map,
+    describe_photo,
+    describing_encoder,
+)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Chooses styles for scenes.
+
+    Attributes:
+        index: what is in the styles.
+        styles: the same styles, in its order.
+        diversity: see ``StyleIndex.choose``.
+        label_space: of the scenes' label maps.
+    """
+
+    index: StyleIndex
+    styles: Sequence[Style]
+    diversity: float
+    label_space: LabelSpace
+
+    def choose(self, scene: Scene, network: PhotoWCT) -> None:
+        """Fill in the styles of a scene that are still to be chosen."""
+        if self.index.are_shares:
+            assert scene.label_map is not None
+            descriptor = describe_label_map(scene.label_map, self.label_space)
+        else:
+            assert scene.content is not None
+            descriptor = describe_photo(scene.content, describing_encoder(network))
+        by_id = dict(zip(self.index.ids, self.styles, strict=True))
+        chosen = self.index.choose(descriptor, scene.choices, self.diversity, scene.passed_over)
+        scene.styles = [by_id[id] for id in chosen]
+        scene.choices = 0
