@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spadepis.configuration import Configuration
-from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.labels import LabelSpace
+from spadepis.own_labels import LabelSpaceSetting, find_label_space
 
 INPUTS = files("spadepis") / "demo" / "inputs"
 # A GPU is kept busy by a batch; a CPU works on one image at a time.
@@ -49,8 +50,9 @@ class BenchmarkConfig(Configuration):
     """Folder or glob of label maps. Default: the drawn layouts that come with spadepis."""
     instances: str | None = None
     """Folder or glob of their instance maps. Default: of the drawn layouts theirs, else none."""
-    label_space: Literal["coco-stuff", "ade20k", "cityscapes"] = "coco-stuff"
-    """What the values of the label maps mean."""
+    label_space: LabelSpaceSetting = "coco-stuff"
+    """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
+    a label space of your own."""
     photos: str = str(INPUTS / "styles")
     """Folder or glob of photos: the styles, and the contents that are not synthesized."""
     spade_checkpoint: str | None = None
@@ -62,8 +64,8 @@ class BenchmarkConfig(Configuration):
 
     @property
     def space(self) -> LabelSpace:
-        """The label space of that name."""
-        return LABEL_SPACES[self.label_space]
+        """The label space of that name or file."""
+        return find_label_space(self.label_space)
 
     @property
     def images_in_a_repeat(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 
 import safetensors.torch
 import torch
@@ -30,8 +29,6 @@ from spadepis.training.spade_evaluation import (
     resized,
     synthesize,
 )
-
-log = logging.getLogger(__name__)
 
 # In SqueezeNet's features; the level that the figures are judged by.
 JUDGED_LEVEL = 3
@@ -71,9 +68,11 @@ def _evaluate_photowct(config: EvaluationConfig, perceptual: PerceptualNetwork) 
         print(f"| {name} | {frechet} | {share:.2f} | {measured.structure:.3f} |")
     print(flush=True)
     if config.samples is not None:
-        for i in range(SHOWN_PAIRS):
-            rows = stylize_and_smooth(network, photos[i * 7], styles_of_photos[i * 7])
-            row = [photos[i * 7], styles_of_photos[i * 7], *rows]
+        for i in range(min(SHOWN_PAIRS, len(photos))):
+            # Spread over all of them, which lie source by source.
+            shown = i * len(photos) // min(SHOWN_PAIRS, len(photos))
+            pair = photos[shown], styles_of_photos[shown]
+            row = [*pair, *stylize_and_smooth(network, *pair)]
             save_image(torch.stack(row), config.samples / f"photowct_{i}.png")
 
 
