@@ -1,0 +1,55 @@
+"""The texts of the project, taken apart."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TEXTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "spadepis/**/*.md", "cluster/*.md", "examples/*.md")
+    for path in ROOT.glob(pattern)
+)
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n|\n(?= {4}))+")
+_SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+_COMMAND = re.compile(r"(?:python jobs/|spadepis (?:demo|run|plan|inspect|figure)\b)")
+
+
+def read(text: str) -> str:
+    return (ROOT / text).read_text(encoding="utf-8")
+
+
+def fenced_blocks(markdown: str, language: str) -> list[str]:
+    """The blocks between ``` of a language."""
+    return [block for name, block in _FENCED.findall(markdown) if name == language]
+
+
+def commands(markdown: str) -> Iterator[str]:
+    """Command lines of this project, in blocks and in spans of code, without line breaks."""
+    blocks = [block for name, block in _FENCED.findall(markdown) if name in ("", "bash", "sh")]
+    prose = _FENCED.sub("", markdown)
+    blocks += [textwrap.dedent(block) for block in _INDENTED.findall(prose)]
+    # A span with nothing but the name of a command speaks of it.
+    spans = [" ".join(span.split()) for span in _SPAN.findall(_INDENTED.sub("", prose))]
+    spans = [span for span in spans if len(span.split()) > 2]
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    for line in [*lines, *spans]:
+        for command in line.split("&&"):
+            if _COMMAND.match(command.strip()):
+                yield command.strip()
+
+
+def links(markdown: str) -> list[str]:
+    """Targets of links and pictures that lie in the project."""
+    prose = _INDENTED.sub("", _FENCED.sub("", markdown))
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose)
+    return [target for target in targets if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", _FENCED.sub("", markdown), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,111 @@
+"""Every command line in the texts is one that the real parsers take."""
+
+import runpy
+import shlex
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spadepis import cli
+from spadepis.benchmark.config import BenchmarkConfig
+from spadepis.configuration import Configuration, ConfigurationError, parse_settings
+from spadepis.conversion import ConversionConfig
+from spadepis.dataset.instance_maps import InstanceMapsConfig
+from spadepis.pipeline.config import Job, parse_config
+from spadepis.training.augmentation_config import AugmentationStudyConfig
+from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
+from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
+
+SETTINGS: dict[str, type[Configuration]] = {
+    "augmentation_study": AugmentationStudyConfig,
+    "benchmark": BenchmarkConfig,
+    "convert_checkpoint": ConversionConfig,
+    "evaluate_models": EvaluationConfig,
+    "make_instance_maps": InstanceMapsConfig,
+    "train_photowct": TrainPhotoWCTConfig,
+    "train_spade": TrainSpadeConfig,
+}
+COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the jobs' YAML files and the label space of docs/datasets.md."""
+    (tmp_path / "jobs").symlink_to(ROOT / "jobs")
+    (block,) = fenced_blocks(read("docs/datasets.md"), "yaml")
+    (tmp_path / "my-streets.yaml").write_text(block)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_line_is_taken(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, *arguments = shlex.split(command, comments=True)
+    if program == "spadepis":
+        _spadepis(arguments, monkeypatch)
+        return
+    job = Path(arguments.pop(0)).stem
+    assert (ROOT / "jobs" / f"{job}.py").exists()
+    if job in list(Job):
+        parse_config(Job(job), arguments)
+    elif job in SETTINGS:
+        parse_settings(SETTINGS[job], arguments)
+    else:
+        _run_until_parsed(job, arguments, monkeypatch)
+
+
+def _spadepis(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command itself, stopped where its work would begin."""
+    monkeypatch.setattr(sys, "argv", ["spadepis", *arguments])
+    monkeypatch.setattr(cli, "exit_status", lambda work: 0)
+    # `spadepis run stylize` alone stands for the job with its settings.
+    if arguments[0] != "run" or len(arguments) > 2:
+        monkeypatch.setattr(cli, "run_job", lambda job, rest: parse_config(job, rest) and 0)
+    assert cli.main() == 0
+
+
+class _ParsedError(Exception):
+    """Ends a job once it knows its arguments."""
+
+
+def _run_until_parsed(job: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = ArgumentParser.parse_args
+
+    def parse_and_stop(parser: ArgumentParser, *given: Any) -> None:
+        parse(parser, *given)
+        raise _ParsedError
+
+    monkeypatch.setattr(sys, "argv", [job, *arguments])
+    monkeypatch.setattr(ArgumentParser, "parse_args", parse_and_stop)
+    with pytest.raises(_ParsedError):
+        runpy.run_path(str(ROOT / "jobs" / f"{job}.py"), run_name="__main__")
+
+
+def test_commands_are_found() -> None:
+    assert "spadepis demo --styles my-photos --masks my-label-maps --output my-demo" in COMMANDS
+    assert "python jobs/benchmark.py --config jobs/benchmark.yaml" in COMMANDS
+    assert any(c.startswith("python jobs/evaluate_models.py --config") for c in COMMANDS)
+    assert any("--label-space my-streets.yaml --output out/spade" in c for c in COMMANDS)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python jobs/stylize.py --photos p --styles s --output o --bogus 1",
+        "python jobs/synthesize.py --masks m",
+        "python jobs/benchmark.py --device tpu",
+        "spadepis run stylize --masks m --output o",
+    ],
+)
+def test_a_wrong_command_line_is_noticed(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError):
+        test_the_command_line_is_taken(command, monkeypatch)
+
+
+def test_a_wrong_flag_of_a_small_job_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        _run_until_parsed("draw_layouts", ["--bogus", "1"], monkeypatch)
