@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,7 @@ class Commit:
         clipped: share of pixels.
         sharpness: in 8-bit levels.
         boundary_disagreement: with the label map.
+        committed: when the pair was settled.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
 
@@ -81,6 +83,7 @@ class Commit:
     clipped: float | None = None
     sharpness: float | None = None
     boundary_disagreement: float | None = None
+    committed: datetime | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -119,6 +122,7 @@ SCHEMA = pa.schema(
         ("message", pa.string()),
         ("classes", pa.list_(pa.string())),
         *((name, pa.float32()) for name in FIGURES),
+        ("committed", pa.timestamp("ms", "UTC")),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import decode, read_photo
+from spadepis.dataset.images import UnreadableImageError, decode, read_photo
 from spadepis.dataset.index import METADATA
+from spadepis.dataset.shards import read_source
 from spadepis.labels import LabelSpace
 
 TILE = 256
@@ -30,6 +31,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "result": ("file_name", ""),
 }
 MOST_STYLE_PIXELS = 80_000_000
+MOST_BYTES = 1 << 30
 
 Row = Mapping[str, Any]
 
@@ -39,7 +41,8 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
 
     The scenes are spread evenly over the set, and each shows the one of its styles that was shown
     least so far. What the set does not have, label maps or styles, has no column. Styles are read
-    from where the job found them and cropped to the proportions of the result.
+    from where the job found them and cropped to the proportions of the result; one that is no
+    longer there is a grey tile.
 
     Args:
         folder: the image set.
@@ -51,7 +54,6 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
 
     Raises:
         FileNotFoundError: no finished image set is there.
-        UnreadableImageError: a style photo is no longer there.
     """
     table = pq.read_table(io.BytesIO(folder.read(METADATA)))
     headings = [
@@ -95,8 +97,13 @@ def _tile(folder: Folder, label_space: LabelSpace, row: Row, heading: str) -> Im
     file = row[COLUMNS[heading][0]]
     size = TILE, max(1, round(TILE * row["height"] / row["width"]))
     if heading == "style":
-        return _fit(read_photo(file, MOST_STYLE_PIXELS), size, Image.Resampling.LANCZOS)
-    image = decode(folder.read(file))
+        try:
+            return _fit(read_photo(file, MOST_STYLE_PIXELS), size, Image.Resampling.LANCZOS)
+        except UnreadableImageError:
+            return Image.new("RGB", size, GREY)
+    image = decode(
+        read_source(f"{folder.uri}/{file}", MOST_BYTES) if "#" in file else folder.read(file)
+    )
     if heading == "label map":
         colours = label_space.colourize(label_space.decode(image))
         return _fit(colours, size, Image.Resampling.NEAREST)
@@ -122,7 +129,9 @@ def _strip_of_texts(texts: Sequence[str], colour: str) -> Image.Image:
     font = ImageFont.load_default(FONT_SIZE)
     for column, text in enumerate(texts):
         # Ids may hold line breaks and may be of any length.
-        line = shortened = " ".join(text.split())
+        # The font has the letters of Latin 1.
+        known = text.encode("latin-1", "backslashreplace").decode("latin-1")
+        line = shortened = " ".join(known.split())
         while draw.textlength(shortened, font) > TILE:
             line = line[:-1]
             shortened = f"{line}..."

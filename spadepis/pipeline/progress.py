@@ -25,6 +25,7 @@ class Progress:
         self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
         self._total = total
         self._initial = self._done = done
+        self._logged: int | None = None
         self._failed = self._rejected = 0
         self._start = self._last_line = monotonic()
 
@@ -41,12 +42,14 @@ class Progress:
             self._log_line()
 
     def close(self) -> None:
-        """Leave the bar as it is, or log the last line."""
-        self._log_line()
+        """Leave the bar as it is, or log the last line if it is not there yet."""
+        if self._done != self._logged:
+            self._log_line()
         self._bar.close()
 
     def _log_line(self) -> None:
         self._last_line = monotonic()
+        self._logged = self._done
         if self._bar.disable:
             meter = tqdm.format_meter(
                 self._done,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -93,6 +93,17 @@ def failure_reasons(log: pa.Table) -> list[FailureReason]:
         for (stage, message), sources in alike.items()
     ]
     return sorted(reasons, key=lambda reason: -reason.pairs)
+
+
+def rejection_reasons(log: pa.Table) -> Mapping[str, int]:
+    """How many pairs each threshold rejected, the most frequent first."""
+    thresholds: Counter[str] = Counter()
+    for message in rejected(log)["message"].to_pylist():
+        # What the figure was is different for each pair: "structure 0.41 < 0.5".
+        for violation in message.split(", "):
+            figure, _, threshold = violation.split(" ", 2)
+            thresholds[f"{figure} {threshold}"] += 1
+    return dict(thresholds.most_common())
 
 
 def _flat(maps: pa.Array, part: str) -> pa.Array:

@@ -1,20 +1,30 @@
 """The report: what it says, that ids stay text in it, and that its links lead somewhere."""
 
+import base64
+import io
+import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spadepis.dataset.commit_log import Commit, to_table
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import encode_png
 from spadepis.dataset.writer import Encoded, ImageSetWriter
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.html_report import SHOWN_IMAGES, SHOWN_REASONS, html_report
+from spadepis.pipeline.gallery import EXTREME_IMAGES, SPREAD_IMAGES
+from spadepis.pipeline.html_report import SHOWN_REASONS, html_report
 from spadepis.pipeline.report import summarize
+from spadepis.pipeline.throughput import throughput
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -50,9 +60,9 @@ class Page(HTMLParser):
         return [link for link in self.all("a") if "data-result" in link]
 
 
-def report(commits: Sequence[Commit]) -> str:
+def report(commits: Sequence[Commit], folder: str = "memory://none") -> str:
     log = to_table(commits)
-    return html_report(summarize(log), log, IDENTITY, COCO_STUFF)
+    return html_report(summarize(log), log, IDENTITY, COCO_STUFF, Folder(folder))
 
 
 def done(mask_id: str) -> Commit:
@@ -117,7 +127,7 @@ def test_it_says_what_was_made_how_fast_and_what_failed() -> None:
     page = Page(report([*commits, failed("e", "cannot be read")]))
     words = " ".join(page.text.split())
     assert "2 images 2 scenes 3 failed pairs 1.75 seconds per image" in words
-    assert "read 0.250 synthesize 1.500" in words
+    assert "read 0.250 14 % synthesize 1.500 86 %" in words
     assert "2 read not an image c.png 1 read cannot be read e.png" in words
     assert "job synthesize_and_stylize" in words
     widths = [bar["style"] for bar in page.all("div") if "width" in (bar.get("style") or "")]
@@ -135,7 +145,7 @@ def test_a_large_set_has_a_small_report() -> None:
     commits += [failed(f"x{i}", f"reason {i} {'long' * 1000}") for i in range(1000)]
     html = report(commits)
     page = Page(html)
-    assert len(page.gallery) == SHOWN_IMAGES
+    assert len(page.gallery) == SPREAD_IMAGES
     shown = [int((link["title"] or "").split()[0]) for link in page.gallery]
     assert shown == sorted(set(shown)) and shown[-1] > 19_000
     assert f"And {1000 - SHOWN_REASONS} other reasons" in page.text
@@ -146,6 +156,109 @@ def test_a_set_without_any_image() -> None:
     page = Page(report([failed("a", "not an image")]))
     assert "not an image" in page.text
     assert page.gallery == []
+
+
+def assessed(mask_id: str, style_id: str, figure: float, **more: Any) -> Commit:
+    commit = Commit(mask_id, style_id, "m", f"{style_id}.png", file_name=f"images/{mask_id}.jpg")
+    return replace(commit, structure=figure, lab_distance=1 - figure, **more)
+
+
+def test_the_best_and_the_worst_of_the_whole_set_are_shown() -> None:
+    order = np.random.default_rng(0).permutation(5000)
+    commits = [assessed(f"{i:04d}", "s", float(figure) / 5000) for i, figure in enumerate(order)]
+    page = Page(report(commits))
+    for name, places in {
+        "least structure kept": range(EXTREME_IMAGES),
+        "most structure kept": range(4999, 4999 - EXTREME_IMAGES, -1),
+        "farthest from the style": range(EXTREME_IMAGES),
+    }.items():
+        shown = {
+            str(link["title"])[:4]
+            for link in page.gallery
+            if name in json.loads(str(link["data-shown-as"]))
+        }
+        assert shown == {f"{list(order).index(place):04d}" for place in places}
+    assert 2 * EXTREME_IMAGES <= len(page.gallery) - SPREAD_IMAGES <= 4 * EXTREME_IMAGES
+
+
+def test_images_can_be_filtered_by_class_and_style() -> None:
+    commits = [
+        assessed("a", "dusk", 0.5, classes=["car", HOSTILE[1]]),
+        assessed("b", "fog", 0.25, classes=["sea"]),
+    ]
+    page = Page(report(commits))
+    filters = [select["data-filter"] for select in page.all("select")]
+    assert filters == ["shownAs", "classes", "styles"]
+    for text in ("car", "sea", "dusk", "fog"):
+        assert text in page.text.split()
+    links = page.gallery
+    assert [json.loads(str(link["data-classes"])) for link in links] == [
+        ["car", HOSTILE[1]],
+        ["sea"],
+    ]
+    assert [json.loads(str(link["data-styles"])) for link in links] == [["dusk"], ["fog"]]
+    assert links[0]["data-figures"] == "structure 0.500, lab_distance 0.500"
+
+
+def test_styles_are_part_of_the_page_while_they_can_be_read(tmp_path: Path) -> None:
+    style = tmp_path / "dusk.png"
+    Image.new("RGB", (900, 600), (250, 120, 30)).save(style)
+    commits = [
+        replace(done("a"), style_id="dusk", style_source=str(style)),
+        replace(done("b"), style_id="gone", style_source=str(tmp_path / "gone.png")),
+    ]
+    html = report(commits)
+    page = Page(html)
+    assert [link.get("data-style") for link in page.gallery] == ["dusk", None]
+    (thumbnails,) = re.findall(r"const thumbnails = (.*);", html)
+    assert list(json.loads(thumbnails)) == ["dusk"]
+    picture = decoded(json.loads(thumbnails)["dusk"])
+    assert picture.size == (256, 171)
+    np.testing.assert_allclose(np.asarray(picture)[5, 5], (250, 120, 30), atol=4)
+
+
+def test_images_in_shards_are_part_of_the_page(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    label_map = np.arange(4 * 6, dtype=np.uint8).reshape(4, 6)
+    photo = np.full((4, 6, 3), 77, np.uint8)
+    writer = ImageSetWriter(folder, "png", 95, in_shards=True)
+    encoded = Encoded(Commit("a", "s", "m", "s"), writer.encode(photo), encode_png(label_map), None)
+    (link,) = Page(report(writer.publish([encoded]), folder.uri)).gallery
+    np.testing.assert_array_equal(decoded(str(link["data-label-map"])), label_map)
+    assert decoded(str(link["data-result"])).getpixel((2, 2)) == (77, 77, 77)
+    assert "data-content" not in link
+
+
+def test_throughput_over_time_shows_a_pause() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(seconds=s) for s in [*range(60), *range(240, 300)]]
+    commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
+    over_time = throughput(to_table(commits))
+    assert over_time is not None
+    assert over_time.minutes == pytest.approx(299 / 60)
+    assert sum(over_time.images_a_minute) * over_time.minutes / 24 == pytest.approx(120)
+    assert over_time.images_a_minute[12] == 0 < over_time.images_a_minute[2]
+    page = Page(report(commits))
+    assert "2026-01-01 00:00:00 to 2026-01-01 00:04:59 UTC, 5.0 minutes" in page.text
+    (line,) = page.all("polyline")
+    assert len(str(line["points"]).split()) == 24
+    assert throughput(to_table(commits[:1])) is None is throughput(to_table([done("a")]))
+
+
+def test_rejections_are_counted_by_threshold() -> None:
+    messages = ["structure 0.31 < 0.5", "structure 0.4 < 0.5, clipped 0.3 > 0.2"]
+    rejected = [
+        replace(failed(f"r{i}", ""), error="Rejected", message=message)
+        for i, message in enumerate(messages)
+    ]
+    page = Page(report([done("a"), *rejected, failed("b", "bad")]))
+    words = " ".join(page.text.split())
+    assert "1 images 1 scenes 1 failed pairs 2 rejected pairs" in words
+    assert "2 structure < 0.5 1 clipped > 0.2" in words
+
+
+def decoded(url: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(url.partition("base64,")[2])))
 
 
 def test_colours_of_label_maps_are_those_of_the_label_space() -> None:

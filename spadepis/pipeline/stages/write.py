@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -46,7 +47,8 @@ class Write:
             settled = [_failed(scene, failure) for failure in scene.failures]
             settled += [next(published) for _ in pairs]
             spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
-            commits += [replace(commit, seconds=spent) for commit in settled]
+            now = datetime.now(UTC)
+            commits += [replace(commit, seconds=spent, committed=now) for commit in settled]
         write_commits(self.writer.folder, commits)
         failed = sum(commit.failed for commit in commits)
         rejected = sum(commit.rejected for commit in commits)
