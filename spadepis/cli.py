@@ -5,10 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from spadepis.configuration import flag
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
 from spadepis.exit_status import exit_status
 from spadepis.pipeline.config import Job, parse_config
+from spadepis.pipeline.estimate import (
+    CPU_RATES,
+    GPU_STAGES,
+    RATE_SETTINGS,
+    count_masks,
+    estimate,
+    estimate_text,
+)
+from spadepis.pipeline.figure import write_figure
 from spadepis.pipeline.inspection import inspect
+from spadepis.pipeline.resources import ClusterSize
 
 
 def main() -> int:
@@ -22,6 +33,10 @@ def main() -> int:
     if arguments.command == "demo":
         inputs = arguments.masks, arguments.instances, arguments.styles
         return exit_status(lambda: run_demo(demo_config(arguments.output, *inputs)))
+    if arguments.command == "plan":
+        return exit_status(lambda: _print_plan(arguments))
+    if arguments.command == "figure":
+        return exit_status(lambda: _make_figure(arguments))
     return inspect_image_set(arguments.uri, arguments.verify)
 
 
@@ -45,6 +60,67 @@ def inspect_image_set(uri: str, verify: bool = False) -> int:
     return exit_status(lambda: inspect(uri, verify))
 
 
+def _make_figure(arguments: argparse.Namespace) -> int:
+    print(
+        write_figure(arguments.uri, arguments.output, arguments.rows, arguments.label_space),
+    )
+    return 0
+
+
+def _print_plan(arguments: argparse.Namespace) -> int:
+    cluster = ClusterSize(arguments.cpus, arguments.gpus)
+    given = vars(arguments)
+    cpu_rates = {stage: given[setting] for stage, setting in RATE_SETTINGS.items()}
+    on_gpu = {stage: given.get(f"gpu_{setting}") for stage, setting in RATE_SETTINGS.items()}
+    gpu_rates = {stage: rate for stage, rate in on_gpu.items() if rate is not None}
+    scenes = count_masks(arguments.masks)
+    print(estimate_text(estimate(scenes, arguments.styles_per_mask, cluster, cpu_rates, gpu_rates)))
+    return 0
+
+
+def _add_plan(plan: argparse.ArgumentParser) -> None:
+    plan.add_argument("--masks", required=True, help="label maps, as for a job")
+    plan.add_argument("--styles-per-mask", type=_positive_integer, default=1)
+    plan.add_argument("--cpus", type=_positive_integer, required=True, help="of the cluster")
+    plan.add_argument("--gpus", type=_whole, default=0, help="of the cluster")
+    for stage, setting in RATE_SETTINGS.items():
+        name = flag(setting)
+        what = "label maps" if stage == "synthesize" else "results"
+        plan.add_argument(
+            name,
+            type=_positive,
+            default=CPU_RATES[stage],
+            help=f"{what} a second on one CPU core (%(default)s)",
+        )
+        if stage in GPU_STAGES:
+            plan.add_argument(
+                f"--gpu-{name.removeprefix('--')}",
+                type=_positive,
+                help=f"{what} a second on one GPU",
+            )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _positive_integer(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     description = "Semantic label maps in, photorealistic stylized photos out."
     parser = argparse.ArgumentParser(prog="spadepis", description=description)
@@ -56,9 +132,16 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--instances", help="the instance maps that belong to your label maps")
     run = commands.add_parser("run", add_help=False, help="run a job, as jobs/JOB.py does")
     run.add_argument("job", choices=[job.value for job in Job])
+    plan_help = "pairs, bytes and hours of a job on a cluster, before it is run"
+    _add_plan(commands.add_parser("plan", help=plan_help))
     inspection = commands.add_parser("inspect", help="what an image set holds, finished or not")
     inspection.add_argument("uri", help="output folder of a job")
     inspection.add_argument(
         "--verify", action="store_true", help="read all images back, check them"
     )
+    figure = commands.add_parser("figure", help="some scenes of an image set in one picture")
+    figure.add_argument("uri", help="output folder of a finished job")
+    figure.add_argument("--rows", type=_positive_integer, default=6, help="scenes (%(default)s)")
+    figure.add_argument("--output", default="figure.png", help="PNG, PDF or JPEG (%(default)s)")
+    figure.add_argument("--label-space", help="YAML file, for sets in a label space of your own")
     return parser
