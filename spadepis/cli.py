@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from spadepis.configuration import flag
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
 from spadepis.exit_status import exit_status
-from spadepis.pipeline.config import Job, parse_config
+from spadepis.pipeline.config import Job
 from spadepis.pipeline.estimate import (
     CPU_RATES,
     GPU_STAGES,
@@ -19,6 +19,7 @@ from spadepis.pipeline.estimate import (
 )
 from spadepis.pipeline.figure import write_figure
 from spadepis.pipeline.inspection import inspect
+from spadepis.pipeline.parsing import parse_config
 from spadepis.pipeline.resources import ClusterSize
 
 

@@ -13,6 +13,7 @@ classes:                     # in the order of the generator's input channels
 
 from __future__ import annotations
 
+import difflib
 from pathlib import PurePosixPath
 from typing import Annotated, Self, TypeAlias
 
@@ -26,7 +27,7 @@ from spadepis.dataset import storage
 from spadepis.dataset.storage_errors import reason
 from spadepis.labels import LABEL_SPACES, LabelSpace, pascal_colours
 
-__all__ = ["LabelSpaceSetting", "find_label_space", "read_label_space"]
+__all__ = ["LabelSpaceSetting", "find_label_space", "no_such_class", "read_label_space"]
 
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 # Label maps and class indices have 8 bits.
@@ -114,6 +115,13 @@ def find_label_space(name: str) -> LabelSpace:
         ConfigurationError: the file cannot be read, or what is wrong in it.
     """
     return LABEL_SPACES[name] if name in LABEL_SPACES else read_label_space(name)
+
+
+def no_such_class(space: LabelSpace, name: str) -> str:
+    """A message that a label space has no class of that name, with those of similar names."""
+    close = difflib.get_close_matches(name, space.names, n=3)
+    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"{space.name} has no class {name!r}{hint}"
 
 
 def _describe(problem: ErrorDetails) -> str:

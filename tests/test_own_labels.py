@@ -19,9 +19,10 @@ from spadepis.labels import COCO_STUFF, LABEL_SPACES, LabelSpace
 from spadepis.own_labels import find_label_space, read_label_space
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.calibration import seconds_per_scene
-from spadepis.pipeline.config import Job, JobConfig, parse_config
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.identity import identify
 from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.parsing import parse_config
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.resources import ClusterSize, allocate
 from spadepis.pipeline.scene import scenes_to_table

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Annotated
@@ -34,12 +35,12 @@ class ScalingConfig(Configuration):
     workers: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32, 64)
     """That compute: --workers 1,4."""
     seconds: float = Field(default=3.0, gt=0)
-    """That a worker takes for a scene."""
+    """That a worker takes for a scene. Default: four styles on a CPU core, docs/benchmarks.md."""
     scenes_per_worker: int = Field(default=24, ge=4)
     """What lasts too short leaves no time in which all workers run."""
     blocks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32)
     """Scenes in a block, for the rate of the driver."""
-    driver_blocks: int = Field(default=200, ge=8)
+    driver_blocks: int = Field(default=400, ge=8)
     """Blocks by which the rate of the driver is measured."""
 
 
@@ -75,6 +76,7 @@ class DriverRate:
 
 def simulate(config: ScalingConfig) -> str:
     """Run pipelines of sleeping stages on a cluster of this machine; two tables of Markdown."""
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     ray.init(
         address="local",
         num_cpus=CPUS,
@@ -111,7 +113,7 @@ def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
         Stage(Pass, {}, io),
     ]
     rows = scenes_in_block(scenes, workers)
-    done = _run(stages, scenes, rows)
+    done = pa.concat_tables(_run(stages, scenes, rows))
     assert len(done) == scenes
     # The start and the end of a job are left out: there some have nothing to do.
     spans = done.group_by("worker").aggregate([("start", "min"), ("end", "max")])
@@ -131,24 +133,26 @@ def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
 def measure_driver(rows: int, blocks: int) -> DriverRate:
     """Send blocks through as many stages as a job has, which take no time.
 
-    What twice as many blocks take more counts; the start of the workers does not.
+    What arrives in the first quarter is left out, for workers are still being started.
+
+    Args:
+        rows: scenes in a block.
+        blocks: how many.
     """
     stages = [Stage(Pass, {}, Workers(1, CPUS / 2 / STAGES)) for _ in range(STAGES)]
-    seconds = []
-    for count in (blocks, 2 * blocks):
-        start = perf_counter()
-        assert len(_run(stages, rows * count, rows)) == rows * count
-        seconds.append(perf_counter() - start)
-    return DriverRate(rows, rows * blocks / (seconds[1] - seconds[0]))
+    arrivals = [perf_counter() for _ in _run(stages, rows * blocks, rows)]
+    assert len(arrivals) == blocks
+    start = blocks // 4
+    return DriverRate(rows, rows * (blocks - start - 1) / (arrivals[-1] - arrivals[start]))
 
 
-def _run(stages: Sequence[Stage], scenes: int, rows: int) -> pa.Table:
+def _run(stages: Sequence[Stage], scenes: int, rows: int) -> Iterator[pa.Table]:
     table = pa.table(
         {name: pa.array(range(scenes), SCHEMA.field(name).type) for name in SCHEMA.names}
     )
     blocks = [table.slice(start, rows) for start in range(0, scenes, rows)]
-    done = stream(blocks, stages, {}, elastic=False)
-    return pa.concat_tables(done.iter_batches(batch_size=None, batch_format="pyarrow"))
+    dataset = stream(blocks, stages, {}, elastic=False)
+    return iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
 
 
 def _quieten() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +31,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # Of the largest image: 16-bit RGBA without compression.
 BYTES_A_PIXEL = 8
 Integer = TypeVar("Integer", bound=np.integer[Any])
+Read = Callable[[str, int], bytes]
 LABEL_MAP_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
 
@@ -41,16 +43,21 @@ class UnreadableImageError(ValueError):
         self.uri = uri
 
 
-def read_photo(uri: str, max_pixels: int) -> NDArray[np.uint8]:
+def read_photo(uri: str, max_pixels: int, read: Read = read_source) -> NDArray[np.uint8]:
     """Read a photo as RGB, uint8 [H,W,3].
 
     Grey, CMYK, palette and 16-bit photos are converted, alpha is dropped, and the EXIF
     orientation is applied.
 
+    Args:
+        uri: of the photo.
+        max_pixels: photos with more are refused.
+        read: gives the content of the file; takes its URI and how many bytes it may have.
+
     Raises:
         UnreadableImageError: naming the file and the reason.
     """
-    image = _open(uri, max_pixels)
+    image = _open(uri, max_pixels, read)
     try:
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
@@ -118,9 +125,9 @@ def decode(content: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(content)))
 
 
-def _open(uri: str, max_pixels: int) -> Image.Image:
+def _open(uri: str, max_pixels: int, read: Read = read_source) -> Image.Image:
     try:
-        content = read_source(uri, BYTES_A_PIXEL * max_pixels)
+        content = read(uri, BYTES_A_PIXEL * max_pixels)
     except OSError as error:
         raise UnreadableImageError(uri, f"cannot be read ({reason(error)})") from error
     try:

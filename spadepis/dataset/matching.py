@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,14 @@ LEAST = -2.0
 SMALLEST_DEVIATION = 1e-6
 
 
-def class_shares(label_map: NDArray[np.uint8], classes: int, unknown: int | None) -> Descriptor:
-    """Share of each class of the pixels of a label map [H,W] that are not unknown.
+def class_shares(label_map: NDArray[np.integer[Any]], classes: int) -> Descriptor:
+    """Share of each class of the pixels of a label map [H,W], those below 0 not counted.
 
     Returns:
-        float32 [classes] with the sum 1, or 0 where all is unknown.
+        float32 [classes] with the sum 1, or 0 where all is below 0.
     """
-    counts = np.bincount(label_map.ravel(), minlength=classes).astype(np.float32)
-    if unknown is not None:
-        counts[unknown] = 0
+    known = label_map[label_map >= 0]
+    counts = np.bincount(known, minlength=classes).astype(np.float32)
     shares: Descriptor = counts / max(1.0, counts.sum())
     return shares
 

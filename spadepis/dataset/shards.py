@@ -86,6 +86,12 @@ def read_source(source: str, most_bytes: int) -> bytes:
     return read(source, most_bytes)
 
 
+def file_of_source(source: str) -> str:
+    """Path or URI of the file that holds an image: the shard, or the file itself."""
+    inside = _MEMBER.fullmatch(source) or _CELL.fullmatch(source)
+    return inside.group(1) if inside else source
+
+
 def _check_size(size: int, most_bytes: int) -> None:
     if size > most_bytes:
         raise OSError(errno.EFBIG, f"{size} bytes are more than {most_bytes}")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
-from spadepis.photowct.regions import region_areas, resize_regions
+from spadepis.photowct.regions import SMALLEST_AREA, region_areas, resize_regions
 from spadepis.photowct.style_statistics import (
     FeatureStatistics,
     StyleStatistics,
@@ -86,6 +86,7 @@ class PhotoWCT(nn.Module):
         Args:
             image: [3,h,w] in [0,1], sides of 16 or more.
             regions: integer map [h,w]; with it the statistics of each label are kept too.
+                Negative labels are of no known class and match nothing.
 
         Raises:
             ValueError: the image is too small or of another shape, or the map does not match.
@@ -97,10 +98,12 @@ class PhotoWCT(nn.Module):
         if regions is None:
             return StyleStatistics(whole, regions={}, areas={})
         areas = region_areas(regions)
-        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in areas}
+        # Those of no known class and the smallest match nothing.
+        known = [label for label in areas if label >= 0 and areas[label] > SMALLEST_AREA]
+        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in known}
         for level in LEVELS:
-            labels_at_level = resize_regions(regions, *features[level].shape[-2:])
-            for label in areas:
+            labels_at_level = resize_regions(regions, *features[level].shape[-2:]).to(image.device)
+            for label in known:
                 region = features[level][0][:, labels_at_level == label]
                 if region.shape[1] >= 2:
                     statistics[label][level] = feature_statistics(region)
@@ -111,43 +114,58 @@ class PhotoWCT(nn.Module):
         content: Tensor,
         styles: Sequence[StyleStatistics],
         regions: Tensor | None = None,
+        *,
+        fallback: bool = False,
+        strength: float = 1.0,
     ) -> Tensor:
         """Give one content photo the look of each of K styles.
 
         With a region map on both sides, every label takes the statistics of the same label of
         the style; labels that do not match (see ``matched_labels``) keep their features at that
-        level. Otherwise the whole photo takes the statistics of the whole style.
+        level, as published, or with ``fallback`` are stylized as without region maps. Otherwise
+        the whole photo takes the statistics of the whole style.
 
         Args:
             content: [3,H,W] in [0,1], sides of 16 or more.
             styles: K values of ``encode_style`` of this network.
-            regions: integer map [H,W] of the content.
+            regions: integer map [H,W] of the content; negative labels match nothing.
+            fallback: labels that do not match take part in the transfer between whole photos.
+            strength: of the style, in [0,1]: at every level features are blended with those of
+                the content. 0 is the content, encoded and decoded; 1 is as published.
 
         Returns:
             [K,3,H,W], not clipped to [0,1].
 
         Raises:
-            ValueError: the image is too small or of another shape, or the map does not match.
+            ValueError: the image is too small or of another shape, the map does not match, or
+                the strength is not in [0,1].
         """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"the strength of a style is in [0,1], not {strength}")
         images = self._checked(content, "content", regions)
         features, poolings = self._encoder(4)(images)
-        coarsest = ContentFeatures(features, 4, regions)
+        coarsest = ContentFeatures(features, 4, regions, fallback, strength)
         at_once = STYLES_AT_ONCE[images.device.type]
         stylized: list[Tensor] = []
         for start in range(0, len(styles), at_once):
             part = styles[start : start + at_once]
             decoded = self._decoder(4)(coarsest.transfer(part), poolings)
-            stylized.append(self._refine(decoded, part, regions))
+            stylized.append(self._refine(decoded, part, regions, fallback, strength))
         return torch.cat(stylized)
 
     def _refine(
-        self, images: Tensor, styles: Sequence[StyleStatistics], regions: Tensor | None
+        self,
+        images: Tensor,
+        styles: Sequence[StyleStatistics],
+        regions: Tensor | None,
+        fallback: bool,
+        strength: float,
     ) -> Tensor:
         """Carry images [K,3,H,W], stylized at level 4 with K styles, through levels 3 to 1."""
         for level in LEVELS[1:]:
             features, poolings = self._encoder(level)(images)
-            stylized = ContentFeatures(features, level, regions).transfer(styles)
-            images = self._decoder(level)(stylized, poolings)
+            content = ContentFeatures(features, level, regions, fallback, strength)
+            images = self._decoder(level)(content.transfer(styles), poolings)
         return images
 
     def _encoder(self, level: int) -> Encoder:

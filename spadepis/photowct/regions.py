@@ -20,11 +20,15 @@ def region_areas(regions: Tensor) -> dict[int, int]:
 
 
 def matched_labels(content: Mapping[int, int], style: Mapping[int, int]) -> list[int]:
-    """Labels whose areas in content and style are both above 10 pixels and within 1:100."""
+    """Labels whose areas in content and style are both above 10 pixels and within 1:100.
+
+    Negative labels, of pixels of no known class, match nothing.
+    """
     return [
         label
         for label, area in content.items()
-        if area > SMALLEST_AREA
+        if label >= 0
+        and area > SMALLEST_AREA
         and style.get(label, 0) > SMALLEST_AREA
         and area < LARGEST_AREA_RATIO * style[label]
         and style[label] < LARGEST_AREA_RATIO * area

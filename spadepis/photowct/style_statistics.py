@@ -32,13 +32,20 @@ class StyleStatistics:
 
     Attributes:
         whole: the statistics of the whole photo by level, 4 to 1.
-        regions: the same by label; a level at which the region has under two pixels is left out.
+        regions: the same by label, of those that may match; a level at which the region has under
+            two pixels is left out.
         areas: pixels by label at full size; empty for a photo without region map.
     """
 
     whole: Mapping[int, FeatureStatistics]
     regions: Mapping[int, Mapping[int, FeatureStatistics]]
     areas: Mapping[int, int]
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the statistics take."""
+        levels = (self.whole, *self.regions.values())
+        return sum(one.mean.nbytes + one.colouring.nbytes for by in levels for one in by.values())
 
 
 def feature_statistics(features: Tensor) -> FeatureStatistics:
@@ -74,15 +81,22 @@ class Whitening:
         """That of one of a batch."""
         return Whitening(self.mean[index], self.matrix[index])
 
-    def towards(self, style: FeatureStatistics) -> tuple[Tensor, Tensor]:
+    def towards(self, style: FeatureStatistics, strength: float = 1.0) -> tuple[Tensor, Tensor]:
         """Whitening and colouring (Li et al., eq. 3) in one.
+
+        Args:
+            style: what the features shall look like.
+            strength: how far to go from the features as they are, 0, to those of the style, 1.
 
         Returns:
             Matrix [C,C] and offset [C]: of features x, ``matrix @ x + offset`` has the mean and
-            covariance of ``style``.
+            covariance of ``style`` at strength 1, and is x itself at strength 0.
         """
         matrix = style.colouring @ self.matrix
-        return matrix, style.mean - matrix @ self.mean
+        offset = style.mean - matrix @ self.mean
+        # The blend of an affine map with the identity is one, and costs no more to apply.
+        identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        return torch.lerp(identity, matrix, strength), strength * offset
 
 
 def find_whitening(features: Tensor) -> Whitening:

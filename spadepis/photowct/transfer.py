@@ -20,12 +20,23 @@ class ContentFeatures:
         features: [N,C,h,w].
         level: 4 to 1.
         regions: integer map [H,W] of all the contents at full size, or None.
+        fallback: labels that do not match take part in the transfer between the whole photos.
+        strength: of the style, 0 to 1; see ``Whitening.towards``.
     """
 
-    def __init__(self, features: Tensor, level: int, regions: Tensor | None) -> None:
+    def __init__(
+        self,
+        features: Tensor,
+        level: int,
+        regions: Tensor | None,
+        fallback: bool = False,
+        strength: float = 1.0,
+    ) -> None:
         self.features = features
         self.level = level
         self.regions = regions
+        self.fallback = fallback
+        self.strength = strength
         self._whitening_of_regions: dict[tuple[int, int], Whitening] = {}
 
     def transfer(self, styles: Sequence[StyleStatistics]) -> Tensor:
@@ -35,7 +46,8 @@ class ContentFeatures:
 
         With a region map on both sides every label takes the statistics of the same label;
         labels that do not match, and those with under two pixels left at this level, keep
-        their features. Otherwise the whole photo takes the statistics of the whole style.
+        their features, or with ``fallback`` are carried from the statistics of the whole content
+        to those of the whole style. Otherwise the whole photo is.
         """
         single = len(self.features) == 1
         return torch.cat(
@@ -43,23 +55,31 @@ class ContentFeatures:
         )
 
     def _transfer(self, index: int, style: StyleStatistics) -> Tensor:
-        features = self.features[index : index + 1]
         if self.regions is None or not style.areas:
-            transform = self._whitening[index].towards(style.whole[self.level])
-            matrix, offset = (part.to(features.dtype) for part in transform)
-            # A 1x1 kernel does not notice a dilation, but with one PyTorch takes the faster code on
-            # one thread of a CPU.
-            dilation = 1 if features.is_cuda else 2
-            return F.conv2d(features, matrix[:, :, None, None], offset, dilation=dilation)
-        stylized = features[0].flatten(1).clone()
+            return self._transfer_whole(index, style)
+        features = self.features[index].flatten(1)
+        if self.fallback:
+            stylized = self._transfer_whole(index, style)[0].flatten(1)
+        else:
+            stylized = features.clone()
         for label in matched_labels(self._areas, style.areas):
             inside = self._labels == label
             if self.level in style.regions[label] and int(inside.sum()) >= 2:
                 whitening = self._whitening_of_region(index, label, inside)
-                transform = whitening.towards(style.regions[label][self.level])
+                transform = whitening.towards(style.regions[label][self.level], self.strength)
                 matrix, offset = (part.to(features.dtype) for part in transform)
-                stylized[:, inside] = torch.addmm(offset[:, None], matrix, stylized[:, inside])
-        return stylized.view_as(features)
+                stylized[:, inside] = torch.addmm(offset[:, None], matrix, features[:, inside])
+        return stylized.view_as(self.features[index : index + 1])
+
+    def _transfer_whole(self, index: int, style: StyleStatistics) -> Tensor:
+        """Features [1,C,h,w] of one content with the statistics of a whole style."""
+        features = self.features[index : index + 1]
+        transform = self._whitening[index].towards(style.whole[self.level], self.strength)
+        matrix, offset = (part.to(features.dtype) for part in transform)
+        # A 1x1 kernel does not notice a dilation, but with one PyTorch takes the faster code on
+        # one thread of a CPU.
+        dilation = 1 if features.is_cuda else 2
+        return F.conv2d(features, matrix[:, :, None, None], offset, dilation=dilation)
 
     @cached_property
     def _whitening(self) -> Whitening:

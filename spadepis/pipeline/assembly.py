@@ -12,6 +12,7 @@ from spadepis.pipeline.resources import Allocation, Workers
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.matching import Matching
 from spadepis.pipeline.stages.read import ReadScenes
+from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
 from spadepis.pipeline.stages.stylize import Stylize
@@ -62,6 +63,8 @@ def assemble(
             "longest_side": config.longest_style_side,
             "max_pixels": config.max_pixels,
             "matching": matching,
+            "guidance": _guidance(config),
+            "strength": config.style_strength,
         }
         stages.append(Stage(Stylize, stylization, allocation.stylize))
         if allocation.smoothing_device == "cpu":
@@ -87,6 +90,14 @@ def assemble(
         "keep_contents": config.keep_contents and job.stylizes,
     }
     return [*stages, Stage(Write, writing, allocation.write)]
+
+
+def _guidance(config: JobConfig) -> RegionGuidance | None:
+    """How regions guide the styles, if they do."""
+    region_labels = config.region_labels
+    if region_labels is None:
+        return None
+    return RegionGuidance(config.space, region_labels, config.region_guidance == "fallback")
 
 
 def _reading(job: Job, config: JobConfig) -> dict[str, Any]:

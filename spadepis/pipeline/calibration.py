@@ -10,6 +10,7 @@ import torch
 
 from spadepis.labels import instance_edges
 from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.stages.assess import (
     comparing_encoder,
@@ -64,13 +65,15 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
     seconds: dict[str, float] = {}
     if job.synthesizes:
         assert config.spade_checkpoint is not None
-        generator = SpadeGenerator.from_checkpoint(config.spade_checkpoint, config.space)
+        generator = SpadeGenerator.from_checkpoint(
+            fetch_checkpoint(config.spade_checkpoint), config.space
+        )
         edges = instance_edges(labels) if config.space.has_instance_edges else None
         maps = torch.from_numpy(labels), None if edges is None else torch.from_numpy(edges)
         seconds["synthesize"] = _seconds(lambda: generator(*maps))
     if job.stylizes:
         assert config.photowct_checkpoint is not None
-        network = PhotoWCT.from_checkpoint(config.photowct_checkpoint)
+        network = PhotoWCT.from_checkpoint(fetch_checkpoint(config.photowct_checkpoint))
         photo = torch.from_numpy(content).permute(2, 0, 1) / 255
         style = [network.encode_style(photo)]
         stylized = np.stack(download(quantize(network.stylize(photo, style))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -11,14 +10,14 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from spadepis.configuration import Configuration, ConfigurationError, flag, parse_settings
+from spadepis.configuration import Configuration, ConfigurationError, flag
 from spadepis.dataset.layouts import LAYOUTS, LayoutError
-from spadepis.dataset.storage import CredentialsError, refuse_credentials
+from spadepis.dataset.storage import refuse_credentials
 from spadepis.labels import LabelSpace
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.own_labels import LabelSpaceSetting, find_label_space
 from spadepis.quality import parse_thresholds
-from spadepis.spade.generator import STRIDE
+from spadepis.related_classes import find_region_labels
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +83,14 @@ class JobConfig(Configuration):
     """Of matched styles: above 0 those are passed over that are much like one already taken."""
     pairing_table: str | None = None
     """CSV or Parquet file with the columns mask_id and style_id; masks not in it are left out."""
+    region_guidance: Literal["fallback", "published", "none"] = "fallback"
+    """With --style-masks every class takes the style of the same class. What the style lacks takes
+    that of the whole photo (fallback) or none (published); none: regions play no part."""
+    related_classes: str | None = None
+    """YAML file with groups of classes that count as one: '- [sea, river]'; none: there are none.
+    Default: those that come with spadepis for the published label spaces."""
+    style_strength: float = Field(default=1.0, ge=0, le=1)
+    """How much of the style photo's look a result takes: 0 is the content, 1 as published."""
     spade_checkpoint: str | None = None
     """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.
     Default: a small model for coco-stuff that comes with spadepis."""
@@ -178,6 +185,17 @@ class JobConfig(Configuration):
         """
         return find_label_space(self.dataset or self.label_space)
 
+    @property
+    def region_labels(self) -> Sequence[int] | None:
+        """The region of each class by class index, where regions guide the styles.
+
+        Raises:
+            ConfigurationError: the file of related classes cannot be read, or what is wrong in it.
+        """
+        if self.style_masks is None or self.region_guidance == "none":
+            return None
+        return find_region_labels(self.space, self.related_classes)
+
 
 INPUTS = ("masks", "instances", "photos", "styles", "style_masks")
 # The settings that a job needs, and those that mean nothing to it.
@@ -195,6 +213,9 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
         "styles_per_mask",
         "match_diversity",
         "pairing_table",
+        "region_guidance",
+        "related_classes",
+        "style_strength",
         "photowct_checkpoint",
         "longest_side",
         "longest_style_side",
@@ -206,76 +227,6 @@ FOREIGN: Mapping[Job, Sequence[str]] = {
     Job.STYLIZE: ("instances", "spade_checkpoint", "synthesis_workers"),
     Job.SYNTHESIZE_AND_STYLIZE: ("photos", "longest_side"),
 }
-
-
-def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
-    """The configuration from command-line flags and the YAML file that ``--config`` names.
-
-    Raises:
-        ConfigurationError: an unknown flag or key, a value that does not fit, a setting that the
-            job needs and has not, or one that means nothing to it.
-    """
-    try:
-        # Before any other error can repeat them.
-        for argument in arguments:
-            refuse_credentials(argument)
-    except CredentialsError as error:
-        raise ConfigurationError(str(error)) from error
-    config = parse_settings(JobConfig, arguments)
-    check_config(job, config)
-    return config
-
-
-def check_config(job: Job, config: JobConfig) -> None:
-    """Check what depends on the job: which settings it needs and which mean nothing to it.
-
-    Raises:
-        ConfigurationError: naming the flags.
-    """
-    config = with_dataset(job, config)
-    space = config.space
-    missing = [name for name in REQUIRED[job] if getattr(config, name) is None]
-    if missing:
-        raise ConfigurationError(f"{job.value} needs {', '.join(map(flag, missing))}")
-    foreign = [name for name in FOREIGN[job] if name in config.model_fields_set]
-    if foreign:
-        raise ConfigurationError(f"{job.value} takes no {', '.join(map(flag, foreign))}")
-    chosen = config.pairing in ("random", "match")
-    if not chosen and "styles_per_mask" in config.model_fields_set:
-        raise ConfigurationError(f"--pairing {config.pairing} takes no --styles-per-mask")
-    if (config.pairing == "table") != (config.pairing_table is not None):
-        raise ConfigurationError("--pairing table and --pairing-table go together")
-    if config.containing_classes is not None:
-        if config.masks is None:
-            raise ConfigurationError("--containing-classes needs --masks")
-        _check_classes(config.wanted_classes, space)
-    if config.reject is not None and not config.quality:
-        raise ConfigurationError("--reject goes by the figures of --quality")
-    if config.pairing != "match" and "match_diversity" in config.model_fields_set:
-        raise ConfigurationError("--match-diversity goes with --pairing match")
-    if config.replace_rejected and (config.reject is None or not chosen):
-        raise ConfigurationError("--replace-rejected needs --reject, and --pairing random or match")
-    if config.instances is not None and not space.has_instance_edges:
-        raise ConfigurationError(f"the label space {space.name} takes no --instances")
-    width, height = config.width_and_height or space.size[::-1]
-    if job.synthesizes and (width % STRIDE or height % STRIDE):
-        raise ConfigurationError(f"size {width}x{height}: SPADE needs multiples of {STRIDE}")
-    served = config.spade_checkpoint is not None or space.name in DEFAULT_SPADE_CHECKPOINTS
-    if job.synthesizes and not served:
-        raise ConfigurationError(
-            f"the label space {space.name} needs --spade-checkpoint: spadepis comes with "
-            f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
-        )
-
-
-def _check_classes(names: Sequence[str], space: LabelSpace) -> None:
-    for name in names:
-        if name not in space.names:
-            close = difflib.get_close_matches(name, space.names, n=3)
-            hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-            raise ConfigurationError(
-                f"--containing-classes: {space.name} has no class {name!r}{hint}"
-            )
 
 
 def with_dataset(job: Job, config: JobConfig) -> JobConfig:

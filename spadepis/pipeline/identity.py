@@ -13,6 +13,7 @@ from spadepis.dataset.commit_log import CONFIGURATION
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.storage_errors import reason
 from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.config import INPUTS, Job, JobConfig, with_dataset
 
 # Settings that do not change what a pair looks like, or only through what is listed instead.
@@ -55,12 +56,13 @@ def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str,
     config = with_dataset(job, config)
     identity |= config.model_dump(exclude=set(LEFT_OUT))
     identity["label_space"] = _label_space_identity(config.space)
+    identity["related_classes"] = _related_classes_identity(config.region_labels)
     for name in INPUTS:
         if identity[name] is not None:
             identity[name] = Folder(identity[name]).uri
     for name in ("spade_checkpoint", "photowct_checkpoint"):
         uri = getattr(config, name)
-        identity[f"{name}_sha256"] = None if uri is None else sha256(uri)
+        identity[f"{name}_sha256"] = None if uri is None else sha256(fetch_checkpoint(uri))
     names = "\n".join(style_ids)
     identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
     return identity
@@ -72,6 +74,13 @@ def _label_space_identity(space: LabelSpace) -> str:
         return space.name
     content = repr((space.names, space.published_values, space.has_instance_edges, space.size))
     return f"{space.name} ({digest(content.encode()).hexdigest()[:12]})"
+
+
+def _related_classes_identity(region_labels: Sequence[int] | None) -> str | None:
+    """A hash of which classes count as one region, where regions guide the styles."""
+    if region_labels is None:
+        return None
+    return digest(repr(list(region_labels)).encode()).hexdigest()[:12]
 
 
 def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:

@@ -26,10 +26,12 @@ from spadepis.dataset.objects import orphans, remove_orphans
 from spadepis.dataset.storage import s3_environment, storage_environment
 from spadepis.pipeline.assembly import Stage, assemble
 from spadepis.pipeline.cluster import connection, full_size, on_cluster, present_size, try_stages
-from spadepis.pipeline.config import Job, JobConfig, check_config, with_default_models
+from spadepis.pipeline.config import Job, JobConfig, with_default_models
 from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.identity import check_identity, identify, write_identity
 from spadepis.pipeline.inputs import Inputs, list_inputs
+from spadepis.pipeline.metrics import measured
+from spadepis.pipeline.parsing import check_config
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.report import dataset_card, summarize, summary_text, versions
@@ -128,7 +130,7 @@ def _run(job: Job, config: JobConfig) -> Outcome:
         remove_orphans(folder, commits, earlier)
         pages = {
             CARD: dataset_card(summary, identity),
-            REPORT: html_report(summary, commits, identity, config.space),
+            REPORT: html_report(summary, commits, identity, config.space, folder),
         }
         write_index(folder, commits, pages, manifest)
     folder.clear_staging()
@@ -183,7 +185,8 @@ def _execute(
         for start in range(0, len(missing.scenes), rows)
     ]
     environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
-    dataset = stream(blocks, stages, environment, elastic=on_cluster())
+    reporting = [measured(stage) for stage in stages]
+    dataset = stream(blocks, reporting, environment, elastic=on_cluster())
     log.info(
         "%d pairs of %d scenes to do, %d workers on %s",
         missing.pairs,

@@ -16,6 +16,7 @@ from spadepis.dataset.sources import list_images
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.stages.describe import describe_label_map
 from spadepis.quality import FIGURES
+from spadepis.related_classes import find_region_labels
 
 MAX_PIXELS = 50_000_000
 # A scene's main classes are its largest ones, and a style has a class from this share on.
@@ -30,7 +31,7 @@ def compare_pairings(
 
     ``overlap`` is the mean histogram intersection of the class shares of scene and style,
     ``main_classes`` the share of pairs whose style has the two largest classes of the scene; the
-    others are means of the figures of quality.
+    others are means of the figures of quality. Related classes count as one.
 
     Args:
         uris: of finished image sets with label maps.
@@ -80,4 +81,5 @@ def _has_main_classes(scene: Descriptor, style: Descriptor) -> bool:
 
 
 def _shares(raw: NDArray[np.integer[Any]], label_space: LabelSpace) -> Descriptor:
-    return describe_label_map(label_space.decode(raw).astype(np.uint8), label_space)
+    region_labels = find_region_labels(label_space, None)
+    return describe_label_map(label_space.decode(raw).astype(np.uint8), region_labels)

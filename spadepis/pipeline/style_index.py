@@ -14,6 +14,7 @@ from spadepis.pipeline.inputs import Inputs
 from spadepis.pipeline.side_pass import on_all_cpus
 from spadepis.pipeline.stages.describe import DescribeStyles
 from spadepis.pipeline.stages.matching import Matching
+from spadepis.related_classes import find_region_labels
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,10 @@ def find_matching(
             "mask_source": pa.array([style.mask_source for style in styles], pa.string()),
         }
     )
+    region_labels = find_region_labels(config.space, config.related_classes)
     arguments = {
         "label_space": config.space,
+        "region_labels": region_labels,
         "checkpoint": None if by_classes else config.photowct_checkpoint,
         "max_pixels": config.max_pixels,
     }
@@ -57,4 +60,4 @@ def find_matching(
     # One that cannot be read is chosen last, and then fails where it is used.
     rows = [descriptors[id] or [np.nan] * length for id in inputs.style_ids]
     index = StyleIndex(inputs.style_ids, np.array(rows, np.float32), by_classes)
-    return Matching(index, styles, config.match_diversity, config.space)
+    return Matching(index, styles, config.match_diversity, region_labels)

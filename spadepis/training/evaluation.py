@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import safetensors.torch
 import torch
 from torch import Tensor

@@ -1,5 +1,6 @@
 """The files of cluster/ and the presets, checked by what will read them; each check also fails."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -19,7 +20,9 @@ from ray.scripts.scripts import cli as ray_cli
 
 from spadepis import cli
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config import Job, JobConfig, parse_config, with_dataset
+from spadepis.pipeline.config import Job, JobConfig, with_dataset
+from spadepis.pipeline.metrics import Report
+from spadepis.pipeline.parsing import parse_config
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
@@ -300,3 +303,17 @@ def test_presets_parse_and_name_the_published_folders(name: str) -> None:
     assert (config.dataset, config.styles_per_mask) == (dataset, 4)
     assert str(with_dataset(job, config).masks).endswith(masks)
     assert Path(config.output).name == name
+
+
+def test_the_dashboard_shows_metrics_that_there_are() -> None:
+    dashboard = json.loads(text_of("grafana.json"))
+    asked = " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
+    report = Report("Write")
+    counters = (report.pairs, report.failed, report.rejected, report.seconds)
+    exported = {f"ray_{counter.info['name']}_total" for counter in counters}
+    assert set(re.findall(r"ray_spadepis_\w+", asked)) == exported
+    # Of Ray Data's own, docs/scaling.md has those that were seen.
+    seen = (ROOT / "docs" / "scaling.md").read_text()
+    assert all(name in seen for name in re.findall(r"ray_data_\w+", asked))
+    places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places) == 6

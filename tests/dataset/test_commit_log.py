@@ -95,7 +95,8 @@ def test_an_empty_log(tmp_path: Path) -> None:
 
 SCRIPT = """
 import logging, resource, sys, time
-from spadepis.pipeline.config import Job, parse_config
+from spadepis.pipeline.config import Job
+from spadepis.pipeline.parsing import parse_config
 from spadepis.pipeline.job import run
 
 logging.basicConfig(level=logging.INFO)

@@ -10,9 +10,10 @@ from PIL import Image
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.layouts import LAYOUTS
 from spadepis.labels import LABEL_SPACES
-from spadepis.pipeline.config import Job, JobConfig, check_config, parse_config
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.identity import identify
 from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.parsing import check_config, parse_config
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.scene import scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes

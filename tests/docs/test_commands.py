@@ -14,7 +14,8 @@ from spadepis.benchmark.config import BenchmarkConfig
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
 from spadepis.conversion import ConversionConfig
 from spadepis.dataset.instance_maps import InstanceMapsConfig
-from spadepis.pipeline.config import Job, parse_config
+from spadepis.pipeline.config import Job
+from spadepis.pipeline.parsing import parse_config
 from spadepis.training.augmentation_config import AugmentationStudyConfig
 from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read

@@ -14,7 +14,7 @@ from torch import Tensor
 from spadepis.checkpoint import CheckpointError
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.photowct import PhotoWCT, photowct
-from spadepis.photowct.network import Decoder, Encoder
+from spadepis.photowct.network import LEVELS, Decoder, Encoder
 from spadepis.smoothing import smooth
 
 Weights = dict[str, Tensor]
@@ -204,3 +204,72 @@ def test_refuses_other_checkpoints(
     torch.save(weights, tmp_path / "bad.pth")
     with pytest.raises(CheckpointError, match=r"d2.conv1_2.weight has shape \[4, 9, 3, 3\]"):
         PhotoWCT.from_checkpoint(str(tmp_path / "bad.pth"))
+
+
+def test_no_strength_is_the_plain_reconstruction(network: PhotoWCT) -> None:
+    content = random_image(40, 32)
+    halves = torch.arange(32).expand(40, 32) // 16
+    expected = content.double()[None]
+    for level in LEVELS:
+        features, poolings = network.get_submodule(f"e{level}")(expected)
+        expected = network.get_submodule(f"d{level}")(features, poolings)
+    plain = network.encode_style(random_image(36, 36, 1))
+    guided = network.encode_style(random_image(40, 32, 1), halves)
+    for style, regions in ((plain, None), (guided, halves)):
+        reconstructed = network.stylize(content, [style], regions, strength=0.0)
+        torch.testing.assert_close(reconstructed, expected, rtol=0, atol=1e-10)
+        stylized = network.stylize(content, [style], regions)
+        assert (stylized - reconstructed).abs().mean() > 0.01
+        assert torch.equal(network.stylize(content, [style], regions, strength=1.0), stylized)
+
+
+def test_strength_leads_from_content_to_style(network: PhotoWCT) -> None:
+    content, style = random_image(40, 32), network.encode_style(random_image(36, 36, 1) ** 3)
+    images = [network.stylize(content, [style], strength=s) for s in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    distances = [float((image - images[-1]).square().mean()) for image in images]
+    assert distances == sorted(distances, reverse=True)
+    assert len(set(distances)) == 5
+    for strength in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"strength of a style is in \[0,1\], not"):
+            network.stylize(content, [style], strength=strength)
+
+
+def test_regions_that_match_nothing_fall_back_to_the_whole(network: PhotoWCT) -> None:
+    content, photo = random_image(40, 32), random_image(36, 36, 1)
+    halves = torch.arange(32).expand(40, 32) // 16
+    whole = network.stylize(content, [network.encode_style(photo)])
+    lacking = [torch.full((36, 36), 7), torch.full((36, 36), -1), torch.full((36, 36), 7)]
+    lacking[2][0, :10] = 1  # Too small to match.
+    for regions in lacking:
+        style = network.encode_style(photo, regions)
+        assert torch.equal(network.stylize(content, [style], halves, fallback=True), whole)
+        published = network.stylize(content, [style], halves)
+        reconstructed = network.stylize(content, [style], halves, strength=0.0)
+        torch.testing.assert_close(published, reconstructed, rtol=0, atol=1e-10)
+
+
+def test_unknown_regions_match_nothing(network: PhotoWCT) -> None:
+    content, photo = random_image(40, 32), random_image(36, 36, 1)
+    style = network.encode_style(photo, torch.full((36, 36), -1))
+    assert style.areas == {-1: 36 * 36} and not style.regions
+    unknown = torch.full((40, 32), -1)
+    whole = network.stylize(content, [network.encode_style(photo)])
+    assert torch.equal(network.stylize(content, [style], unknown, fallback=True), whole)
+
+
+def test_without_regions_to_spare_fallback_is_as_published(network: PhotoWCT) -> None:
+    content, photo = random_image(40, 32), random_image(40, 32, 1)
+    halves = torch.arange(32).expand(40, 32) // 16
+    style = network.encode_style(photo, halves)
+    published = network.stylize(content, [style], halves)
+    assert torch.equal(network.stylize(content, [style], halves, fallback=True), published)
+    assert not torch.allclose(network.stylize(content, [network.encode_style(photo)]), published)
+
+
+def test_statistics_know_their_size(network: PhotoWCT) -> None:
+    photo = random_image(40, 32)
+    plain = network.encode_style(photo)
+    channels = [statistics.mean.shape[0] for statistics in plain.whole.values()]
+    assert plain.num_bytes == sum(8 * c * (c + 1) for c in channels)
+    halves = torch.arange(32).expand(40, 32) // 16
+    assert network.encode_style(photo, halves).num_bytes == 3 * plain.num_bytes

@@ -149,3 +149,35 @@ def test_contents_take_one_style_each_and_a_single_content_takes_all() -> None:
     for i, one in enumerate(statistics):
         torch.testing.assert_close(each[i].flatten(1), transfer(features[i].flatten(1), one))
         torch.testing.assert_close(of_first[i].flatten(1), transfer(features[0].flatten(1), one))
+
+
+def test_labels_without_counterpart_fall_back_to_the_whole() -> None:
+    features = random_features(4, 20 * 20).reshape(1, 4, 20, 20)
+    regions = torch.zeros(20, 20, dtype=torch.int64)
+    regions[:, 10:] = 300
+    whole = feature_statistics(random_features(4, 400, 3))
+    zero = feature_statistics(random_features(4, 200, 4))
+    style = StyleStatistics({2: whole}, {0: {2: zero}}, {0: 400})
+    stylized = ContentFeatures(features, 2, regions, fallback=True).transfer([style])[0]
+    everywhere = transfer(features[0].flatten(1), whole).view(4, 20, 20)
+    torch.testing.assert_close(stylized[..., 10:], everywhere[..., 10:])
+    expected = transfer(features[0, :, :, :10].flatten(1), zero)
+    torch.testing.assert_close(stylized[..., :10].flatten(1), expected)
+
+
+@pytest.mark.parametrize("regions", [None, torch.zeros(20, 20, dtype=torch.int64)])
+def test_strength_blends_features(regions: torch.Tensor | None) -> None:
+    features = random_features(4, 20 * 20).reshape(1, 4, 20, 20)
+    statistics = feature_statistics(random_features(4, 400, 3))
+    style = StyleStatistics({2: statistics}, {0: {2: statistics}}, {0: 400})
+
+    def stylized(strength: float) -> torch.Tensor:
+        return ContentFeatures(features, 2, regions, strength=strength).transfer([style])
+
+    torch.testing.assert_close(stylized(0.0), features, rtol=0, atol=0)
+    assert (stylized(1.0) - features).abs().mean() > 1
+    torch.testing.assert_close(stylized(0.3), 0.7 * features + 0.3 * stylized(1.0))
+
+
+def test_negative_labels_match_nothing() -> None:
+    assert matched_labels({-1: 500, 0: 500}, {-1: 500, 0: 500}) == [0]

@@ -8,7 +8,8 @@ import yaml
 
 from spadepis.configuration import ConfigurationError
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.pipeline.config import Job, JobConfig, check_config, parse_config, with_default_models
+from spadepis.pipeline.config import Job, JobConfig, with_default_models
+from spadepis.pipeline.parsing import check_config, parse_config
 
 SYNTHESIZE = ["--masks", "m", "--spade-checkpoint", "c", "--output", "o"]
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,10 +86,10 @@ def test_stylization_goes_on_with_fewer_styles_at_once(
     (whole,) = scenes_from_table(stage(scenes_to_table([scene])))
     stylize = stage.network.stylize
 
-    def limited(content: Tensor, styles: Sequence[object]) -> Tensor:
+    def limited(content: Tensor, styles: Sequence[object], *more: Any, **settings: Any) -> Tensor:
         if len(styles) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return stylize(content, styles)  # type: ignore[arg-type]
+        return stylize(content, styles, *more, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stage.network, "stylize", limited)
     (halved,) = scenes_from_table(stage(scenes_to_table([scene])))

@@ -19,12 +19,15 @@ from spadepis.dataset.matching import StyleIndex
 from spadepis.labels import COCO_STUFF
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.photowct import PhotoWCT
-from spadepis.pipeline.config import Job, JobConfig, parse_config
+from spadepis.pipeline.config import Job, JobConfig
+from spadepis.pipeline.parsing import parse_config
 from spadepis.pipeline.plan import Plan
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe import DescribeStyles, describe_label_map
 from spadepis.pipeline.stages.matching import Matching
+from spadepis.related_classes import find_region_labels
 
+REGIONS = find_region_labels(COCO_STUFF, None)
 CLASSES = {"sea": ["sea", "sky-other"], "wood": ["tree", "grass"], "town": ["road", "car"]}
 
 
@@ -66,19 +69,27 @@ def test_styles_are_described_by_label_map_or_by_photo(inputs: Path) -> None:
         "source": [str(inputs / "styles" / f"{name}.png") for name in ("sea", "town", "gone")],
         "mask_source": [str(inputs / "style_masks" / f"{n}.png") for n in ("sea", "town", "gone")],
     }
-    by_classes = DescribeStyles(COCO_STUFF, None, 10**6)(pa.table(sources)).to_pylist()
-    assert np.argmax(by_classes[0]["descriptor"]) == COCO_STUFF.names.index("sea")
+    by_classes = DescribeStyles(COCO_STUFF, REGIONS, None, 10**6)(pa.table(sources)).to_pylist()
+    assert np.argmax(by_classes[0]["descriptor"]) == REGIONS[COCO_STUFF.names.index("sea")]
     assert sum(by_classes[1]["descriptor"]) == pytest.approx(1)
-    by_features = DescribeStyles(COCO_STUFF, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(pa.table(sources))
+    by_features = DescribeStyles(COCO_STUFF, REGIONS, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(
+        pa.table(sources)
+    )
     sea, town, gone = by_features["descriptor"].to_pylist()
     assert len(sea) == len(town) > 16
     assert np.abs(np.array(sea) - town).max() > 0
     assert gone is by_classes[2]["descriptor"] is None
 
 
-def test_unknown_pixels_describe_nothing() -> None:
-    unknown = np.full((4, 4), COCO_STUFF.names.index("unknown"), np.uint8)
-    assert describe_label_map(unknown, COCO_STUFF).sum() == 0
+def test_related_classes_are_one_and_unknown_pixels_are_nothing() -> None:
+    def shares(*names: str) -> dict[int, float]:
+        classes = np.array([[COCO_STUFF.names.index(name) for name in names]], np.uint8)
+        described = describe_label_map(classes, REGIONS)
+        return {int(i): float(described[i]) for i in np.flatnonzero(described)}
+
+    assert shares("sea", "grass") == shares("river", "grass") != shares("sea", "road")
+    assert shares("sea", "unknown") == shares("sea")
+    assert shares("unknown") == {}
 
 
 def test_a_scene_is_matched_by_the_features_of_its_content(inputs: Path) -> None:
@@ -87,9 +98,11 @@ def test_a_scene_is_matched_by_the_features_of_its_content(inputs: Path) -> None
     styles = [Style(name, str(inputs / "styles" / f"{name}.png")) for name in CLASSES]
     table = {"id": list(CLASSES), "source": [style.source for style in styles]}
     table["mask_source"] = [""] * len(styles)
-    described = DescribeStyles(COCO_STUFF, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(pa.table(table))
+    described = DescribeStyles(COCO_STUFF, REGIONS, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(
+        pa.table(table)
+    )
     descriptors = np.array(described["descriptor"].to_pylist(), np.float32)
-    matching = Matching(StyleIndex(list(CLASSES), descriptors, False), styles, 0.0, COCO_STUFF)
+    matching = Matching(StyleIndex(list(CLASSES), descriptors, False), styles, 0.0, REGIONS)
     for style in styles:
         content = np.asarray(Image.open(str(style.source)))
         scene = Scene("m", [], content=content, choices=1)

@@ -16,8 +16,9 @@ from spadepis.dataset.commit_log import read_commits
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.writer import ImageSetWriter
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config import Job, JobConfig, check_config
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.parsing import check_config
 from spadepis.pipeline.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes

@@ -15,8 +15,9 @@ from spadepis.cli import run_job
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config import Job, JobConfig, parse_config
+from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.inputs import list_inputs
+from spadepis.pipeline.parsing import parse_config
 from spadepis.pipeline.plan import make_plan
 from spadepis.pipeline.survey import FindClasses, read_survey, write_survey
 

@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from spadepis.dataset.images import UnreadableImageError, read_photo, resize_photo
+from spadepis.dataset.node_cache import read_image_once
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.eight_bits import upload
 from spadepis.pipeline.worker import prepare_worker
@@ -111,7 +113,7 @@ class Assess:
         prepare_worker()
         self.encoder: Encoder | None = None
         if checkpoint is not None:
-            self.encoder = comparing_encoder(PhotoWCT.from_checkpoint(checkpoint))
+            self.encoder = comparing_encoder(PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)))
         self.max_pixels = max_pixels
         self.thresholds = [] if thresholds is None else parse_thresholds(thresholds)
         self.style_look = lru_cache(KEPT_STYLES)(self._style_look)
@@ -155,4 +157,4 @@ class Assess:
 
     def _style_look(self, source: str) -> Look:
         assert self.encoder is not None
-        return find_look(read_photo(source, self.max_pixels), self.encoder)
+        return find_look(read_photo(source, self.max_pixels, read_image_once), self.encoder)

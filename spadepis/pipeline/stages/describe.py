@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -17,6 +19,7 @@ from spadepis.dataset.matching import Descriptor, class_shares
 from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.stages.eight_bits import upload
 from spadepis.pipeline.worker import prepare_worker
 
@@ -24,7 +27,6 @@ from spadepis.pipeline.worker import prepare_worker
 SIDE = 128
 # The deepest features there are.
 LEVEL = 4
-UNKNOWN = "unknown"
 
 SCHEMA = pa.schema([("id", pa.string()), ("descriptor", pa.list_(pa.float32()))])
 
@@ -34,16 +36,26 @@ class DescribeStyles:
 
     Args:
         label_space: of the label maps.
+        region_labels: the region that each class belongs to; see ``spadepis.related_classes``.
         checkpoint: path or URI of PhotoWCT's weights; None describes by label maps.
         max_pixels: files with more are refused.
     """
 
-    def __init__(self, label_space: LabelSpace, checkpoint: str | None, max_pixels: int) -> None:
+    def __init__(
+        self,
+        label_space: LabelSpace,
+        region_labels: Sequence[int],
+        checkpoint: str | None,
+        max_pixels: int,
+    ) -> None:
         prepare_worker()
         self.label_space = label_space
+        self.region_labels = region_labels
         self.encoder: Encoder | None = None
         if checkpoint is not None:
-            self.encoder = describing_encoder(PhotoWCT.from_checkpoint(checkpoint))
+            self.encoder = describing_encoder(
+                PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint))
+            )
         self.max_pixels = max_pixels
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -63,7 +75,7 @@ class DescribeStyles:
             label_map = self.label_space.decode(read_label_map(mask_source, self.max_pixels))
         except (UnreadableImageError, ValueError):
             return None
-        return describe_label_map(label_map.astype(np.uint8), self.label_space)
+        return describe_label_map(label_map.astype(np.uint8), self.region_labels)
 
 
 def describing_encoder(network: PhotoWCT) -> Encoder:
@@ -83,8 +95,9 @@ def describe_photo(photo: NDArray[np.uint8], encoder: Encoder) -> Descriptor:
     return descriptor
 
 
-def describe_label_map(label_map: NDArray[np.uint8], label_space: LabelSpace) -> Descriptor:
-    """Share of each class, float32 [num_classes]; see ``class_shares``."""
-    names = label_space.names
-    unknown = names.index(UNKNOWN) if UNKNOWN in names else None
-    return class_shares(label_map, len(names), unknown)
+def describe_label_map(label_map: NDArray[np.uint8], region_labels: Sequence[int]) -> Descriptor:
+    """Share of each region of a label map of class indices, float32 [classes].
+
+    Related classes count as one, unknown ones not at all; see ``spadepis.related_classes``.
+    """
+    return class_shares(np.array(region_labels)[label_map], len(region_labels))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spadepis.dataset.matching import StyleIndex
-from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe import (
@@ -24,19 +23,19 @@ class Matching:
         index: what is in the styles.
         styles: the same styles, in its order.
         diversity: see ``StyleIndex.choose``.
-        label_space: of the scenes' label maps.
+        region_labels: the region that each class of the label maps belongs to.
     """
 
     index: StyleIndex
     styles: Sequence[Style]
     diversity: float
-    label_space: LabelSpace
+    region_labels: Sequence[int]
 
     def choose(self, scene: Scene, network: PhotoWCT) -> None:
         """Fill in the styles of a scene that are still to be chosen."""
         if self.index.are_shares:
             assert scene.label_map is not None
-            descriptor = describe_label_map(scene.label_map, self.label_space)
+            descriptor = describe_label_map(scene.label_map, self.region_labels)
         else:
             assert scene.content is not None
             descriptor = describe_photo(scene.content, describing_encoder(network))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -12,16 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.dataset.images import UnreadableImageError, limit_longest_side, read_photo
+from spadepis.dataset.node_cache import read_image_once
 from spadepis.photowct import PhotoWCT, StyleStatistics
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
 from spadepis.pipeline.stages.eight_bits import download, quantize, upload
 from spadepis.pipeline.stages.matching import Matching
+from spadepis.pipeline.stages.region_guidance import RegionGuidance
+from spadepis.pipeline.stages.style_cache import StyleCache
 from spadepis.pipeline.worker import prepare_worker
 
 STAGE = "stylize"
-# At the published width the statistics of a style take 1.4 MB.
-KEPT_STYLES = 256
+# At the published width the statistics of a style take 1.4 MB, and as much for each region.
+KEPT_STYLE_BYTES = 384 << 20
 # float16 is the more exact one, but slow on CPUs.
 HALF = {"cpu": torch.bfloat16, "cuda": torch.float16}
 
@@ -29,8 +32,8 @@ HALF = {"cpu": torch.bfloat16, "cuda": torch.float16}
 class Stylize:
     """Stylize the content photo of every scene with each of its styles by PhotoWCT.
 
-    The statistics of a style are computed once and kept. A style photo that cannot be used fails
-    its own pairs only.
+    The statistics of a style are computed once and kept. A style photo or label map of one that
+    cannot be used fails its own pairs only.
 
     Args:
         checkpoint: path or URI of the network's weights.
@@ -39,6 +42,8 @@ class Stylize:
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
         matching: chooses the styles of scenes that have none yet.
+        guidance: compares the label maps of contents and styles, where these have any.
+        strength: of the styles, 0 to 1.
     """
 
     def __init__(
@@ -49,16 +54,20 @@ class Stylize:
         longest_side: int,
         max_pixels: int,
         matching: Matching | None = None,
+        guidance: RegionGuidance | None = None,
+        strength: float = 1.0,
     ) -> None:
         prepare_worker()
-        self.network = PhotoWCT.from_checkpoint(checkpoint, device)
+        self.network = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint), device)
         if half:
             self.network.reduce_precision(HALF[device])
         self.device = device
         self.longest_side = longest_side
         self.max_pixels = max_pixels
         self.matching = matching
-        self.style_statistics = lru_cache(KEPT_STYLES)(self._style_statistics)
+        self.guidance = guidance
+        self.strength = strength
+        self.style_statistics = StyleCache(self._style_statistics, KEPT_STYLE_BYTES)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
@@ -87,10 +96,21 @@ class Stylize:
                 return stylized
             assert scene.content is not None
             content = _in_unit_range(scene.content, self.device)
+            regions = None
+            if self.guidance is not None:
+                assert scene.label_map is not None
+                regions = self.guidance.regions(scene.label_map)
 
             def stylize(styles: Sequence[tuple[Style, StyleStatistics]]) -> None:
                 statistics = [each for _, each in styles]
-                stylized.append(quantize(self.network.stylize(content, statistics)))
+                images = self.network.stylize(
+                    content,
+                    statistics,
+                    regions,
+                    fallback=self.guidance is not None and self.guidance.fallback,
+                    strength=self.strength,
+                )
+                stylized.append(quantize(images))
 
             def give_up(style: tuple[Style, StyleStatistics], error: Exception) -> None:
                 scene.fail_style(style[0], STAGE, scene.source, error)
@@ -108,15 +128,23 @@ class Stylize:
         for style in list(scene.styles):
             assert style.source is not None
             try:
-                usable.append((style, self.style_statistics(style.source)))
-            except (UnreadableImageError, torch.OutOfMemoryError) as error:
+                usable.append((style, self.style_statistics(style.source, style.mask_source)))
+            except UnreadableImageError as error:
+                scene.fail_style(style, STAGE, error.uri, error)
+            except torch.OutOfMemoryError as error:
                 scene.fail_style(style, STAGE, style.source, error)
         return usable
 
-    def _style_statistics(self, source: str) -> StyleStatistics:
-        photo = limit_longest_side(read_photo(source, self.max_pixels), self.longest_side)
+    def _style_statistics(self, source: str, mask_source: str | None) -> StyleStatistics:
+        photo = read_photo(source, self.max_pixels, read_image_once)
+        photo = limit_longest_side(photo, self.longest_side)
+        regions = None
+        if self.guidance is not None:
+            assert mask_source is not None
+            height, width = photo.shape[:2]
+            regions = self.guidance.read_regions(mask_source, height, width, self.max_pixels)
         try:
-            return self.network.encode_style(_in_unit_range(photo, self.device))
+            return self.network.encode_style(_in_unit_range(photo, self.device), regions)
         except ValueError as error:
             raise UnreadableImageError(source, str(error)) from error
 

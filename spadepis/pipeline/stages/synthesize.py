@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from spadepis.labels import LabelSpace
+from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
 from spadepis.pipeline.stages.eight_bits import download, quantize, upload
@@ -35,7 +36,9 @@ class Synthesize:
     def __init__(self, checkpoint: str, label_space: LabelSpace, device: str, half: bool) -> None:
         prepare_worker()
         dtype = torch.bfloat16 if half else torch.float32
-        self.generator = SpadeGenerator.from_checkpoint(checkpoint, label_space, device, dtype)
+        self.generator = SpadeGenerator.from_checkpoint(
+            fetch_checkpoint(checkpoint), label_space, device, dtype
+        )
         self.device = device
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -1,0 +1,46 @@
+"""Label maps of contents and styles as region maps that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spadepis.dataset.images import UnreadableImageError, read_label_map, resize_label_map
+from spadepis.labels import LabelSpace
+
+
+@dataclass(frozen=True)
+class RegionGuidance:
+    """Every region of a content takes the style of the same region of the style photo.
+
+    Attributes:
+        label_space: of all label maps.
+        region_labels: the region that each class belongs to, by class index.
+        fallback: regions that the style lacks take its global statistics, instead of none.
+    """
+
+    label_space: LabelSpace
+    region_labels: Sequence[int]
+    fallback: bool
+
+    def regions(self, label_map: NDArray[np.uint8]) -> Tensor:
+        """The region map int64 [H,W] of class indices [H,W]."""
+        return torch.from_numpy(np.array(self.region_labels, np.int64)[label_map])
+
+    def read_regions(self, source: str, height: int, width: int, max_pixels: int) -> Tensor:
+        """Read the label map of a style photo of that size, as region map int64 [H,W].
+
+        Raises:
+            UnreadableImageError: naming the file and the reason.
+        """
+        raw = read_label_map(source, max_pixels)
+        try:
+            label_map = self.label_space.decode(raw).astype(np.uint8)
+        except ValueError as error:
+            raise UnreadableImageError(source, str(error)) from error
+        return self.regions(resize_label_map(label_map, height, width))

@@ -1,0 +1,96 @@
+"""A job on a cluster of several nodes, one of which is lost in the middle."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from spadepis.cli import run_job
+from spadepis.dataset.commit_log import read_log
+from spadepis.dataset.folder import Folder
+from spadepis.pipeline.config import Job
+from tests.cluster.nodes import add_node, head_alone, stages_on
+from tests.faults.damage import Damage, find_damage, read_files
+
+SCRIPT = Path(__file__).with_name("pretend_gpu_job.py")
+STYLES = 2
+SHORT, LONG = (24, "64x64"), (120, "128x128")
+POLL_SECONDS = 0.1
+# With each job.
+PATIENCE_SECONDS = 500.0
+
+
+@pytest.fixture
+def flags(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    make_label_maps: Callable[..., str],
+    make_photos: Callable[..., str],
+) -> Sequence[str]:
+    """Of a job on a number of scenes of some size, with the models that come with the project."""
+    scenes, size = request.param
+    return [
+        f"--masks={make_label_maps(tmp_path / 'masks', scenes)}",
+        f"--size={size}",
+        f"--styles={make_photos(tmp_path / 'styles', 4)}",
+        f"--styles-per-mask={STYLES}",
+        "--image-format=png",
+        "--smoothing-device=cpu",
+        "--smoothing-workers=2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "flags", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], indirect=True, ids=str
+)
+def test_a_node_is_lost_and_another_comes(
+    cluster: None, flags: Sequence[str], tmp_path: Path
+) -> None:
+    undisturbed, output = (Folder(str(tmp_path / name)) for name in ("undisturbed", "out"))
+    assert run_job(Job.SYNTHESIZE_AND_STYLIZE, [*flags, f"--output={undisturbed.uri}"]) == 0
+    pairs = read_log(undisturbed).num_rows
+    with head_alone() as nodes:
+        with_gpu = add_node(nodes, cpus=2, gpus=1)
+        lost, kept = add_node(nodes, cpus=2), add_node(nodes, cpus=2)
+        nodes.wait_for_nodes()
+        log = tmp_path / "log"
+        with log.open("wb") as file:
+            driver = subprocess.Popen(
+                [sys.executable, str(SCRIPT), *flags, f"--output={output.uri}"],
+                env=os.environ | {"RAY_ADDRESS": nodes.address},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        seen: dict[str, set[str]] = {name: set() for name in ("gpu", "lost", "kept", "new")}
+
+        def runs() -> bool:
+            assert monotonic() < deadline, log.read_text()
+            sleep(POLL_SECONDS)
+            seen["gpu"] |= stages_on(with_gpu)
+            seen["kept"] |= stages_on(kept)
+            return driver.poll() is None
+
+        deadline = monotonic() + PATIENCE_SECONDS
+        try:
+            while runs() and not read_log(output).num_rows:
+                seen["lost"] |= stages_on(lost)
+            assert 0 < read_log(output).num_rows < pairs
+            nodes.remove_node(lost, allow_graceful=False)
+            new = add_node(nodes, cpus=2)
+            while runs():
+                seen["new"] |= stages_on(new)
+        finally:
+            driver.kill()
+            driver.wait()
+    assert driver.returncode == 0, log.read_text()
+    assert find_damage(output, read_files(undisturbed)) == Damage()
+    assert read_log(output).num_rows == pairs
+    networks = {"Synthesize", "Stylize"}
+    assert networks <= seen["gpu"]
+    assert not networks & (seen["lost"] | seen["kept"] | seen["new"])
+    assert seen["lost"], "nothing ran on the node that was lost"
+    assert seen["new"], "nothing ran on the node that came"
