@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from ray.data import DataContext
@@ -74,68 +75,99 @@ def run(job: Job, config: JobConfig) -> Outcome:
         return _run(job, config)
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A job with what was found out about it.
+
+    Attributes:
+        job: what is made.
+        config: with the checkpoints filled in.
+        inputs: what there is.
+        identity: what the image set is made with.
+        folder: the image set.
+        classes: of each label map, if it matters.
+    """
+
+    job: Job
+    config: JobConfig
+    inputs: Inputs
+    identity: Mapping[str, Any]
+    folder: Folder
+    classes: Classes | None
+
+
 def _run(job: Job, config: JobConfig) -> Outcome:
     config = with_default_models(job, config)
     inputs = list_inputs(job, config)
     identity = identify(job, config, inputs.style_ids)
     folder = Folder(config.output)
     check_identity(folder, identity)
+    run = _Run(job, config, inputs, identity, folder, _classes(config, inputs, folder))
 
-    classes = _classes(config, inputs, folder)
     commits = read_log(folder)
-    plan, missing = _missing(config, inputs, classes, commits, config.retry_failed)
+    plan, missing = _missing(run, commits, config.retry_failed)
     finished = not missing.scenes and folder.exists(MANIFEST)
     # What lies in a folder that no job has written to yet is not ours to remove.
     ours = not finished and folder.exists(CONFIGURATION)
     earlier = orphans(folder, commits) if ours else []
     if missing.scenes:
-        # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
-        environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
-        seconds = try_stages(job, config, missing.pairs / len(missing.scenes), environment)
-        with connection():
-            present = present_size()
-            full = full_size(config, present)
-            allocation = allocate(config, full, len(missing.scenes), seconds, present)
-            write_identity(folder, identity)
-            if classes is not None:
-                write_survey(folder, inputs.mask_sources, classes)
-            matching = find_matching(config, inputs, environment)
-            # The index of an earlier run is no longer that of the whole set.
-            folder.remove(MANIFEST)
-            # Once, and where rejected pairs are replaced, until no more are.
-            while missing.scenes:
-                folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
-                stages = assemble(job, config, allocation, matching)
-                _execute(config, stages, allocation, missing, plan.pairs)
-                commits = read_log(folder)
-                lost = missing.without(pairs(commits)).pairs
-                if lost:
-                    raise RuntimeError(
-                        f"{lost} pairs have neither a result nor a failure; run again"
-                    )
-                plan, missing = _missing(config, inputs, classes, commits, False)
+        commits = _do(run, plan, missing)
     else:
         log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
 
     summary = summarize(commits)
     complete = summary["failed"] <= config.max_failed_fraction * summary["pairs"]
-    manifest = {
-        "status": "complete" if complete else "too many failed pairs",
-        **summary,
-        "configuration": identity,
-        "versions": versions(),
-    }
     if not finished:
         commits = compact(folder)
         remove_orphans(folder, commits, earlier)
-        pages = {
-            CARD: dataset_card(summary, identity),
-            REPORT: html_report(summary, commits, identity, config.space, folder),
-        }
-        write_index(folder, commits, pages, manifest)
+        _write_index(run, commits, summary, complete)
     folder.clear_staging()
     text = summary_text(summary, commits, folder.uri)
     return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
+
+
+def _do(run: _Run, plan: Plan, missing: Plan) -> pa.Table:
+    """Do what is missing of the plan and, where rejected pairs are replaced, of the next ones.
+
+    Returns:
+        The commit log afterwards.
+    """
+    config, folder = run.config, run.folder
+    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
+    # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
+    seconds = try_stages(run.job, config, missing.pairs / len(missing.scenes), environment)
+    with connection():
+        present = present_size()
+        full = full_size(config, present)
+        allocation = allocate(config, full, len(missing.scenes), seconds, present)
+        write_identity(folder, run.identity)
+        if run.classes is not None:
+            write_survey(folder, run.inputs.mask_sources, run.classes)
+        matching = find_matching(config, run.inputs, environment)
+        # The index of an earlier run is no longer that of the whole set.
+        folder.remove(MANIFEST)
+        while missing.scenes:
+            folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
+            stages = assemble(run.job, config, allocation, matching)
+            _execute(stages, environment, allocation, missing, plan.pairs)
+            commits = read_log(folder)
+            lost = missing.without(pairs(commits)).pairs
+            if lost:
+                raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
+            plan, missing = _missing(run, commits, retry_failed=False)
+    return commits
+
+
+def _write_index(run: _Run, commits: pa.Table, summary: Mapping[str, Any], complete: bool) -> None:
+    manifest = {
+        "status": "complete" if complete else "too many failed pairs",
+        **summary,
+        "configuration": run.identity,
+        "versions": versions(),
+    }
+    report = html_report(summary, commits, run.identity, run.config.space, run.folder)
+    pages = {CARD: dataset_card(summary, run.identity), REPORT: report}
+    write_index(run.folder, commits, pages, manifest)
 
 
 def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | None:
@@ -148,33 +180,33 @@ def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | Non
             stage = FindClasses(config.space, config.max_pixels)
             environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
             classes = find_classes(inputs.mask_sources, stage, environment)
+        # In a new folder nothing is written before the configuration is.
+        if folder.exists(CONFIGURATION):
+            write_survey(folder, inputs.mask_sources, classes)
     return classes
 
 
-def _missing(
-    config: JobConfig,
-    inputs: Inputs,
-    classes: Classes | None,
-    commits: pa.Table,
-    retry_failed: bool,
-) -> tuple[Plan, Plan]:
+def _missing(run: _Run, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
     """The plan, and what of it is not done.
 
     Args:
-        config: says what is to be done, and whether rejected pairs are replaced.
-        inputs: what there is.
-        classes: of each label map, if it matters.
+        run: says what is to be done, and whether rejected pairs are replaced.
         commits: what is settled.
         retry_failed: whether failed pairs are not.
     """
     rejections = pairs(rejected(commits))
-    plan = make_plan(config, inputs, rejections if config.replace_rejected else (), classes)
+    replaced = rejections if run.config.replace_rejected else ()
+    plan = make_plan(run.config, run.inputs, replaced, run.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)
 
 
 def _execute(
-    config: JobConfig, stages: Sequence[Stage], allocation: Allocation, missing: Plan, total: int
+    stages: Sequence[Stage],
+    environment: Mapping[str, str],
+    allocation: Allocation,
+    missing: Plan,
+    total: int,
 ) -> None:
     """Stream the missing scenes through the stages, showing progress as they are committed."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -184,7 +216,6 @@ def _execute(
         scenes_to_table(missing.scenes[start : start + rows])
         for start in range(0, len(missing.scenes), rows)
     ]
-    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
     reporting = [measured(stage) for stage in stages]
     dataset = stream(blocks, reporting, environment, elastic=on_cluster())
     log.info(

@@ -27,7 +27,7 @@ SHARDS = """\
 size in `mask` (values as in the source dataset) and the photo before stylization in `content`, each
 a struct of the bytes of a file and its name, and the ids of mask and style. `metadata.parquet` says
 where each image is: `data/part-0123.parquet#column=image&row=3`. `failures.parquet` has a row for
-each failed pair, with the stage, the file and the reason. `report.html` has the figures."""
+each failed pair, with the stage, the file and the reason. `report.html` shows some images."""
 # Hugging Face's reader takes this from the head of the card.
 SHARDS_ARE_THE_DATA = """\
 ---
