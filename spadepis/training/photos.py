@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -71,23 +72,31 @@ def read_pairs(sources: Sequence[tuple[Path, Path]], space: LabelSpace) -> Split
     """
     training, held_out = [], []
     for photos, labels in sources:
-        pairs = _read_source(photos, labels, space)
+        pairs = list(read_source(photos, labels, space).values())
         kept = len(pairs) - max(1, len(pairs) // HELD_OUT_SHARE)
         training.append(pairs[:kept])
         held_out.append(pairs[kept:])
     return Split(training, held_out)
 
 
-def _read_source(photos: Path, labels: Path, space: LabelSpace) -> list[Pair]:
+def read_source(
+    photos: Path, labels: Path, space: LabelSpace, globs: Sequence[str] = ("*",)
+) -> dict[str, Pair]:
+    """The pairs of a folder of photos and one of label maps whose id is like one of the globs.
+
+    The id is the name without suffix, and they are sorted by it.
+    """
     raw_values = _raw_values(labels.parent / "labels.json", space)
-    pairs = []
+    pairs = {}
     for path in sorted(labels.glob("*.png")):
+        if not any(fnmatchcase(path.stem, glob) for glob in globs):
+            continue
         photo = _read_photo(photos / f"{path.stem}.jpg")
         with Image.open(path) as image:
             size = (photo.shape[2], photo.shape[1])
             resized = np.asarray(image.resize(size, Image.Resampling.NEAREST))
         indices = space.decode(raw_values[resized]).astype(np.uint8)
-        pairs.append(Pair(photo, torch.from_numpy(indices)))
+        pairs[path.stem] = Pair(photo, torch.from_numpy(indices))
     return pairs
 
 

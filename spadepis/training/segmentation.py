@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -47,11 +48,18 @@ class SegmentationNetwork(nn.Module):
 
 
 def train_segmentation(
-    pairs: Split[Pair], num_classes: int, steps: int, batch_size: int, crop: int, seed: int
+    pairs: Split[Pair],
+    num_classes: int,
+    steps: int,
+    batch_size: int,
+    crop: int,
+    seed: int,
+    change: Callable[[Tensor], Tensor] = lambda photos: photos,
 ) -> SegmentationNetwork:
-    """Train on random crops of real pairs; the last class, unknown, does not count.
+    """Train on random crops of pairs; the last class, unknown, does not count.
 
-    Rare classes weigh more in the loss, by the root of how rare they are.
+    Rare classes weigh more in the loss, by the root of how rare they are. ``change`` may alter
+    the colours of each batch of photos, [N,3,crop,crop] in [0,1].
     """
     torch.manual_seed(seed)
     network = SegmentationNetwork(num_classes).to(memory_format=torch.channels_last)
@@ -62,7 +70,7 @@ def train_segmentation(
     for step in range(steps):
         photos, labels = crop_pairs(draw(pairs.training, batch_size, random), crop, random)
         with torch.autocast("cpu", torch.bfloat16):
-            scores = network(photos.contiguous(memory_format=torch.channels_last))
+            scores = network(change(photos).contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(scores.float(), labels, weights, ignore_index=num_classes - 1)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
