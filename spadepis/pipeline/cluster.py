@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.data import DataContext
 
 from spadepis.checkpoint import CheckpointError
 from spadepis.configuration import ConfigurationError
@@ -32,6 +33,9 @@ def on_cluster() -> bool:
 @contextmanager
 def connection() -> Iterator[None]:
     """A connection to the cluster at ``RAY_ADDRESS``, or a cluster on this machine alone."""
+    # Progress is shown in pairs, not in Ray's blocks.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    DataContext.get_current().enable_progress_bars = False
     if ray.is_initialized():
         yield
         return

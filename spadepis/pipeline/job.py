@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from ray.data import DataContext
 
 from spadepis.dataset.commit_log import (
     CONFIGURATION,
@@ -209,8 +208,6 @@ def _execute(
     total: int,
 ) -> None:
     """Stream the missing scenes through the stages, showing progress as they are committed."""
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    DataContext.get_current().enable_progress_bars = False
     rows = scenes_in_block(len(missing.scenes), allocation.workers)
     blocks = [
         scenes_to_table(missing.scenes[start : start + rows])
