@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spadepis.dataset.folder import Folder
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spadepis.dataset.commit_log import done, failed, rejected, table_to_parquet
 from spadepis.dataset.folder import Folder
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 
 METADATA = "metadata.parquet"
 FAILURES = "failures.parquet"

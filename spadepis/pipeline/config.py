@@ -16,7 +16,7 @@ from spadepis.dataset.storage import refuse_credentials
 from spadepis.labels import LabelSpace
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.own_labels import LabelSpaceSetting, find_label_space
-from spadepis.quality import parse_thresholds
+from spadepis.quality.thresholds import parse_thresholds
 from spadepis.related_classes import find_region_labels
 
 log = logging.getLogger(__name__)

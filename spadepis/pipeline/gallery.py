@@ -16,7 +16,7 @@ from spadepis.dataset.commit_log import Commit, done, to_commits
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import UnreadableImageError, read_photo
 from spadepis.dataset.shards import read_source
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 
 # However large the set is, the page stays small.
 SPREAD_IMAGES = 48

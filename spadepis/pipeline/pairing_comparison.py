@@ -15,7 +15,7 @@ from spadepis.dataset.matching import Descriptor
 from spadepis.dataset.sources import list_images
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.stages.describe import describe_label_map
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 from spadepis.related_classes import find_region_labels
 
 MAX_PIXELS = 50_000_000

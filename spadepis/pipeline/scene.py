@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import encode_png
 from spadepis.dataset.index import write_index
 from spadepis.dataset.writer import Encoded, ImageSetWriter
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 from tests.docs.markdown import TEXTS, fenced_blocks, read
 
 EXAMPLES = [

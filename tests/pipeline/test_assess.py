@@ -18,7 +18,9 @@ from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.pipeline.config import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Assess
-from spadepis.quality import FIGURES, boundary_disagreement, edge_similarity, sharpness
+from spadepis.quality.appearance import sharpness
+from spadepis.quality.structure import boundary_disagreement, edge_similarity
+from spadepis.quality.thresholds import FIGURES
 
 Photo = NDArray[np.uint8]
 

@@ -18,7 +18,7 @@ from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.html_report import html_report
 from spadepis.pipeline.report import summarize
 from spadepis.pipeline.stages.describe import DescribeStyles
-from spadepis.quality import boundary_disagreement
+from spadepis.quality.structure import boundary_disagreement
 from spadepis.related_classes import find_region_labels
 
 MOST_PIXELS = 10**7

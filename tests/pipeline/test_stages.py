@@ -22,7 +22,7 @@ from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.pipeline.stages.write import Write
-from spadepis.quality import FIGURES
+from spadepis.quality.thresholds import FIGURES
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
 

@@ -5,15 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from spadepis.quality import (
-    ColourStatistics,
-    boundary_disagreement,
-    clipped_share,
-    colour_distance,
-    colour_statistics,
-    edge_similarity,
-    sharpness,
-)
+from spadepis.quality.appearance import clipped_share, sharpness
+from spadepis.quality.colour import ColourStatistics, colour_distance, colour_statistics
+from spadepis.quality.structure import boundary_disagreement, edge_similarity
 
 Picture = NDArray[np.uint8]
 

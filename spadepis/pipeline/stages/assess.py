@@ -20,19 +20,11 @@ from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.eight_bits import upload
 from spadepis.pipeline.worker import prepare_worker
-from spadepis.quality import (
-    ChannelStatistics,
-    ColourStatistics,
-    boundary_disagreement,
-    channel_statistics,
-    clipped_share,
-    colour_distance,
-    colour_statistics,
-    edge_similarity,
-    feature_distance,
-    parse_thresholds,
-    sharpness,
-)
+from spadepis.quality.appearance import clipped_share, sharpness
+from spadepis.quality.colour import ColourStatistics, colour_distance, colour_statistics
+from spadepis.quality.features import ChannelStatistics, channel_statistics, feature_distance
+from spadepis.quality.structure import boundary_disagreement, edge_similarity
+from spadepis.quality.thresholds import parse_thresholds
 
 STAGE = "assess"
 # Style and result are compared at this size, whatever their shape.
