@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
@@ -47,7 +48,7 @@ class Picture:
         content: URL of the photo before stylization, if it is kept.
         classes: in the label map.
         figures: of quality, those that are known.
-        shown_as: why it is shown: ``SPREAD``, or names out of ``EXTREMES``.
+        shown_as: why it is shown, ``SPREAD`` or names out of ``EXTREMES``, and its place there.
     """
 
     mask_id: str
@@ -57,7 +58,7 @@ class Picture:
     content: str | None
     classes: Sequence[str]
     figures: Mapping[str, float]
-    shown_as: Sequence[str]
+    shown_as: Mapping[str, int]
 
 
 def choose_pictures(folder: Folder, log: pa.Table) -> list[Picture]:
@@ -72,13 +73,13 @@ def choose_pictures(folder: Folder, log: pa.Table) -> list[Picture]:
         return []
     in_shards = pc.any(pc.match_substring(finished["file_name"], "#")).as_py()
     count = min(len(finished), SPREAD_IMAGES_OF_SHARDS if in_shards else SPREAD_IMAGES)
-    shown: dict[int, list[str]] = {
-        index * len(finished) // count: [SPREAD] for index in range(count)
+    shown: dict[int, dict[str, int]] = {
+        row: {SPREAD: place} for place, row in enumerate(_spread_rows(len(finished), count))
     }
     for figure, names in EXTREMES.items():
         for name, order in zip(names, ("ascending", "descending"), strict=True):
-            for row in _first_rows(finished[figure], order):
-                shown.setdefault(row, []).append(name)
+            for place, row in enumerate(_first_rows(finished[figure], order)):
+                shown.setdefault(row, {})[name] = place
     chosen = to_commits(finished.take(pa.array(shown, pa.int64())))
     return [
         _picture(folder, commit, shown_as)
@@ -106,6 +107,17 @@ def style_thumbnails(log: pa.Table, pictures: Sequence[Picture]) -> Mapping[str,
     return thumbnails
 
 
+def _spread_rows(rows: int, count: int) -> list[int]:
+    """One row out of each of ``count`` equal parts, the same ones each time.
+
+    Which one is random: every n-th row would be of the same style wherever n is a multiple of the
+    styles of a scene.
+    """
+    edges = np.arange(count + 1) * rows // count
+    chosen: list[int] = np.random.default_rng(0).integers(edges[:-1], edges[1:]).tolist()
+    return chosen
+
+
 def _first_rows(values: pa.ChunkedArray, order: str) -> list[int]:
     """Indices of the lowest or highest values, those that are known."""
     count = min(EXTREME_IMAGES, len(values) - values.null_count)
@@ -116,7 +128,7 @@ def _first_rows(values: pa.ChunkedArray, order: str) -> list[int]:
     return rows
 
 
-def _picture(folder: Folder, commit: Commit, shown_as: Sequence[str]) -> Picture:
+def _picture(folder: Folder, commit: Commit, shown_as: Mapping[str, int]) -> Picture:
     figures = {name: getattr(commit, name) for name in FIGURES}
     return Picture(
         commit.mask_id,

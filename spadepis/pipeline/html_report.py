@@ -18,6 +18,7 @@ from spadepis.pipeline.throughput import throughput
 
 TEMPLATE = files("spadepis.pipeline") / "report.html.jinja"
 SHOWN_REASONS = 20
+VIEWS = (SPREAD, *(name for names in EXTREMES.values() for name in names))
 # Of the curve of the throughput, in the units of its drawing.
 WIDTH, HEIGHT = 600, 120
 
@@ -56,7 +57,7 @@ def html_report(
         curve=None if over_time is None else _curve(over_time.images_a_minute),
         drawing=(WIDTH, HEIGHT),
         pictures=pictures,
-        views=[SPREAD, *(name for names in EXTREMES.values() for name in names)],
+        views=[view for view in VIEWS if any(view in picture.shown_as for picture in pictures)],
         thumbnails=style_thumbnails(log, pictures),
         rejections=rejection_reasons(log),
         reasons=reasons[:SHOWN_REASONS],

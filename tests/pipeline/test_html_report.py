@@ -21,7 +21,7 @@ from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import encode_png
 from spadepis.dataset.writer import Encoded, ImageSetWriter
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.gallery import EXTREME_IMAGES, SPREAD_IMAGES
+from spadepis.pipeline.gallery import EXTREME_IMAGES, SPREAD, SPREAD_IMAGES
 from spadepis.pipeline.html_report import SHOWN_REASONS, html_report
 from spadepis.pipeline.report import summarize
 from spadepis.pipeline.throughput import throughput
@@ -181,6 +181,40 @@ def test_the_best_and_the_worst_of_the_whole_set_are_shown() -> None:
     assert 2 * EXTREME_IMAGES <= len(page.gallery) - SPREAD_IMAGES <= 4 * EXTREME_IMAGES
 
 
+@pytest.mark.parametrize("scenes", [24, 48, 1200])
+def test_every_style_is_among_the_images_spread_over_the_set(scenes: int) -> None:
+    styles = [f"style{i}" for i in range(4)]
+    pairs = [assessed(f"{i:04d}", style, 0.5) for i in range(scenes) for style in styles]
+    shown = [
+        str(link["data-styles"])
+        for link in Page(report(pairs)).gallery
+        if SPREAD in json.loads(str(link["data-shown-as"]))
+    ]
+    assert len(shown) == SPREAD_IMAGES
+    assert all(shown.count(f'["{style}"]') >= 5 for style in styles)
+
+
+def test_views_are_those_that_show_something() -> None:
+    extremes = ("structure kept", "the style")
+    for commits, expected in (([done("a")], False), ([assessed("a", "s", 0.5)], True)):
+        text = Page(report(commits)).text
+        assert "spread over the set" in text
+        assert [extreme in text for extreme in extremes] == [expected, expected]
+
+
+def test_the_best_and_the_worst_are_in_order() -> None:
+    commits = [assessed(str(i), "s", figure) for i, figure in enumerate((0.5, 0.9, 0.1))]
+    places = {
+        str(link["data-figures"]).split(",")[0]: json.loads(str(link["data-shown-as"]))
+        for link in Page(report(commits)).gallery
+    }
+    for name, figures in (
+        ("least structure kept", (0.1, 0.5, 0.9)),
+        ("most structure kept", (0.9, 0.5, 0.1)),
+    ):
+        assert [places[f"structure {figure:.3f}"][name] for figure in figures] == [0, 1, 2]
+
+
 def test_images_can_be_filtered_by_class_and_style() -> None:
     commits = [
         assessed("a", "dusk", 0.5, classes=["car", HOSTILE[1]]),
@@ -210,9 +244,11 @@ def test_styles_are_part_of_the_page_while_they_can_be_read(tmp_path: Path) -> N
     html = report(commits)
     page = Page(html)
     assert [link.get("data-style") for link in page.gallery] == ["dusk", None]
-    (thumbnails,) = re.findall(r"const thumbnails = (.*);", html)
-    assert list(json.loads(thumbnails)) == ["dusk"]
-    picture = decoded(json.loads(thumbnails)["dusk"])
+    assert ["data-unreadable-style" in link for link in page.gallery] == [False, True]
+    (thumbnails,) = re.findall(r"const thumbnails = new Map\((.*)\);", html)
+    ((id, url),) = json.loads(thumbnails)
+    assert id == "dusk"
+    picture = decoded(url)
     assert picture.size == (256, 171)
     np.testing.assert_allclose(np.asarray(picture)[5, 5], (250, 120, 30), atol=4)
 
