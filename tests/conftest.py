@@ -19,6 +19,7 @@ from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS
 from spadepis.spade import SpadeGenerator
+from tests.faults.s3_service import Service, public_bucket, serve
 
 Weights = dict[str, Tensor]
 
@@ -168,3 +169,17 @@ def make_photos() -> Callable[..., str]:
         return str(folder)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """An S3 service on loopback."""
+    with serve() as service:
+        yield service
+
+
+@pytest.fixture
+def bucket(service: Service) -> Iterator[str]:
+    """URI of a bucket of it."""
+    with public_bucket(service) as uri:
+        yield uri

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import UnreadableImageError, decode, read_photo
 from spadepis.dataset.index import METADATA
-from spadepis.dataset.shards import read_source
+from spadepis.dataset.objects import read_image
 from spadepis.labels import LabelSpace
 
 TILE = 256
@@ -31,7 +31,6 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "result": ("file_name", ""),
 }
 MOST_STYLE_PIXELS = 80_000_000
-MOST_BYTES = 1 << 30
 
 Row = Mapping[str, Any]
 
@@ -101,9 +100,7 @@ def _tile(folder: Folder, label_space: LabelSpace, row: Row, heading: str) -> Im
             return _fit(read_photo(file, MOST_STYLE_PIXELS), size, Image.Resampling.LANCZOS)
         except UnreadableImageError:
             return Image.new("RGB", size, GREY)
-    image = decode(
-        read_source(f"{folder.uri}/{file}", MOST_BYTES) if "#" in file else folder.read(file)
-    )
+    image = decode(read_image(folder, file))
     if heading == "label map":
         colours = label_space.colourize(label_space.decode(image))
         return _fit(colours, size, Image.Resampling.NEAREST)

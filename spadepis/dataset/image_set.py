@@ -20,11 +20,9 @@ from torchvision import tv_tensors
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import decode
 from spadepis.dataset.index import MANIFEST, METADATA
-from spadepis.dataset.objects import object_name
-from spadepis.dataset.shards import read_source
+from spadepis.dataset.objects import object_name, read_image
 
 Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]
-MOST_BYTES = 1 << 30
 
 
 class ImageSet(Dataset[Example]):
@@ -106,9 +104,7 @@ class ImageSet(Dataset[Example]):
             folder = self._cache
             if not folder.exists(stored):
                 folder.write(stored, self._folder.read(stored))
-        in_shard = name != stored
-        content = read_source(f"{folder.uri}/{name}", MOST_BYTES) if in_shard else folder.read(name)
-        return torch.from_numpy(decode(content).copy())
+        return torch.from_numpy(decode(read_image(folder, name)).copy())
 
 
 def _holds_all(lists: pa.ChunkedArray, values: list[Any]) -> pa.Array:

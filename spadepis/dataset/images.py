@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from spadepis.dataset.shards import read_source
 from spadepis.dataset.storage_errors import reason
+from spadepis.labels import LabelSpace
 
 # What Pillow's decoders raise on damaged files, depending on the format and the damage.
 DECODING_ERRORS = (
@@ -83,6 +84,19 @@ def read_label_map(uri: str, max_pixels: int) -> NDArray[np.integer[Any]]:
     except DECODING_ERRORS as error:
         raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
     return values.astype(np.uint8 if image.mode == "1" else values.dtype.newbyteorder("="))
+
+
+def read_classes(uri: str, label_space: LabelSpace, max_pixels: int) -> NDArray[np.uint8]:
+    """Read a label map as class indices, uint8 [H,W].
+
+    Raises:
+        UnreadableImageError: naming the file and the reason, a value of no class among them.
+    """
+    raw = read_label_map(uri, max_pixels)
+    try:
+        return label_space.decode(raw).astype(np.uint8)
+    except ValueError as error:
+        raise UnreadableImageError(uri, str(error)) from error
 
 
 def resize_label_map(label_map: NDArray[Integer], height: int, width: int) -> NDArray[Integer]:

@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 from spadepis.dataset.commit_log import done, pairs
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.names import may_be_written
+from spadepis.dataset.shards import read_source
 
 SHARDS = "data"
+# Of an image in a shard.
+MOST_BYTES = 1 << 30
 SUBFOLDERS = ("images", "masks", "contents", SHARDS)
 _SHARD = re.compile(r"data/part-[0-9a-f]{32}\.parquet")
 NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
@@ -31,6 +34,13 @@ def named_objects(log: pa.Table) -> set[str]:
 def object_name(file_name: str) -> str:
     """The object that a file name of the image set is, or, if it is a row of a shard, lies in."""
     return file_name.partition("#")[0]
+
+
+def read_image(folder: Folder, file_name: str) -> bytes:
+    """The encoded image that a file name of the image set is, a file or a row of a shard."""
+    if object_name(file_name) == file_name:
+        return folder.read(file_name)
+    return read_source(f"{folder.uri}/{file_name}", MOST_BYTES)
 
 
 def orphans(folder: Folder, log: pa.Table, subfolders: Sequence[str] = SUBFOLDERS) -> list[str]:

@@ -78,7 +78,7 @@ class PhotoWCT(nn.Module):
                 if name != "conv1_1":
                     convolution.to(dtype)
         for level in REDUCED_ENCODERS:
-            self._encoder(level).to(dtype)
+            self.encoder(level).to(dtype)
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
         """Statistics of a style photo, to be kept and applied to any content.
@@ -93,7 +93,7 @@ class PhotoWCT(nn.Module):
         """
         image = self._checked(image, "style", regions)
         # As published: the deepest encoder alone looks at the style, at all four levels.
-        features, _ = self._encoder(4).forward_levels(image)
+        features, _ = self.encoder(4).forward_levels(image)
         whole = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
         if regions is None:
             return StyleStatistics(whole, regions={}, areas={})
@@ -143,7 +143,7 @@ class PhotoWCT(nn.Module):
         if not 0 <= strength <= 1:
             raise ValueError(f"the strength of a style is in [0,1], not {strength}")
         images = self._checked(content, "content", regions)
-        features, poolings = self._encoder(4)(images)
+        features, poolings = self.encoder(4)(images)
         coarsest = ContentFeatures(features, 4, regions, fallback, strength)
         at_once = STYLES_AT_ONCE[images.device.type]
         stylized: list[Tensor] = []
@@ -163,12 +163,13 @@ class PhotoWCT(nn.Module):
     ) -> Tensor:
         """Carry images [K,3,H,W], stylized at level 4 with K styles, through levels 3 to 1."""
         for level in LEVELS[1:]:
-            features, poolings = self._encoder(level)(images)
+            features, poolings = self.encoder(level)(images)
             content = ContentFeatures(features, level, regions, fallback, strength)
             images = self._decoder(level)(content.transfer(styles), poolings)
         return images
 
-    def _encoder(self, level: int) -> Encoder:
+    def encoder(self, level: int) -> Encoder:
+        """The encoder of a level, 4 to 1."""
         encoder = self.get_submodule(f"e{level}")
         assert isinstance(encoder, Encoder)
         return encoder

@@ -13,7 +13,7 @@ from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.config import Job, JobConfig
 from spadepis.pipeline.stages.assess import (
-    comparing_encoder,
+    LEVEL,
     distances,
     find_look,
     properties,
@@ -83,7 +83,7 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
     if config.quality:
         seconds["assess"] = styles * _seconds(lambda: properties(content, labels[0]))
     if config.quality and job.stylizes:
-        encoder = comparing_encoder(network)
+        encoder = network.encoder(LEVEL)
         look = find_look(content, encoder)
         seconds["assess"] += styles * _seconds(
             lambda: distances(content, stylized[0], look, encoder)

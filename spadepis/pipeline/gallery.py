@@ -16,7 +16,7 @@ from PIL import Image
 from spadepis.dataset.commit_log import Commit, done, to_commits
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.images import UnreadableImageError, read_photo
-from spadepis.dataset.shards import read_source
+from spadepis.dataset.objects import read_image
 from spadepis.quality.thresholds import FIGURES
 
 # However large the set is, the page stays small.
@@ -33,7 +33,6 @@ SPREAD = "spread over the set"
 THUMBNAIL = 256
 THUMBNAIL_QUALITY = 80
 MOST_STYLE_PIXELS = 80_000_000
-MOST_SHARD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _url(folder: Folder, file_name: str | None) -> str | None:
     if "#" not in file_name:
         # File names hold percent signs of their own, see ``names.safe_name``.
         return quote(file_name)
-    image = Image.open(io.BytesIO(read_source(f"{folder.uri}/{file_name}", MOST_SHARD_BYTES)))
+    image = Image.open(io.BytesIO(read_image(folder, file_name)))
     return _thumbnail(image)
 
 

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ray.util.metrics import Counter, Gauge
 
+from spadepis.dataset.commit_log import REJECTED
 from spadepis.pipeline.assembly import Stage
 
 log = logging.getLogger(__name__)
 
 # Of each worker: a dataset that is broken as a whole must not fill the disks of the nodes.
 MOST_LINES = 100
-REJECTED = "Rejected"
 STAGE = ("stage",)
 
 

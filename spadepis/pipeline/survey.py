@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from spadepis.dataset.commit_log import table_to_parquet
 from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import UnreadableImageError, read_label_map
+from spadepis.dataset.images import UnreadableImageError, read_classes
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.side_pass import on_all_cpus
 
@@ -46,8 +46,8 @@ class FindClasses:
 
     def _classes(self, source: str) -> list[str] | None:
         try:
-            label_map = self.label_space.decode(read_label_map(source, self.max_pixels))
-        except (UnreadableImageError, ValueError):
+            label_map = read_classes(source, self.label_space, self.max_pixels)
+        except UnreadableImageError:
             return None
         return [self.label_space.names[index] for index in np.unique(label_map)]
 

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -13,23 +13,11 @@ import pytest
 from spadepis.dataset import node_cache, storage
 from spadepis.dataset.folder import Folder
 from spadepis.dataset.node_cache import local_copy, read_image_once
-from tests.faults.s3_service import Service, public_bucket, serve
+from tests.faults.s3_service import Service
 
 PROCESSES = 8
 WEIGHTS = bytes(range(256)) * 4096
 Use = Callable[[str], bytes]
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with serve() as service:
-        yield service
-
-
-@pytest.fixture
-def bucket(service: Service) -> Iterator[str]:
-    with public_bucket(service) as uri:
-        yield uri
 
 
 @pytest.fixture(autouse=True)

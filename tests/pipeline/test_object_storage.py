@@ -3,7 +3,7 @@
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,23 +26,11 @@ from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.write import Write
-from tests.faults.s3_service import Service, public_bucket, serve
+from tests.faults.s3_service import Service
 
 
 def planned(job: Job, config: JobConfig) -> Plan:
     return make_plan(config, list_inputs(job, config))
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with serve() as service:
-        yield service
-
-
-@pytest.fixture
-def bucket(service: Service) -> Iterator[str]:
-    with public_bucket(service) as uri:
-        yield uri
 
 
 def upload(folder: str, target: str) -> None:

@@ -53,13 +53,6 @@ class Look:
     features: Sequence[ChannelStatistics]
 
 
-def comparing_encoder(network: PhotoWCT) -> Encoder:
-    """The encoder whose features are compared."""
-    encoder = network.get_submodule(f"e{LEVEL}")
-    assert isinstance(encoder, Encoder)
-    return encoder
-
-
 def find_look(photo: Photo, encoder: Encoder) -> Look:
     """The look of a photo uint8 [H,W,3]."""
     small = resize_photo(photo, SIDE, SIDE)
@@ -105,7 +98,7 @@ class Assess:
         prepare_worker()
         self.encoder: Encoder | None = None
         if checkpoint is not None:
-            self.encoder = comparing_encoder(PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)))
+            self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
         self.max_pixels = max_pixels
         self.thresholds = [] if thresholds is None else parse_thresholds(thresholds)
         self.style_look = lru_cache(KEPT_STYLES)(self._style_look)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spadepis.dataset.images import (
     UnreadableImageError,
-    read_label_map,
+    read_classes,
     read_photo,
     resize_photo,
 )
@@ -53,9 +53,7 @@ class DescribeStyles:
         self.region_labels = region_labels
         self.encoder: Encoder | None = None
         if checkpoint is not None:
-            self.encoder = describing_encoder(
-                PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint))
-            )
+            self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
         self.max_pixels = max_pixels
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -72,17 +70,10 @@ class DescribeStyles:
             if self.encoder is not None:
                 return describe_photo(read_photo(source, self.max_pixels), self.encoder)
             assert mask_source is not None
-            label_map = self.label_space.decode(read_label_map(mask_source, self.max_pixels))
-        except (UnreadableImageError, ValueError):
+            label_map = read_classes(mask_source, self.label_space, self.max_pixels)
+        except UnreadableImageError:
             return None
-        return describe_label_map(label_map.astype(np.uint8), self.region_labels)
-
-
-def describing_encoder(network: PhotoWCT) -> Encoder:
-    """The encoder whose features describe photos."""
-    encoder = network.get_submodule(f"e{LEVEL}")
-    assert isinstance(encoder, Encoder)
-    return encoder
+        return describe_label_map(label_map, self.region_labels)
 
 
 def describe_photo(photo: NDArray[np.uint8], encoder: Encoder) -> Descriptor:

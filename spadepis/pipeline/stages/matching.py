@@ -9,9 +9,9 @@ from spadepis.dataset.matching import StyleIndex
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe import (
+    LEVEL,
     describe_label_map,
     describe_photo,
-    describing_encoder,
 )
 
 
@@ -38,7 +38,7 @@ class Matching:
             descriptor = describe_label_map(scene.label_map, self.region_labels)
         else:
             assert scene.content is not None
-            descriptor = describe_photo(scene.content, describing_encoder(network))
+            descriptor = describe_photo(scene.content, network.encoder(LEVEL))
         by_id = dict(zip(self.index.ids, self.styles, strict=True))
         chosen = self.index.choose(descriptor, scene.choices, self.diversity, scene.passed_over)
         scene.styles = [by_id[id] for id in chosen]

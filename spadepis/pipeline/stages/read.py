@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spadepis.dataset.images import (
     UnreadableImageError,
     limit_longest_side,
+    read_classes,
     read_label_map,
     read_photo,
     resize_label_map,
@@ -57,7 +58,7 @@ class ReadScenes:
             scene.content = self._read_photo(scene.photo_source)
             size = scene.content.shape[:2]
         if scene.mask_source is not None:
-            label_map = self._read_label_map(scene.mask_source)
+            label_map = read_classes(scene.mask_source, self.label_space, self.max_pixels)
             size = size or label_map.shape
             scene.label_map = resize_label_map(label_map, *size)
         if scene.instance_source is not None and size is not None:
@@ -69,10 +70,3 @@ class ReadScenes:
         if self.size is None:
             return limit_longest_side(photo, self.longest_side)
         return resize_photo(photo, *self.size)
-
-    def _read_label_map(self, source: str) -> NDArray[np.uint8]:
-        raw = read_label_map(source, self.max_pixels)
-        try:
-            return self.label_space.decode(raw).astype(np.uint8)
-        except ValueError as error:
-            raise UnreadableImageError(source, str(error)) from error

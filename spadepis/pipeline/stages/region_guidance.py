@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spadepis.dataset.images import UnreadableImageError, read_label_map, resize_label_map
+from spadepis.dataset.images import read_classes, resize_label_map
 from spadepis.labels import LabelSpace
 
 
@@ -38,9 +38,5 @@ class RegionGuidance:
         Raises:
             UnreadableImageError: naming the file and the reason.
         """
-        raw = read_label_map(source, max_pixels)
-        try:
-            label_map = self.label_space.decode(raw).astype(np.uint8)
-        except ValueError as error:
-            raise UnreadableImageError(source, str(error)) from error
+        label_map = read_classes(source, self.label_space, max_pixels)
         return self.regions(resize_label_map(label_map, height, width))
