@@ -20,10 +20,10 @@ STENCIL_ENTRIES = 25
 VECTOR_OPERATIONS = 5
 FLOAT_BYTES = 4
 # Of the numba form in each step: 13 planes for three right-hand sides; for each of these x, p and
-# the residual are read and x and p written, then A p written, then both residuals read and one
-# written.
+# the residual are read and x and p written, then p read and A p written, then A p and the residual
+# read and the latter written.
 NUMBA_PLANES = 13
-NUMBA_VECTORS = 9
+NUMBA_VECTORS = 10
 # Of the torch form: 25 entries and their indices for all right-hand sides; for each of these p
 # read and A p written by the product, 4 for the inner product and its summands, 3 for each of the
 # three sums, and 1 for the norm.

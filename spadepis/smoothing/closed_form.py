@@ -17,7 +17,8 @@ which is symmetric, has no eigenvalue below 1 - beta, and has at most 25 entries
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spadepis.smoothing.conjugate_gradient import Stencil, conjugate_gradients, margin
+from spadepis.smoothing.bands import from_bands, margin, to_bands
+from spadepis.smoothing.conjugate_gradient import Stencil, conjugate_gradients
 from spadepis.smoothing.matting_affinity import OFFSETS, matting_affinity, window_counts
 
 # As no eigenvalue of A is below 1 - beta, the RMS error of a solution is at most this times the
@@ -75,15 +76,13 @@ class SmoothingSystem:
             )
         smoothed = np.empty(pixels.shape, np.float32)
         flat = (-1, self.height * self.width, 3)
-        edge = margin(self.width)
         # One photo at a time: its vectors stay in the cache, which gains more than reading the
         # stencil once for all photos.
         for y, r in zip(pixels.reshape(flat), smoothed.reshape(flat), strict=True):
-            x = np.zeros((3, flat[1] + 2 * edge), np.float32)
-            x[:, edge:-edge] = y.T
-            b = x * np.float32(1 - self.beta)
+            x = to_bands(y.T, self.width)
+            b = to_bands(y.T * (1 - self.beta), self.width)
             conjugate_gradients(self._stencil, self.width, b, x, TOLERANCE, MAX_ITERATIONS)
-            r[:] = x[:, edge:-edge].T
+            r[:] = from_bands(x, flat[1], self.width).T
         return smoothed
 
 
@@ -142,11 +141,10 @@ def _stencil(content: NDArray[np.float64], beta: float, epsilon: float) -> Stenc
     counts = window_counts(height, width).ravel()
     # Where there is no window the affinity is 0, so that any root does.
     root = np.pad(np.maximum(counts, 1) ** -0.5, edge)
-    stencil = np.zeros((len(OFFSETS), pixels + 2 * edge), np.float32)
-    for plane, weights, (rows, columns) in zip(stencil, affinity, OFFSETS, strict=True):
+    for weights, (rows, columns) in zip(affinity, OFFSETS, strict=True):
         neighbour = edge + rows * width + columns
         laplacian = (counts if rows == columns == 0 else 0) - weights
         roots = root[edge : edge + pixels] * root[neighbour : neighbour + pixels]
-        plane[edge:-edge] = beta * laplacian * roots
-    stencil[0, edge:-edge] += 1 - beta
-    return tuple(stencil)
+        weights[:] = beta * laplacian * roots
+    affinity[0] += 1 - beta
+    return tuple(to_bands(affinity, width))

@@ -1,14 +1,15 @@
 """Conjugate gradients (Hestenes and Stiefel, 1952) for a symmetric 5x5 stencil on an image.
 
-The matrix is 13 flat planes: plane k at pixel i holds A[i, i + offset k], where the offsets are
-those of `matting_affinity.OFFSETS`; the other half follows from symmetry. Planes and vectors have
-`margin(width)` zeros before the first and after the last pixel, so that no kernel has a border
-case. An offset that leaves the image sideways meets a pixel of the next row, with coefficient 0.
+The matrix is 13 planes: plane k at pixel i holds A[i, i + offset k], where the offsets are those of
+`matting_affinity.OFFSETS`; the other half follows from symmetry. Planes and vectors are in `bands`,
+so that offsets are multiples of 16 and, with the margins, no kernel has a border case. An offset
+that leaves the image sideways meets a pixel of the next row, with coefficient 0.
 
-All is float32 in memory. Sums are taken in float32 over a block of pixels and in float64 over the
+All is float32 in memory. Sums are taken in float32 over a block of elements and in float64 over the
 blocks.
 """
 
+import math
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -16,9 +17,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 512
+from spadepis.smoothing.bands import BANDS, Plane, margin, zeros
 
-Plane = NDArray[np.float32]
+BLOCK = 2048
+
 Stencil = tuple[Plane, ...]
 
 _Parameters = ParamSpec("_Parameters")
@@ -27,11 +29,6 @@ _Result = TypeVar("_Result")
 
 class ConvergenceError(RuntimeError):
     """Conjugate gradients did not reach the tolerance in the iterations allowed."""
-
-
-def margin(width: int) -> int:
-    """Number of zeros before and after the pixels: the largest offset of the stencil."""
-    return 2 * width + 2
 
 
 def conjugate_gradients(
@@ -45,11 +42,10 @@ def conjugate_gradients(
     """Solve A x = b for three right-hand sides at once.
 
     Args:
-        stencil: A, symmetric and positive definite: 13 planes, float32 [N] each, where
-            N = height * width + 2 * margin(width).
+        stencil: A, symmetric and positive definite: 13 planes in `bands`, float32 [N] each.
         width: Width of the image.
-        b: float32 [3, N]. Overwritten with the residual.
-        x: float32 [3, N], the start. Overwritten with the solution.
+        b: in `bands`, float32 [3, N]. Overwritten with the residual, but for the margins.
+        x: in `bands`, float32 [3, N], the start. Overwritten with the solution, likewise.
         tolerance: The iteration stops when |b - A x| <= tolerance |b| for each right-hand side.
         max_iterations: Iterations allowed.
 
@@ -59,8 +55,11 @@ def conjugate_gradients(
     Raises:
         ConvergenceError: If `max_iterations` did not reach the tolerance.
     """
-    goal = (tolerance * np.linalg.norm(b.astype(np.float64), axis=1)) ** 2
-    iterations: int = _iterate(stencil, width, b, x, goal, max_iterations)
+    edge = BANDS * margin(width)
+    goal = (tolerance * np.linalg.norm(b[:, edge:-edge].astype(np.float64), axis=1)) ** 2
+    blocks = math.ceil((x.shape[1] - 2 * edge) / BLOCK)
+    p, q = zeros(*x.shape), zeros(blocks, 3 * BLOCK)
+    iterations: int = _iterate(stencil, BANDS * width, edge, b, x, p, q, goal, max_iterations)
     if iterations > max_iterations:
         raise ConvergenceError(
             f"conjugate gradients did not reach a relative residual of {tolerance:g} "
@@ -88,9 +87,9 @@ def _pair(plane: Plane, x: Plane, i: np.uintp, offset: np.uintp) -> np.float32:
 
 @_kernel
 def _product(stencil: Stencil, x: Plane, i: np.uintp, w: np.uintp) -> np.float32:
-    """Entry i of A x."""
-    one = np.uintp(1)
-    two = np.uintp(2)
+    """Entry i of A x; w is the distance between pixels of one column."""
+    one = np.uintp(BANDS)
+    two = np.uintp(2 * BANDS)
     product: np.float32 = (
         stencil[0][i] * x[i]
         + _pair(stencil[1], x, i, one)
@@ -160,47 +159,56 @@ def _reduce(r: Plane, q: Plane, alpha: np.float32, start: int, stop: int) -> np.
 
 
 @_kernel
+def _fill_margins(p: Plane, edge: int) -> None:
+    """Give each band the end of the one before it and the beginning of the one after it."""
+    end = p.size - edge
+    p[1:edge] = p[end - edge : end - 1]
+    p[:edge:BANDS] = 0
+    p[end:-1] = p[edge + 1 : 2 * edge]
+    p[end + BANDS - 1 :: BANDS] = 0
+
+
+@_kernel
 def _iterate(
     stencil: Stencil,
     width: int,
+    edge: int,
     r: Plane,
     x: Plane,
+    p: Plane,
+    q: Plane,
     goal: NDArray[np.float64],
     max_iterations: int,
 ) -> int:
-    """Return the number of iterations done, or max_iterations + 1 if they were not enough."""
-    begin = 2 * width + 2
-    end = x.shape[1] - begin
-    blocks = (end - begin + BLOCK - 1) // BLOCK
-    q = np.empty((blocks, 3 * BLOCK), np.float32)
-    p = np.zeros_like(x)
+    """Return the number of iterations done, or max_iterations + 1 if they were not enough.
+
+    The directions p are 0 at first; q, a row for each block, is for A p.
+    """
+    end = x.shape[1] - edge
+    blocks = q.shape[0]
     alpha = np.zeros(3)
     beta = np.zeros(3)
     squares = np.zeros(3)
     for block in range(blocks):
-        start = begin + block * BLOCK
+        start = edge + block * BLOCK
         stop = min(start + BLOCK, end)
         _multiply(stencil, width, x, q[block], start, stop)
         for c in range(3):
             squares[c] += _reduce(r[c], q[block, c * BLOCK :], np.float32(1), start, stop)
 
     for iteration in range(max_iterations + 1):
+        # x stays a step behind, so that it is brought up to date together with p.
+        for c in range(3):
+            _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(beta[c]), edge, end)
         if np.all(squares <= goal):
-            for c in range(3):
-                _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(0), begin, end)
             return iteration
+        for c in range(3):
+            _fill_margins(p[c], edge)
 
-        # x stays a step behind, so that it can be brought up to date together with p, and both
-        # just ahead of the rows that A p reads.
         dots = np.zeros(3)
-        front = begin
         for block in range(blocks):
-            start = begin + block * BLOCK
+            start = edge + block * BLOCK
             stop = min(start + BLOCK, end)
-            ahead = min(stop + begin, end)
-            for c in range(3):
-                _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(beta[c]), front, ahead)
-            front = ahead
             dots += np.array(_multiply(stencil, width, p, q[block], start, stop))
 
         previous = squares
@@ -208,7 +216,7 @@ def _iterate(
         alpha = np.where(dots > 0, previous / dots, 0.0)
         squares = np.zeros(3)
         for block in range(blocks):
-            start = begin + block * BLOCK
+            start = edge + block * BLOCK
             stop = min(start + BLOCK, end)
             for c in range(3):
                 squares[c] += _reduce(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spadepis.smoothing.conjugate_gradient import margin
+from spadepis.smoothing.bands import margin
 from spadepis.smoothing.matting_affinity import OFFSETS, window_counts
 
 

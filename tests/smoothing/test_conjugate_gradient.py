@@ -2,17 +2,16 @@ import numpy as np
 import pytest
 
 from spadepis.smoothing import ConvergenceError
+from spadepis.smoothing.bands import to_bands
 from spadepis.smoothing.closed_form import _stencil
-from spadepis.smoothing.conjugate_gradient import conjugate_gradients, margin
+from spadepis.smoothing.conjugate_gradient import conjugate_gradients
 
 WIDTH = 20
 
 
 def right_hand_side() -> tuple[np.ndarray, np.ndarray]:
-    edge = margin(WIDTH)
-    x = np.zeros((3, WIDTH * WIDTH + 2 * edge), np.float32)
-    x[:, edge:-edge] = np.random.default_rng(0).random((3, WIDTH * WIDTH))
-    return x * np.float32(1e-4), x
+    y = np.random.default_rng(0).random((3, WIDTH * WIDTH))
+    return to_bands(y * 1e-4, WIDTH), to_bands(y, WIDTH)
 
 
 def test_too_few_iterations_are_an_error() -> None:

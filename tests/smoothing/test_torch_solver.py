@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from spadepis.smoothing import ConvergenceError, smooth, smooth_batch
+from spadepis.smoothing.bands import from_bands, margin, to_bands
 from spadepis.smoothing.closed_form import _stencil
 from spadepis.smoothing.conjugate_gradient import conjugate_gradients as numba_solver
-from spadepis.smoothing.conjugate_gradient import margin
 from spadepis.smoothing.torch_affinity import smoothing_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from tests.smoothing.images import Array, edge, gradient, noise
@@ -50,7 +50,7 @@ def test_matrix_equals_the_stencil_on_flat_grey_and_dark_content() -> None:
     border, pixels = margin(8), 72
     matrix = systems(images).to_dense().numpy()[:, border:-border]
     for i, image in enumerate(images):
-        stencil = np.array(_stencil(image, 0.9999, 1e-7))[:, border:-border]
+        stencil = from_bands(np.array(_stencil(image, 0.9999, 1e-7)), pixels, 8)
         block = slice(i * pixels, (i + 1) * pixels)
         for plane, offset in zip(
             stencil, (5 * (k // 5) + k % 5 - 2 for k in range(2, 15)), strict=True
@@ -98,7 +98,7 @@ def test_images_of_a_batch_do_not_affect_each_other() -> None:
 
 
 def test_iterations_are_those_of_the_numba_form() -> None:
-    height, width, border = 30, 24, margin(24)
+    height, width = 30, 24
     images = contents(height, width)
     y = noise(5, height * width, seed=5).astype(np.float32)
     start = torch.from_numpy(y)
@@ -106,9 +106,9 @@ def test_iterations_are_those_of_the_numba_form() -> None:
     assert x.shape == start.shape and iterations.shape == (5, 3)
     expected = []
     for image, sides in zip(images, y, strict=True):
-        padded = np.pad(sides.T, [(0, 0), (border, border)])
         stencil = _stencil(image, 0.9999, 1e-7)
-        expected.append(numba_solver(stencil, width, padded * np.float32(1e-4), padded, 1e-3, 2000))
+        b, solution = to_bands(sides.T * 1e-4, width), to_bands(sides.T, width)
+        expected.append(numba_solver(stencil, width, b, solution, 1e-3, 2000))
     # The numba form goes on until its three right-hand sides are solved.
     slowest = iterations.max(dim=1).values.numpy()
     assert (abs(slowest - np.array(expected)) <= np.maximum(3, 0.03 * slowest)).all()
