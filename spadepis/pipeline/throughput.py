@@ -1,4 +1,4 @@
-"""How many images a job made a minute, over its time."""
+"""How many images a job made a minute, over the time that it ran."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ MOST_INTERVALS = 60
 FEWEST_INTERVALS = 4
 IMAGES_IN_INTERVAL = 5
 MINUTE = 60.0
+# Between two commits: longer, and the job was not running.
+LONGEST_GAP_SECONDS = 15 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,14 @@ class Throughput:
     Attributes:
         start: when the first image was committed.
         end: when the last was.
-        images_a_minute: by interval.
+        minutes: from start to end, without those when the job was not running.
+        images_a_minute: by interval of these minutes.
     """
 
     start: datetime
     end: datetime
+    minutes: float
     images_a_minute: Sequence[float]
-
-    @property
-    def minutes(self) -> float:
-        """From start to end."""
-        return (self.end - self.start).total_seconds() / MINUTE
 
 
 def throughput(log: pa.Table) -> Throughput | None:
@@ -42,14 +41,16 @@ def throughput(log: pa.Table) -> Throughput | None:
     times = done(log)["committed"].drop_null()
     if not len(times):
         return None
-    seconds = times.cast(pa.int64()).to_numpy() / 1000
-    start, end = float(seconds.min()), float(seconds.max())
-    if start == end:
+    seconds = np.sort(times.cast(pa.int64()).to_numpy() / 1000)
+    gaps = np.diff(seconds)
+    running = np.cumsum(np.where(gaps > LONGEST_GAP_SECONDS, 0, gaps))
+    if not len(running) or not running[-1]:
         return None
     # With fewer images in each the curve would show single blocks.
     intervals = min(MOST_INTERVALS, max(FEWEST_INTERVALS, len(seconds) // IMAGES_IN_INTERVAL))
-    counts, _ = np.histogram(seconds, bins=intervals, range=(start, end))
-    rates = counts * (intervals * MINUTE / (end - start))
+    counts, _ = np.histogram([0, *running], bins=intervals, range=(0, running[-1]))
+    minutes = float(running[-1]) / MINUTE
     zone = times.type.tz
-    first, last = (pa.scalar(int(t * 1000), pa.timestamp("ms", zone)) for t in (start, end))
-    return Throughput(first.as_py(), last.as_py(), rates.tolist())
+    first, last = (pa.scalar(int(seconds[i] * 1000), pa.timestamp("ms", zone)) for i in (0, -1))
+    rates = counts * (intervals / minutes)
+    return Throughput(first.as_py(), last.as_py(), minutes, rates.tolist())

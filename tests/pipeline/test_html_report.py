@@ -276,9 +276,20 @@ def test_throughput_over_time_shows_a_pause() -> None:
     assert over_time.images_a_minute[12] == 0 < over_time.images_a_minute[2]
     page = Page(report(commits))
     assert "2026-01-01 00:00:00 to 2026-01-01 00:04:59 UTC, 5.0 minutes" in page.text
+    assert "0 min 5.0 min" in page.text
     (line,) = page.all("polyline")
     assert len(str(line["points"]).split()) == 24
     assert throughput(to_table(commits[:1])) is None is throughput(to_table([done("a")]))
+
+
+def test_hours_between_two_runs_are_no_part_of_the_throughput() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(seconds=s) for s in [*range(60), *range(86_400, 86_460)]]
+    commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
+    over_time = throughput(to_table(commits))
+    assert over_time is not None and over_time.end - over_time.start > timedelta(days=1)
+    assert over_time.minutes == pytest.approx(118 / 60)
+    assert min(over_time.images_a_minute) > 40
 
 
 def test_rejections_are_counted_by_threshold() -> None:
