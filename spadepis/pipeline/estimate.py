@@ -13,9 +13,9 @@ from spadepis.pipeline.resources import ClusterSize, Workers, allocate
 # A second on one CPU core, 256x256, published widths, K = 4 (docs/benchmarks.md); scenes of
 # synthesis, else results. The figures of quality were timed on a core that others used as well.
 CPU_RATES: Mapping[str, float] = {
-    "synthesize": 1.46,
-    "stylize": 2.07,
-    "smooth": 12.6,
+    "synthesize": 1.40,
+    "stylize": 2.06,
+    "smooth": 17.8,
     "assess": 19.0,
 }
 # Means of the demonstration's image set: 256x256, JPEG of quality 95, label maps in PNG.

@@ -138,7 +138,8 @@ def _do(run: _Run, plan: Plan, missing: Plan) -> pa.Table:
     with connection():
         present = present_size()
         full = full_size(config, present)
-        allocation = allocate(config, full, len(missing.scenes), seconds, present)
+        scenes = len(missing.scenes)
+        allocation = allocate(config, full, scenes, seconds, present, one_node=not on_cluster())
         write_identity(folder, run.identity)
         if run.classes is not None:
             write_survey(folder, run.inputs.mask_sources, run.classes)

@@ -12,10 +12,12 @@ from spadepis.pipeline.config import JobConfig
 # Of all CPUs; the rest is for reading and writing.
 WORKERS_SHARE = 0.9
 # With fewer CPUs to a GPU than this, smoothing on them would keep the GPU waiting: it stylizes some
-# 150 photos of 256x256 a second, of which a CPU smooths about 10.
+# 150 photos of 256x256 a second, and a CPU smooths and assesses about 10.
 FEWEST_CPUS_PER_GPU = 16
 # Reading and writing take about a tenth of the time of the networks on a CPU.
 CPUS_PER_IO_WORKER = 16
+# What one more worker has to save a job, for it takes some seconds of a core to start.
+WORTH_A_WORKER_SECONDS = 20.0
 # So little that what the other workers leave of some node always does, however they are placed.
 IO_WORKER_CPUS = (1 - WORKERS_SHARE) / 2
 
@@ -84,14 +86,16 @@ def allocate(
     scenes: int,
     seconds: Mapping[str, float],
     present: ClusterSize | None = None,
+    one_node: bool = False,
 ) -> Allocation:
     """Share a cluster among the stages.
 
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
-    slowest so far. With GPUs each of them holds a worker of every network, and the spare CPUs
-    smooth, or, where they are few, the GPUs do that as well. A worker on a GPU reserves no CPU, so
-    that smoothing on the spare CPUs of its node cannot keep it out; the count of the others leaves
-    one for it.
+    slowest so far. On one node there may be more workers than CPUs, each with a part of one, so
+    that in a long job no stage keeps the others waiting. With GPUs each of them holds a worker of
+    every network, and the spare CPUs smooth, or, where they are few, the GPUs do that as well. A
+    worker on a GPU reserves no CPU, so that smoothing on the spare CPUs of its node cannot keep it
+    out; the count of the others leaves one for it.
 
     Args:
         config: may fix devices and numbers of workers.
@@ -99,6 +103,7 @@ def allocate(
         scenes: how many there are to do; no stage gets more workers by itself.
         seconds: that a scene takes in each stage of the job on a CPU.
         present: what there is of the cluster so far; by default all.
+        one_node: whether all CPUs are on one node; else parts of CPUs might not fit on any.
 
     Raises:
         ConfigurationError: more is asked for than the cluster has; the message says what.
@@ -106,7 +111,7 @@ def allocate(
     device, smoothing_device = _devices(config, cluster)
     devices = {"synthesize": device, "stylize": device, "smooth": smoothing_device}
     on_gpu = [stage for stage in seconds if devices.get(stage) == "cuda"]
-    counts = _count_workers(config, cluster, seconds, on_gpu)
+    counts = _count_workers(config, cluster, seconds, on_gpu, scenes if one_node else 0)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
     cpus = WORKERS_SHARE * min(1.0, cluster.cpus / total)
@@ -163,8 +168,17 @@ def _count_workers(
     cluster: ClusterSize,
     seconds: Mapping[str, float],
     on_gpu: Sequence[str],
+    scenes: int,
 ) -> dict[str, int]:
-    """Workers by stage: as many as are asked for, one a GPU, or as the CPUs allow."""
+    """Workers by stage: as many as are asked for, one a GPU, or as the CPUs allow.
+
+    Args:
+        config: may ask for some.
+        cluster: has the CPUs.
+        seconds: of a scene in each stage.
+        on_gpu: stages.
+        scenes: for which more workers than CPUs may be worth it.
+    """
     settings = {
         "synthesize": config.synthesis_workers,
         "stylize": config.stylization_workers,
@@ -178,6 +192,11 @@ def _count_workers(
         )
     counts = dict.fromkeys(seconds, 1) | dict.fromkeys(on_gpu, int(cluster.gpus)) | fixed
     growing = [stage for stage in seconds if stage not in on_gpu and stage not in fixed]
-    while growing and sum(counts.values()) < int(cluster.cpus):
-        counts[max(growing, key=lambda stage: seconds[stage] / counts[stage])] += 1
+    least = sum(seconds[stage] for stage in seconds if stage not in on_gpu) / cluster.cpus
+    while growing:
+        slowest = max(growing, key=lambda stage: seconds[stage] / counts[stage])
+        waiting = scenes * (seconds[slowest] / counts[slowest] - least)
+        if sum(counts.values()) >= int(cluster.cpus) and waiting < WORTH_A_WORKER_SECONDS:
+            break
+        counts[slowest] += 1
     return counts

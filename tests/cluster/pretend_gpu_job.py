@@ -20,9 +20,9 @@ GO_ON = "GO_ON"
 POLL_SECONDS = 0.05
 
 
-def allocate_without_cuda(*arguments: Any) -> Allocation:
+def allocate_without_cuda(*arguments: Any, **named: Any) -> Allocation:
     """Workers that ask for a GPU and compute on the CPU."""
-    return replace(allocate(*arguments), device="cpu", half=False)
+    return replace(allocate(*arguments, **named), device="cpu", half=False)
 
 
 class HeldSmooth:

@@ -46,6 +46,18 @@ def test_the_slowest_stage_gets_the_spare_cpus() -> None:
         assert getattr(allocation, slowest).count == 5
 
 
+def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
+    config, two = JobConfig(output="o"), ClusterSize(2, 0)
+    assert allocate(config, two, 1000, SECONDS).stylize.count == 1
+    allocation = allocate(config, two, 1000, SECONDS, one_node=True)
+    # Of 4.4 seconds a scene two CPUs take 2.2 at best, and one worker would take 2.7.
+    stages = {stage: getattr(allocation, stage) for stage in SECONDS}
+    assert [stage.count for stage in stages.values()] == [1, 2, 1, 1]
+    assert sum(stage.count * stage.cpus for stage in stages.values()) == pytest.approx(1.8)
+    short = allocate(config, two, 20, SECONDS, one_node=True)
+    assert short.stylize.count == 1
+
+
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
     config = JobConfig(output="o")
     starved = allocate(config, ClusterSize(15, 1), 1000, SECONDS)
