@@ -1,7 +1,7 @@
 """Jobs that are killed at random moments end with the set of an undisturbed one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -127,6 +127,13 @@ def s3(service: Service) -> Iterator[Storage]:
         yield Storage("S3", uri, flags)
 
 
+@pytest.fixture
+def failing_s3(s3: Storage, service: Service) -> Iterator[Storage]:
+    service.fail_from_now_on(FAILING_PART)
+    yield replace(s3, name=f"S3 that fails {FAILING_PART:.0%} of requests")
+    assert service.failed > 20
+
+
 @pytest.fixture(scope="module")
 def table() -> Iterator[Table]:
     rows: Table = {}
@@ -182,7 +189,7 @@ def test_a_kill_of_every_kind_leaves_no_trace(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("victim", Victim)
-@pytest.mark.parametrize("name", ["local_disk", "s3"])
+@pytest.mark.parametrize("name", ["local_disk", "s3", "failing_s3"])
 @pytest.mark.parametrize("undisturbed", [LONG_MASKS], indirect=True)
 def test_ten_kills_of_a_kind_leave_no_trace(
     name: str,
@@ -200,18 +207,3 @@ def test_ten_kills_of_a_kind_leave_no_trace(
     table[storage.name, victim] = total
     assert total.kills.kills == KILLS
     assert total.damage == Damage()
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("undisturbed", [LONG_MASKS], indirect=True)
-def test_kills_while_the_service_fails_at_random_leave_no_trace(
-    undisturbed: Undisturbed, s3: Storage, service: Service, table: Table, tmp_path: Path
-) -> None:
-    output = Folder(f"{s3.uri}/out")
-    service.fail_from_now_on(FAILING_PART)
-    killed = kill_everything_once(starter(undisturbed, s3, output, tmp_path / "log"), Random(2))
-    service.rate = 0.0
-    assert service.failed > 20
-    damage = find_damage(output, undisturbed.files)
-    table[f"S3, {service.failed} requests failing", "each once"] = Row(killed, damage)
-    assert damage == Damage()
