@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -33,6 +34,8 @@ SPREAD = "spread over the set"
 THUMBNAIL = 256
 THUMBNAIL_QUALITY = 80
 MOST_STYLE_PIXELS = 80_000_000
+# That read styles: of a store that does not answer each takes its time.
+THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,16 @@ def style_thumbnails(log: pa.Table, pictures: Sequence[Picture]) -> Mapping[str,
     rows = pa.table({"id": finished["style_id"], "source": finished["style_source"]})
     rows = rows.filter(pc.is_in(rows["id"], pa.array(shown, pa.string())))
     sources = dict(zip(rows["id"].to_pylist(), rows["source"].to_pylist(), strict=True))
-    thumbnails: dict[str, str] = {}
-    for id, source in sorted(sources.items()):
-        try:
-            image = Image.fromarray(read_photo(source, MOST_STYLE_PIXELS))
-        except UnreadableImageError:
-            continue
-        thumbnails[id] = _thumbnail(image)
-    return thumbnails
+    with ThreadPoolExecutor(THREADS) as pool:
+        thumbnails = dict(zip(sources, pool.map(_style_thumbnail, sources.values()), strict=True))
+    return {id: url for id, url in sorted(thumbnails.items()) if url is not None}
+
+
+def _style_thumbnail(source: str) -> str | None:
+    try:
+        return _thumbnail(Image.fromarray(read_photo(source, MOST_STYLE_PIXELS)))
+    except UnreadableImageError:
+        return None
 
 
 def _spread_rows(rows: int, count: int) -> list[int]:
