@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spadepis.convolution import convolve_3x3
+
 LEVELS = (4, 3, 2, 1)
 
 # The convolutions up to each level, block by block; a 2x2 max-pooling lies between blocks.
@@ -69,7 +71,7 @@ class Encoder(nn.Module):
                 poolings.append(Pooling(indices, size))
             for name in block:
                 kernel, bias = self._convolution(name)
-                x = F.relu_(_reflect_convolve(x, kernel, bias))
+                x = convolve_3x3(x.to(kernel.dtype), kernel, bias, "reflect", rectify=True)
                 # The level's features are those after the first convolution of its block.
                 features.setdefault(level, x)
         return features, poolings
@@ -117,13 +119,8 @@ class Decoder(nn.Module):
                 x = F.max_unpool2d(x, indices, (2, 2), output_size=list(size[2:]))
             for name in block:
                 convolution = self.get_submodule(name)
-                assert isinstance(convolution, nn.Conv2d)
-                x = _reflect_convolve(x, convolution.weight, convolution.bias)
-                if name != "conv1_1":
-                    x = F.relu_(x)
+                assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+                kernel, bias = convolution.weight, convolution.bias
+                rectify = name != "conv1_1"
+                x = convolve_3x3(x.to(kernel.dtype), kernel, bias, "reflect", rectify)
         return x
-
-
-def _reflect_convolve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    padded = F.pad(x.to(kernel.dtype), (1, 1, 1, 1), mode="reflect")
-    return F.conv2d(padded, kernel, bias)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
+from spadepis.convolution import convolve_3x3
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.normalization import SpadeNormalization, convolve_1x1
 from spadepis.spade.semantic_map import SemanticMap
@@ -50,8 +51,8 @@ class SpadeResidualBlock(nn.Module):
         shortcut = x
         if self.learned_shortcut:
             shortcut = convolve_1x1(self.norm_s(x, semantics), self.conv_s.weight)
-        residual = self.conv_0(self.norm_0(x, semantics))
-        residual = self.conv_1(self.norm_1(residual, semantics))
+        residual = _convolve(self.norm_0(x, semantics), self.conv_0)
+        residual = _convolve(self.norm_1(residual, semantics), self.conv_1)
         output: Tensor = shortcut + residual
         return output
 
@@ -178,6 +179,11 @@ class SpadeGenerator(nn.Module):
                 )
             edges = edges.to(device=weight.device, dtype=torch.bool)
         return SemanticMap(labels, edges, space.num_classes, weight.dtype)
+
+
+def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolve_3x3(x, convolution.weight, convolution.bias, "zeros")
 
 
 def _double(x: Tensor) -> Tensor:
