@@ -64,6 +64,8 @@ def _winograd_pays(x: Tensor, kernel: Tensor) -> bool:
         # The transforms take one thread.
         and torch.get_num_threads() == 1
         and not (kernel.requires_grad or x.requires_grad)
+        # One made in inference mode does not tell when it changes.
+        and not kernel.is_inference()
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     )
 

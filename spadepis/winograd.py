@@ -30,7 +30,7 @@ POSITIONS = PATCH * PATCH
 # them. Widths must be multiples of it.
 CHUNK = 64
 # What they take in between stays in the caches of a core.
-TILES_AT_ONCE = 64
+TILES_AT_ONCE = 96
 
 # The points other than 0 and infinity are +-P and +-Q.
 P, Q = math.sqrt(0.5), math.sqrt(2)

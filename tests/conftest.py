@@ -126,6 +126,15 @@ def photowct_checkpoint(
     return str(path)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch as in the pipeline's workers."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,13 +10,7 @@ from spadepis import convolution, winograd
 from spadepis.benchmark.measuring import count_macs
 from spadepis.convolution import convolve_3x3
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _features(*shape: int) -> Tensor:
@@ -125,6 +118,17 @@ def test_what_is_convolved_directly(x: Tensor, kernel: Tensor) -> None:
     y = convolve_3x3(x, kernel, bias, "reflect")
     assert kernel not in convolution._transformed
     assert torch.equal(y, torch.full_like(y, 9 * x.shape[1]))
+
+
+def test_a_kernel_made_in_inference_mode() -> None:
+    x = _features(1, 64, 32, 32)
+    with torch.inference_mode():
+        kernel, bias = _kernel(64, 64)
+        before = convolve_3x3(x, kernel, bias, "zeros")
+        kernel.mul_(2)
+        after = convolve_3x3(x, kernel, bias, "zeros")
+    offset = bias[:, None, None]
+    torch.testing.assert_close(after - offset, 2 * (before - offset), rtol=0, atol=1e-5)
 
 
 def test_a_kernel_that_changes_is_transformed_again() -> None:

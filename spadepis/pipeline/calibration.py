@@ -32,7 +32,7 @@ def seconds_per_scene(job: Job, config: JobConfig, styles: float) -> dict[str, f
     """Time one made-up scene through the job's stages, on one thread of this machine's CPU.
 
     The networks are read from their checkpoints, so that one that does not fit is found here, and
-    the smoothing solver is compiled, once for all workers of this machine.
+    what Numba compiles is compiled, once for all workers of this machine.
 
     Args:
         job: has the stages.
@@ -70,6 +70,7 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
         )
         edges = instance_edges(labels) if config.space.has_instance_edges else None
         maps = torch.from_numpy(labels), None if edges is None else torch.from_numpy(edges)
+        generator(*maps)
         seconds["synthesize"] = _seconds(lambda: generator(*maps))
     if job.stylizes:
         assert config.photowct_checkpoint is not None

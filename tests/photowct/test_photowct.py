@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spadepis.benchmark.measuring import count_macs
 from spadepis.checkpoint import CheckpointError
 from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.photowct import PhotoWCT, photowct
@@ -87,6 +88,27 @@ def test_equals_svd_form(network: PhotoWCT, height: int, width: int) -> None:
     stylized = network.stylize(content, [network.encode_style(style)])
     assert stylized.shape == (1, 3, height, width)
     torch.testing.assert_close(stylized[0], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_wide_encoders_and_decoders_by_winograd(
+    photowct_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    torch.save(photowct_weights(width=64), tmp_path / "photo_wct.pth")
+    image = random_image(64, 50)
+
+    def encode_and_decode(dtype: torch.dtype) -> Tensor:
+        network = PhotoWCT.from_checkpoint(tmp_path / "photo_wct.pth", dtype=dtype)
+        style = network.encode_style(image.to(dtype))
+        # At strength 0 nothing is whitened, which would amplify the rounding of either form.
+        return network.stylize(image.to(dtype), [style], strength=0)
+
+    exact = encode_and_decode(torch.float64)
+    macs = count_macs(lambda: encode_and_decode(torch.float32))
+    by_winograd = encode_and_decode(torch.float32)
+    torch.set_num_threads(2)
+    assert count_macs(lambda: encode_and_decode(torch.float32)) > 1.5 * macs
+    assert (by_winograd - exact).square().mean().sqrt() < 1e-3 * exact.square().mean().sqrt()
 
 
 def test_styles_do_not_affect_each_other(network: PhotoWCT) -> None:

@@ -88,9 +88,12 @@ def test_equals_the_functional_form(
     torch.testing.assert_close(generator(labels, edges), expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("threads", [1, 2], ids=["by Winograd's method", "directly"])
 def test_reproduces_the_published_network(
-    shared: Path, golden_weights: Callable[[str], Weights], tmp_path: Path
+    shared: Path, golden_weights: Callable[[str], Weights], tmp_path: Path, threads: int
 ) -> None:
+    torch.set_num_threads(threads)
     torch.save(golden_weights("spade_coco_dev"), tmp_path / "latest_net_G.pth")
     generator = SpadeGenerator.from_checkpoint(tmp_path / "latest_net_G.pth", COCO_STUFF)
     maps = [
