@@ -14,14 +14,13 @@ errors in float32 are four to five times those of direct convolution; with 0, +-
 """
 
 import math
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from spadepis.just_in_time import compiled
 
 TILE = 4
 PATCH = 6
@@ -45,9 +44,6 @@ Flat = NDArray[np.float32]
 Indices = NDArray[np.intp]
 _Six = tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]
 _Four = tuple[np.float32, np.float32, np.float32, np.float32]
-
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
 
 
 def transform_kernel(kernel: Tensor) -> Tensor:
@@ -130,14 +126,7 @@ def _multiply(patches: Tensor, transformed: Tensor) -> Tensor:
     return products.permute(0, 2, 3, 1).reshape(len(patches), POSITIONS, -1)
 
 
-def _kernel(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    compiled: Callable[_Parameters, _Result] = numba.njit(
-        nogil=True, cache=True, error_model="numpy", fastmath={"contract"}
-    )(function)
-    return compiled
-
-
-@_kernel
+@compiled
 def _forward(x: _Six) -> _Six:
     """``B^T x``.
 
@@ -158,7 +147,7 @@ def _forward(x: _Six) -> _Six:
     )
 
 
-@_kernel
+@compiled
 def _back(x: _Six) -> _Four:
     """``A^T x``: row i has the i-th powers of the points."""
     x0, x1, x2, x3, x4, x5 = x
@@ -172,20 +161,20 @@ def _back(x: _Six) -> _Four:
     )
 
 
-@_kernel
+@compiled
 def _copy(source: Flat, start: np.uintp, target: Flat, to: np.uintp) -> None:
     for c in range(_CHUNK):
         target[to + c] = source[start + c]
 
 
-@_kernel
+@compiled
 def _set_six(target: Flat, to: np.uintp, step: np.uintp, values: _Six) -> None:
     for value in values:
         target[to] = value
         to += step
 
 
-@_kernel
+@compiled
 def _six(source: Flat, start: np.uintp, step: np.uintp) -> _Six:
     two, three = step + step, step + step + step
     return (
@@ -198,7 +187,7 @@ def _six(source: Flat, start: np.uintp, step: np.uintp) -> _Six:
     )
 
 
-@_kernel
+@compiled
 def _transform_column(
     image: Flat, starts: tuple[np.uintp, ...], patch: Flat, column: np.uintp
 ) -> None:
@@ -220,13 +209,13 @@ def _transform_column(
         _set_six(patch, column + c, _PATCH_ROW, _forward(x))
 
 
-@_kernel
+@compiled
 def _transform_row(patch: Flat, row: np.uintp) -> None:
     for c in range(_CHUNK):
         _set_six(patch, row + c, _CHUNK, _forward(_six(patch, row + c, _CHUNK)))
 
 
-@_kernel
+@compiled
 def _transform_patches(
     image: NDArray[np.float32],
     rows: Indices,
@@ -262,7 +251,7 @@ def _transform_patches(
                 _copy(patch, np.uintp(position * CHUNK), transformed, np.uintp(to))
 
 
-@_kernel
+@compiled
 def _restore_column(
     products: Flat, start: np.uintp, step: np.uintp, tile: Flat, column: np.uintp
 ) -> None:
@@ -279,7 +268,7 @@ def _restore_column(
         tile[to] = y3
 
 
-@_kernel
+@compiled
 def _restore_row(tile: Flat, row: np.uintp, bias: Flat, floor: np.float32) -> None:
     """Four pixels of a row of the tile, in place of its six."""
     for c in range(_CHUNK):
@@ -294,7 +283,7 @@ def _restore_row(tile: Flat, row: np.uintp, bias: Flat, floor: np.float32) -> No
         tile[to] = max(y3 + bias[c], floor)
 
 
-@_kernel
+@compiled
 def _restore_tiles(
     products: NDArray[np.float32],
     bias: Flat,

@@ -13,8 +13,8 @@ from spadepis.pipeline.resources import ClusterSize, Workers, allocate
 # A second on one CPU core, 256x256, published widths, K = 4 (docs/benchmarks.md); scenes of
 # synthesis, else results. The figures of quality were timed on a core that others used as well.
 CPU_RATES: Mapping[str, float] = {
-    "synthesize": 1.40,
-    "stylize": 2.06,
+    "synthesize": 1.68,
+    "stylize": 3.08,
     "smooth": 17.8,
     "assess": 19.0,
 }

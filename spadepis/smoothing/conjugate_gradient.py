@@ -10,21 +10,16 @@ blocks.
 """
 
 import math
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from spadepis.just_in_time import compiled
 from spadepis.smoothing.bands import BANDS, Plane, margin, zeros
 
 BLOCK = 2048
 
 Stencil = tuple[Plane, ...]
-
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
 
 
 class ConvergenceError(RuntimeError):
@@ -68,24 +63,13 @@ def conjugate_gradients(
     return iterations
 
 
-def _kernel(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    compiled: Callable[_Parameters, _Result] = numba.njit(
-        nogil=True,
-        cache=True,
-        error_model="numpy",
-        # Enough to vectorise sums; infinities and NaN keep their meaning.
-        fastmath={"reassoc", "contract", "nsz"},
-    )(function)
-    return compiled
-
-
-@_kernel
+@compiled
 def _pair(plane: Plane, x: Plane, i: np.uintp, offset: np.uintp) -> np.float32:
     pair: np.float32 = plane[i] * x[i + offset] + plane[i - offset] * x[i - offset]
     return pair
 
 
-@_kernel
+@compiled
 def _product(stencil: Stencil, x: Plane, i: np.uintp, w: np.uintp) -> np.float32:
     """Entry i of A x; w is the distance between pixels of one column."""
     one = np.uintp(BANDS)
@@ -108,7 +92,7 @@ def _product(stencil: Stencil, x: Plane, i: np.uintp, w: np.uintp) -> np.float32
     return product
 
 
-@_kernel
+@compiled
 def _multiply(
     stencil: Stencil, width: int, p: Plane, q: Plane, start: int, stop: int
 ) -> tuple[np.float32, np.float32, np.float32]:
@@ -136,7 +120,7 @@ def _multiply(
     return dot0, dot1, dot2
 
 
-@_kernel
+@compiled
 def _advance(
     x: Plane, p: Plane, r: Plane, alpha: np.float32, beta: np.float32, start: int, stop: int
 ) -> None:
@@ -146,7 +130,7 @@ def _advance(
         p[i] = r[i] + beta * p[i]
 
 
-@_kernel
+@compiled
 def _reduce(r: Plane, q: Plane, alpha: np.float32, start: int, stop: int) -> np.float32:
     """Set r -= alpha q; returns r . r of that block."""
     first = np.uintp(start)
@@ -158,7 +142,7 @@ def _reduce(r: Plane, q: Plane, alpha: np.float32, start: int, stop: int) -> np.
     return square
 
 
-@_kernel
+@compiled
 def _fill_margins(p: Plane, edge: int) -> None:
     """Give each band the end of the one before it and the beginning of the one after it."""
     end = p.size - edge
@@ -168,7 +152,7 @@ def _fill_margins(p: Plane, edge: int) -> None:
     p[end + BANDS - 1 :: BANDS] = 0
 
 
-@_kernel
+@compiled
 def _iterate(
     stencil: Stencil,
     width: int,
