@@ -136,7 +136,7 @@ def _forward(x: _Six) -> _Six:
     x0, x1, x2, x3, x4, x5 = x
     even_p, odd_p = x4 - _Q2 * x2, _P * (x3 - _Q2 * x1)
     even_q, odd_q = x4 - _P2 * x2, _Q * (x3 - _P2 * x1)
-    # P * Q = 1.
+    # The coefficient P**2 * Q**2 is 1.
     return (
         x0 - _SUM2 * x2 + x4,
         even_p + odd_p,
