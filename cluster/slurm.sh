@@ -37,6 +37,6 @@ fi
 cpus=$((SLURM_JOB_NUM_NODES * SLURM_CPUS_PER_TASK))
 gpus=$((SLURM_JOB_NUM_NODES * ${SLURM_GPUS_ON_NODE:-0}))
 export RAY_ADDRESS="$head_address:$port"
-spadepis run synthesize_and_stylize --config jobs/coco_stuff_train2017.yaml \
+spadepis run synthesize_and_stylize --config jobs/presets/coco_stuff_train2017.yaml \
     --output out/coco_stuff_train2017 \
     --cluster-cpus "$cpus" --cluster-gpus "$gpus"

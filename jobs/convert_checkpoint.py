@@ -1,8 +1,8 @@
 import sys
 
+from spadepis.checkpoints.conversion import ConversionConfig, convert_checkpoint
+from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import parse_settings
-from spadepis.conversion import ConversionConfig, convert_checkpoint
-from spadepis.exit_status import exit_status
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]

@@ -1,7 +1,7 @@
 import sys
 
-from spadepis.cli import run_job
-from spadepis.pipeline.config import Job
+from spadepis.cli.main import run_job
+from spadepis.pipeline.config.settings import Job
 
 if __name__ == "__main__":
     sys.exit(run_job(Job.SYNTHESIZE, sys.argv[1:]))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spadepis.dataset.image_set import ImageSet
+    from spadepis.dataset.image_set.reader import ImageSet
 
 __all__ = ["ImageSet"]
 
@@ -11,7 +11,7 @@ __all__ = ["ImageSet"]
 def __getattr__(name: str) -> Any:
     # Loaded on first use: it needs torchvision, which workers should not have to hold in memory.
     if name == "ImageSet":
-        from spadepis.dataset.image_set import ImageSet
+        from spadepis.dataset.image_set.reader import ImageSet
 
         return ImageSet
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Where images come from and go to: sources, pairing, and the image set."""
+"""Where images come from and go to: storage, inputs and image sets."""

@@ -7,12 +7,12 @@ from importlib.resources import files
 import numpy as np
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.contact_sheet import contact_sheet
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import encode_jpeg
-from spadepis.dataset.index import REPORT
-from spadepis.dataset.sources import SourceError, list_images
-from spadepis.pipeline.config import Job, JobConfig
+from spadepis.dataset.image_set.index import REPORT
+from spadepis.dataset.inputs.images import encode_jpeg
+from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.storage.folder import Folder
+from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.report.contact_sheet import contact_sheet
 
 OUTPUT = "spadepis-demo"
 INPUTS = files("spadepis") / "demo" / "inputs"
@@ -63,7 +63,7 @@ def run_demo(config: JobConfig) -> int:
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
     # Ray takes seconds to import; a wrong flag should not.
-    from spadepis.pipeline.job import run
+    from spadepis.pipeline.ray.job import run
 
     outcome = run(Job.SYNTHESIZE_AND_STYLIZE, config)
     folder = Folder(config.output)

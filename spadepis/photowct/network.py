@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.convolution import convolve_3x3
+from spadepis.kernels.convolution import convolve_3x3
 
 LEVELS = (4, 3, 2, 1)
 

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
+from spadepis.checkpoints.reading import CheckpointError, load_weights, read_state_dict
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
 from spadepis.photowct.regions import SMALLEST_AREA, region_areas, resize_regions
 from spadepis.photowct.style_statistics import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.writer import ImageSetWriter
-from spadepis.pipeline.config import Job, JobConfig
-from spadepis.pipeline.resources import Allocation, Workers
+from spadepis.dataset.image_set.writer import ImageSetWriter
+from spadepis.dataset.storage.folder import Folder
+from spadepis.matching.choice import Matching
+from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.resources.allocation import Allocation, Workers
 from spadepis.pipeline.stages.assess import Assess
-from spadepis.pipeline.stages.matching import Matching
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.smooth import Smooth

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spadepis.just_in_time import compiled
+from spadepis.kernels.compilation import compiled
 from spadepis.smoothing.bands import BANDS, Plane, margin, zeros
 
 BLOCK = 2048

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.checkpoint import CheckpointError, load_weights, read_state_dict
-from spadepis.convolution import convolve_3x3
+from spadepis.checkpoints.reading import CheckpointError, load_weights, read_state_dict
+from spadepis.kernels.convolution import convolve_3x3
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.normalization import SpadeNormalization, convolve_1x1
 from spadepis.spade.semantic_map import SemanticMap

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spadepis.configuration import Configuration
 from spadepis.labels import LabelSpace
-from spadepis.own_labels import LabelSpaceSetting, find_label_space
+from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.photos import Pair, Split, read_pairs
 

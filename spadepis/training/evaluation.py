@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 from torchvision.utils import save_image
 
-from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator
 from spadepis.training.config import EvaluationConfig

@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Settings, parse_settings
-from spadepis.exit_status import exit_status
 from spadepis.spade import SpadeGenerator
 from spadepis.training.config import DataConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator

@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-from spadepis.cli import run_job
-from spadepis.pipeline.config import Job
-from spadepis.pipeline.resources import Allocation, allocate
+from spadepis.cli.main import run_job
+from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.resources.allocation import Allocation, allocate
 from spadepis.pipeline.stages.smooth import Smooth
 
 # Path of a file at whose coming the job goes on.
@@ -41,7 +41,7 @@ class HeldSmooth:
 
 if __name__ == "__main__":
     with (
-        patch("spadepis.pipeline.job.allocate", allocate_without_cuda),
+        patch("spadepis.pipeline.ray.job.allocate", allocate_without_cuda),
         patch("spadepis.pipeline.assembly.Smooth", HeldSmooth),
     ):
         sys.exit(run_job(Job.SYNTHESIZE_AND_STYLIZE, sys.argv[1:]))

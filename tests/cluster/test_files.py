@@ -18,11 +18,11 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.dashboard.modules.job.cli import submit
 from ray.scripts.scripts import cli as ray_cli
 
-from spadepis import cli
+from spadepis.cli import main as cli
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config import Job, JobConfig, with_dataset
-from spadepis.pipeline.metrics import Report
-from spadepis.pipeline.parsing import parse_config
+from spadepis.pipeline.config.parsing import parse_config
+from spadepis.pipeline.config.settings import Job, JobConfig, with_dataset
+from spadepis.pipeline.ray.metrics import Report
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
@@ -280,8 +280,8 @@ def test_the_size_given_to_the_job_is_what_the_files_grow_to() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "spadepis run synthesize_and_stylize --config jobs/ade20k_training.yaml --clutser-cpus 4",
-        "spadepis run synthesise --config jobs/ade20k_training.yaml",
+        "spadepis run synthesize_and_stylize --config jobs/presets/camvid.yaml --clutser-cpus 4",
+        "spadepis run synthesise --config jobs/presets/ade20k_training.yaml",
         "spadepis plan --mask a --cpus 4 --gpu 3",
         "ray job submit --no-such-flag -- spadepis run",
         "ray start --address=a --no-such-flag",
@@ -299,7 +299,7 @@ def test_a_wrong_command_line_is_refused(line: str) -> None:
 def test_presets_parse_and_name_the_published_folders(name: str) -> None:
     dataset, masks = PRESETS[name]
     job = Job.SYNTHESIZE_AND_STYLIZE
-    config = parse_config(job, ["--config", str(ROOT / "jobs" / f"{name}.yaml")])
+    config = parse_config(job, ["--config", str(ROOT / "jobs" / "presets" / f"{name}.yaml")])
     assert (config.dataset, config.styles_per_mask) == (dataset, 4)
     assert str(with_dataset(job, config).masks).endswith(masks)
     assert Path(config.output).name == name

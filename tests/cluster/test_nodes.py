@@ -9,10 +9,10 @@ from time import monotonic, sleep
 
 import pytest
 
-from spadepis.cli import run_job
-from spadepis.dataset.commit_log import read_log
-from spadepis.dataset.folder import Folder
-from spadepis.pipeline.config import Job
+from spadepis.cli.main import run_job
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.storage.folder import Folder
+from spadepis.pipeline.config.settings import Job
 from tests.cluster.nodes import add_node, head_alone, stages_on
 from tests.cluster.pretend_gpu_job import GO_ON
 from tests.faults.damage import Damage, find_damage, read_files

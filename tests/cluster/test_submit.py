@@ -14,8 +14,8 @@ import yaml
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from spadepis import ImageSet
-from spadepis.dataset.commit_log import read_log
-from spadepis.dataset.folder import Folder
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.storage.folder import Folder
 from tests.cluster.nodes import head_alone
 
 JOBS = Path(__file__).parents[2] / "jobs"

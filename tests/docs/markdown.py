@@ -15,7 +15,9 @@ TEXTS = sorted(
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n|\n(?= {4}))+")
 _SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
-_COMMAND = re.compile(r"(?:python jobs/|spadepis (?:demo|run|plan|inspect|figure)\b)")
+_COMMAND = re.compile(
+    r"(?:python jobs/|python -m tools\.|spadepis (?:demo|run|plan|inspect|figure)\b)"
+)
 
 
 def read(text: str) -> str:

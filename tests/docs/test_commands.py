@@ -4,30 +4,31 @@ import runpy
 import shlex
 import sys
 from argparse import ArgumentParser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spadepis import cli
-from spadepis.benchmark.config import BenchmarkConfig
+from spadepis.checkpoints.conversion import ConversionConfig
+from spadepis.cli import main as cli
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
-from spadepis.conversion import ConversionConfig
-from spadepis.dataset.instance_maps import InstanceMapsConfig
-from spadepis.pipeline.config import Job
-from spadepis.pipeline.parsing import parse_config
-from spadepis.training.augmentation_config import AugmentationStudyConfig
+from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig
+from spadepis.pipeline.config.parsing import parse_config
+from spadepis.pipeline.config.settings import Job
 from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
+from tools.benchmark.config import BenchmarkConfig
+from tools.studies.augmentation.config import AugmentationStudyConfig
 
 SETTINGS: dict[str, type[Configuration]] = {
-    "augmentation_study": AugmentationStudyConfig,
-    "benchmark": BenchmarkConfig,
     "convert_checkpoint": ConversionConfig,
     "evaluate_models": EvaluationConfig,
     "make_instance_maps": InstanceMapsConfig,
     "train_photowct": TrainPhotoWCTConfig,
     "train_spade": TrainSpadeConfig,
+    "tools.benchmark": BenchmarkConfig,
+    "tools.studies.augmentation": AugmentationStudyConfig,
 }
 COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})
 
@@ -35,7 +36,8 @@ COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the jobs' YAML files and the label space of docs/datasets.md."""
-    (tmp_path / "jobs").symlink_to(ROOT / "jobs")
+    for folder in ("jobs", "tools"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     (block,) = fenced_blocks(read("docs/datasets.md"), "yaml")
     (tmp_path / "my-streets.yaml").write_text(block)
     monkeypatch.chdir(tmp_path)
@@ -48,14 +50,24 @@ def test_the_command_line_is_taken(command: str, monkeypatch: pytest.MonkeyPatch
     if program == "spadepis":
         _spadepis(arguments, monkeypatch)
         return
-    job = Path(arguments.pop(0)).stem
-    assert (ROOT / "jobs" / f"{job}.py").exists()
+    job = _job(arguments)
     if job in list(Job):
         parse_config(Job(job), arguments)
     elif job in SETTINGS:
         parse_settings(SETTINGS[job], arguments)
     else:
         _run_until_parsed(job, arguments, monkeypatch)
+
+
+def _job(arguments: list[str]) -> str:
+    """Take the job, or after ``-m`` the module, from what follows ``python``."""
+    if arguments[0] == "-m":
+        _, module, *arguments[:] = arguments
+        assert find_spec(module)
+        return module
+    script = Path(arguments.pop(0))
+    assert (ROOT / "jobs" / script.name).exists()
+    return script.stem
 
 
 def _spadepis(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,12 +94,12 @@ def _run_until_parsed(job: str, arguments: list[str], monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "argv", [job, *arguments])
     monkeypatch.setattr(ArgumentParser, "parse_args", parse_and_stop)
     with pytest.raises(_ParsedError):
-        runpy.run_path(str(ROOT / "jobs" / f"{job}.py"), run_name="__main__")
+        runpy.run_module(job, run_name="__main__")
 
 
 def test_commands_are_found() -> None:
     assert "spadepis demo --styles my-photos --masks my-label-maps --output my-demo" in COMMANDS
-    assert "python jobs/benchmark.py --config jobs/benchmark.yaml" in COMMANDS
+    assert "python -m tools.benchmark --config tools/benchmark/benchmark.yaml" in COMMANDS
     assert any(c.startswith("python jobs/evaluate_models.py --config") for c in COMMANDS)
     assert any("--label-space my-streets.yaml --output out/spade" in c for c in COMMANDS)
 
@@ -98,7 +110,7 @@ def test_commands_are_found() -> None:
     [
         "python jobs/stylize.py --photos p --styles s --output o --bogus 1",
         "python jobs/synthesize.py --masks m",
-        "python jobs/benchmark.py --device tpu",
+        "python -m tools.benchmark --device tpu",
         "spadepis run stylize --masks m --output o",
     ],
 )
@@ -109,4 +121,4 @@ def test_a_wrong_command_line_is_noticed(command: str, monkeypatch: pytest.Monke
 
 def test_a_wrong_flag_of_a_small_job_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
-        _run_until_parsed("draw_layouts", ["--bogus", "1"], monkeypatch)
+        _run_until_parsed("tools.demo_inputs.draw_layouts", ["--bogus", "1"], monkeypatch)

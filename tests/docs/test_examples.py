@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from spadepis.dataset.commit_log import Commit, to_table
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import encode_png
-from spadepis.dataset.index import write_index
-from spadepis.dataset.writer import Encoded, ImageSetWriter
+from spadepis.dataset.image_set.commit_log import Commit, to_table
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
+from spadepis.dataset.inputs.images import encode_png
+from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.thresholds import FIGURES
 from tests.docs.markdown import TEXTS, fenced_blocks, read
 

@@ -7,11 +7,11 @@ from io import BytesIO
 
 import pyarrow.parquet as pq
 
-from spadepis.dataset.commit_log import read_log
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.index import CARD, FAILURES, MANIFEST, METADATA, REPORT
-from spadepis.dataset.objects import orphans
-from spadepis.dataset.verification import verify
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.image_set.index import CARD, FAILURES, MANIFEST, METADATA, REPORT
+from spadepis.dataset.image_set.stored_objects import orphans
+from spadepis.dataset.image_set.verification import verify
+from spadepis.dataset.storage.folder import Folder
 
 THREADS = 8
 # They hold seconds, or are in as many files as there were writers.

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from spadepis import ImageSet
-from spadepis.cli import inspect_image_set, run_job
-from spadepis.dataset.sources import SourceError, list_images
-from spadepis.pipeline.config import Job
+from spadepis.cli.main import inspect_image_set, run_job
+from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.pipeline.config.settings import Job
 from tests.faults.bad_inputs import (
     BROKEN,
     NO_INSTANCE_MAP,

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spadepis.dataset.commit_log import read_log, table_to_parquet
-from spadepis.dataset.folder import STAGING, Folder
-from spadepis.dataset.index import METADATA, write_index
-from spadepis.dataset.names import content_name, image_name
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.image_set.commit_log import read_log, table_to_parquet
+from spadepis.dataset.image_set.file_names import content_name, image_name
+from spadepis.dataset.image_set.index import METADATA, write_index
+from spadepis.dataset.image_set.writer import ImageSetWriter
+from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.scene import Scene, Style, scenes_to_table
 from spadepis.pipeline.stages.write import Write

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from PIL import Image
 
-from spadepis.checkpoint import CheckpointError, read_state_dict
-from spadepis.dataset.images import UnreadableImageError, read_label_map, read_photo
-from spadepis.dataset.sources import SourceError, list_images
+from spadepis.checkpoints.reading import CheckpointError, read_state_dict
+from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map, read_photo
+from spadepis.dataset.inputs.listing import SourceError, list_images
 from tests.faults.bad_inputs import JPEG, LABELS, PHOTO, PNG, WEBP, frames, save
 
 FEW, MANY = 300, 10_000

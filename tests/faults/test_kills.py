@@ -10,8 +10,8 @@ from time import monotonic
 
 import pytest
 
-from spadepis.dataset.commit_log import read_log
-from spadepis.dataset.folder import Folder
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.storage.folder import Folder
 from tests.faults.damage import Damage, find_damage, read_files
 from tests.faults.running_job import (
     Kills,

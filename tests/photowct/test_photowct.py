@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spadepis.benchmark.measuring import count_macs
-from spadepis.checkpoint import CheckpointError
-from spadepis.models import DEFAULT_PHOTOWCT_CHECKPOINT
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
+from spadepis.checkpoints.reading import CheckpointError
 from spadepis.photowct import PhotoWCT, photowct
 from spadepis.photowct.network import LEVELS, Decoder, Encoder
 from spadepis.smoothing import smooth
+from tools.benchmark.measuring import count_macs
 
 Weights = dict[str, Tensor]
 

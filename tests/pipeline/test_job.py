@@ -21,13 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis import ImageSet
-from spadepis.cli import inspect_image_set, run_job
-from spadepis.dataset.commit_log import read_commits
-from spadepis.dataset.folder import STAGING, Folder
-from spadepis.dataset.images import read_label_map, resize_label_map
+from spadepis.cli.main import inspect_image_set, run_job
+from spadepis.dataset.image_set.commit_log import read_commits
+from spadepis.dataset.inputs.images import read_label_map, resize_label_map
+from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import ADE20K
-from spadepis.pipeline.config import Job
-from spadepis.pipeline.report import STAGES
+from spadepis.pipeline.config.settings import Job
+from spadepis.report.summary import STAGES
 
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
 
@@ -229,7 +229,7 @@ def test_synthesize_some_and_then_all_in_another_label_space(
         raise SystemExit
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr("spadepis.pipeline.job.write_index", killed)
+        patch.setattr("spadepis.pipeline.ray.job.write_index", killed)
         run_job(Job.SYNTHESIZE, flags)
     assert not (tmp_path / "out/_SUCCESS").exists()
     assert run_job(Job.SYNTHESIZE, flags) == 0

@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from spadepis import ImageSet
-from spadepis.cli import run_job
+from spadepis.cli.main import run_job
 from spadepis.dataset import storage
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import read_label_map
-from spadepis.dataset.sources import SourceError, list_images
-from spadepis.dataset.writer import ImageSetWriter
+from spadepis.dataset.image_set.writer import ImageSetWriter
+from spadepis.dataset.inputs.images import read_label_map
+from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config import Job, JobConfig
-from spadepis.pipeline.inputs import list_inputs
-from spadepis.pipeline.plan import Plan, make_plan
+from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.planning.inputs import list_inputs
+from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from spadepis.dataset.commit_log import Commit, to_table
-from spadepis.dataset.folder import Folder
-from spadepis.dataset.images import encode_png, read_label_map, read_photo, resize_label_map
-from spadepis.dataset.matching import Descriptor, StyleIndex
-from spadepis.dataset.writer import Encoded, ImageSetWriter
+from spadepis.dataset.image_set.commit_log import Commit, to_table
+from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
+from spadepis.dataset.inputs.images import encode_png, read_label_map, read_photo, resize_label_map
+from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.html_report import html_report
-from spadepis.pipeline.report import summarize
-from spadepis.pipeline.stages.describe import DescribeStyles
+from spadepis.labels.related_classes import find_region_labels
+from spadepis.matching.description import DescribeStyles
+from spadepis.matching.style_index import Descriptor, StyleIndex
 from spadepis.quality.structure import boundary_disagreement
-from spadepis.related_classes import find_region_labels
+from spadepis.report.html import html_report
+from spadepis.report.summary import summarize
 
 MOST_PIXELS = 10**7
 SIDE = 192

@@ -12,14 +12,14 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from spadepis.dataset.images import UnreadableImageError, read_photo, resize_photo
-from spadepis.dataset.node_cache import read_image_once
+from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.dataset.inputs.images import UnreadableImageError, read_photo, resize_photo
+from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
-from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.eight_bits import upload
-from spadepis.pipeline.worker import prepare_worker
+from spadepis.pipeline.stages.device_transfer import upload
+from spadepis.pipeline.workers.process import prepare_worker
 from spadepis.quality.appearance import clipped_share, sharpness
 from spadepis.quality.colour import ColourStatistics, colour_distance, colour_statistics
 from spadepis.quality.features import ChannelStatistics, channel_statistics, feature_distance

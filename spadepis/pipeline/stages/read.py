@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spadepis.dataset.images import (
+from spadepis.dataset.inputs.images import (
     UnreadableImageError,
     limit_longest_side,
     read_classes,

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.worker import prepare_worker
+from spadepis.pipeline.workers.process import prepare_worker
 from spadepis.smoothing import ConvergenceError, smooth
 
 STAGE = "smooth"

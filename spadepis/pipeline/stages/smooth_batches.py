@@ -11,10 +11,10 @@ import pyarrow as pa
 import torch
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
-from spadepis.pipeline.stages.eight_bits import upload
+from spadepis.pipeline.stages.device_transfer import upload
 from spadepis.pipeline.stages.smooth import STAGE
-from spadepis.pipeline.worker import prepare_worker
+from spadepis.pipeline.workers.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.workers.process import prepare_worker
 from spadepis.smoothing import ConvergenceError, smooth_batch
 
 

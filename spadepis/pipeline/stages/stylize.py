@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spadepis.dataset.images import UnreadableImageError, limit_longest_side, read_photo
-from spadepis.dataset.node_cache import read_image_once
+from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.dataset.inputs.images import UnreadableImageError, limit_longest_side, read_photo
+from spadepis.dataset.inputs.node_cache import read_image_once
+from spadepis.matching.choice import Matching
 from spadepis.photowct import PhotoWCT, StyleStatistics
-from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
-from spadepis.pipeline.stages.eight_bits import download, quantize, upload
-from spadepis.pipeline.stages.matching import Matching
+from spadepis.pipeline.stages.device_transfer import download, quantize, upload
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.style_cache import StyleCache
-from spadepis.pipeline.worker import prepare_worker
+from spadepis.pipeline.workers.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.workers.process import prepare_worker
 
 STAGE = "stylize"
 # At the published width the statistics of a style take 1.4 MB, and as much for each region.

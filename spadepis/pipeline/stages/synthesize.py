@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.labels import LabelSpace
-from spadepis.pipeline.checkpoints import fetch_checkpoint
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.device_errors import ending_with_the_device, in_halves
-from spadepis.pipeline.stages.eight_bits import download, quantize, upload
-from spadepis.pipeline.worker import prepare_worker
+from spadepis.pipeline.stages.device_transfer import download, quantize, upload
+from spadepis.pipeline.workers.device_errors import ending_with_the_device, in_halves
+from spadepis.pipeline.workers.process import prepare_worker
 from spadepis.spade import SpadeGenerator
 
 STAGE = "synthesize"

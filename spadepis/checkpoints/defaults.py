@@ -1,0 +1,19 @@
+"""The small models that come with spadepis; their README.md says how they were made."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+from spadepis.labels import COCO_STUFF
+
+__all__ = ["DEFAULT_PHOTOWCT_CHECKPOINT", "DEFAULT_SPADE_CHECKPOINTS"]
+
+_FOLDER = files("spadepis") / "checkpoints" / "models"
+
+DEFAULT_SPADE_CHECKPOINTS: Final[Mapping[str, str]] = {
+    COCO_STUFF.name: str(_FOLDER / "spade_coco_stuff.safetensors")
+}
+"""Path of the weights of a SPADE generator, by name of the label space."""
+
+DEFAULT_PHOTOWCT_CHECKPOINT: Final[str] = str(_FOLDER / "photowct.safetensors")
+"""Path of the weights of PhotoWCT."""

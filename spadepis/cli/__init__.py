@@ -1,0 +1,1 @@
+"""The ``spadepis`` command: configuration, exit status, subcommands."""

@@ -1,0 +1,1 @@
+"""The image set that a job writes: commit log, files, index, verification, and its reader."""

@@ -1,0 +1,62 @@
+"""The index of an image set, made from its commit log when all pairs are settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from spadepis.dataset.image_set.commit_log import done, failed, rejected, table_to_parquet
+from spadepis.dataset.storage.folder import Folder
+from spadepis.quality.thresholds import FIGURES
+
+METADATA = "metadata.parquet"
+FAILURES = "failures.parquet"
+REJECTED = "rejected.parquet"
+CARD = "README.md"
+REPORT = "report.html"
+MANIFEST = "_SUCCESS"
+METADATA_COLUMNS = (
+    "file_name",
+    "mask_file_name",
+    "content_file_name",
+    "mask_id",
+    "style_id",
+    "height",
+    "width",
+    "mask_source",
+    "style_source",
+    "classes",
+    *FIGURES,
+)
+FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
+# Hugging Face's image folder fails on a column of images, or of anything, that are all null.
+OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *FIGURES)
+
+
+def write_index(
+    folder: Folder,
+    log: pa.Table,
+    pages: Mapping[str, str],
+    manifest: Mapping[str, Any],
+) -> None:
+    """Write the metadata, the failures, the pages and, last, the manifest.
+
+    Args:
+        folder: the image set.
+        log: all pairs of it, as ``read_log`` gives them.
+        pages: texts for people by file name: the dataset card and the report.
+        manifest: says that the set is finished, and how.
+    """
+    finished = done(log)
+    absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
+    columns = [name for name in METADATA_COLUMNS if name not in absent]
+    folder.write(METADATA, table_to_parquet(finished.select(columns)))
+    folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
+    if len(not_good_enough := rejected(log)):
+        folder.write(REJECTED, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
+    for name, text in pages.items():
+        folder.write(name, text.encode())
+    folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())

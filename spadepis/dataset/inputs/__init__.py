@@ -1,0 +1,1 @@
+"""Label maps and photos: finding them in folders and shards, and decoding them."""

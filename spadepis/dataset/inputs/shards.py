@@ -1,0 +1,149 @@
+"""Shards: Parquet and tar files of many images, and where in them each image stands."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote
+
+from spadepis.dataset.inputs.parquet_shards import list_rows, read_cell
+from spadepis.dataset.inputs.tar_shards import Member, list_members
+from spadepis.dataset.storage.errors import ShardError
+from spadepis.dataset.storage.filesystems import read, read_range
+
+IMAGE_SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+SHARD_SUFFIXES = frozenset((".parquet", ".tar"))
+THREADS = 16
+_MEMBER = re.compile(r"(.+\.tar)#offset=(\d+)&size=(\d+)", re.DOTALL | re.IGNORECASE)
+_CELL = re.compile(r"(.+\.parquet)#column=([^&#]*)&row=(\d+)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The images of shards.
+
+    Attributes:
+        images: id and source of every image, in the order of the shards and of what is in them.
+        ignored: sources of members left out: links, devices, names that are not UTF-8.
+        parts: extensions (of tar members) or columns (of Parquet files) that hold images.
+    """
+
+    images: Sequence[tuple[str, str]]
+    ignored: Sequence[str]
+    parts: frozenset[str]
+
+
+def index_shards(shards: Mapping[str, str], part: str | None) -> ShardIndex:
+    """List what stands in shards, several at a time: names and ids are read, no image is.
+
+    The id of a tar member is its key, the name up to the first dot behind the last slash. That of
+    a Parquet row is what ``list_rows`` says or, where that is nothing, ``<name>/<row number>``, the
+    name of the shard without suffix.
+
+    Args:
+        shards: path or URI by name, the path relative to their folder.
+        part: the extension or column to take. Without it a key may have only one image, a Parquet
+            file only one image column.
+
+    Raises:
+        ShardError: a shard cannot be read or is damaged, the part is not there or not said, or
+            two images have the same id.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        indexes = list(pool.map(lambda name: _index_shard(name, shards[name], part), shards))
+    parts = frozenset().union(*(index.parts for index in indexes))
+    images = [image for index in indexes for image in index.images]
+    if part is not None and not images:
+        raise ShardError(f"no image is {part}: {_choices(parts) if parts else 'none is there'}")
+    return ShardIndex(images, [name for index in indexes for name in index.ignored], parts)
+
+
+def read_source(source: str, most_bytes: int) -> bytes:
+    """Content of an image file, or of an image in a shard.
+
+    Args:
+        source: path or URI of a file, or what ``index_shards`` gave.
+        most_bytes: images in shards and local files with more are refused.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if member := _MEMBER.fullmatch(source):
+        shard, offset, size = member.groups()
+        _check_size(int(size), most_bytes)
+        return read_range(shard, int(offset), int(size))
+    if cell := _CELL.fullmatch(source):
+        shard, column, row = cell.groups()
+        content = read_cell(shard, unquote(column), int(row))
+        _check_size(len(content), most_bytes)
+        return content
+    return read(source, most_bytes)
+
+
+def file_of_source(source: str) -> str:
+    """Path or URI of the file that holds an image: the shard, or the file itself."""
+    inside = _MEMBER.fullmatch(source) or _CELL.fullmatch(source)
+    return inside.group(1) if inside else source
+
+
+def _check_size(size: int, most_bytes: int) -> None:
+    if size > most_bytes:
+        raise OSError(errno.EFBIG, f"{size} bytes are more than {most_bytes}")
+
+
+def _index_shard(name: str, uri: str, part: str | None) -> ShardIndex:
+    is_tar = PurePosixPath(uri).suffix.lower() == ".tar"
+    return _index_tar(uri, part) if is_tar else _index_parquet(name, uri, part)
+
+
+def _index_tar(uri: str, part: str | None) -> ShardIndex:
+    images: list[tuple[str, str]] = []
+    ignored: list[str] = []
+    first: dict[str, Member] = {}
+    parts: set[str] = set()
+    for member in list_members(uri):
+        path = PurePosixPath(member.name)
+        if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        source = f"{uri}#offset={member.offset}&size={member.size}"
+        if not member.usable:
+            ignored.append(source)
+            continue
+        parts.add(member.extension)
+        if part is None:
+            other = first.setdefault(member.key, member)
+            if other.extension != member.extension:
+                both = {other.extension, member.extension}
+                raise ShardError(f"{uri} holds several images of {member.key!r}: {_choices(both)}")
+        elif member.extension != part:
+            continue
+        images.append((member.key, source))
+    return ShardIndex(images, ignored, frozenset(parts))
+
+
+def _index_parquet(name: str, uri: str, part: str | None) -> ShardIndex:
+    rows = list_rows(uri)
+    if not rows.columns:
+        raise ShardError(f"{uri} has no column of images")
+    if part is None and len(rows.columns) > 1:
+        raise ShardError(f"{uri} has several columns of images: {_choices(rows.columns)}")
+    column = rows.columns[0] if part is None else part
+    if column not in rows.columns:
+        raise ShardError(f"{uri} has no column of images {part}: {_choices(rows.columns)}")
+    shard = str(PurePosixPath(name).with_suffix(""))
+    place = f"{uri}#column={quote(column, safe='')}"
+    images = [
+        (f"{shard}/{row:06d}" if id is None else id, f"{place}&row={row}")
+        for row, id in enumerate(rows.ids)
+    ]
+    return ShardIndex(images, [], frozenset(rows.columns))
+
+
+def _choices(parts: Iterable[str]) -> str:
+    return f"choose by {' or '.join(f'#{part}' for part in sorted(parts))}"

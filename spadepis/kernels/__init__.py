@@ -1,0 +1,1 @@
+"""Convolutions and compiled loops that the networks share."""

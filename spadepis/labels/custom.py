@@ -1,0 +1,142 @@
+"""Label spaces of one's own, in YAML files.
+
+name: my-streets
+size: 512x256                # WIDTHxHEIGHT that the generator was trained for
+instance_edges: true         # default: false
+unknown: 255                 # value of pixels of no class, which are then the last class
+classes:                     # in the order of the generator's input channels
+  - {name: road, value: 1, colour: [128, 64, 128]}
+  - {name: sky, value: 7}    # colours default to those of PASCAL VOC
+
+``name``, ``size`` and the ``classes``, each with a name and a value of its own, are required.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import PurePosixPath
+from typing import Annotated, Self, TypeAlias
+
+import numpy as np
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset import storage
+from spadepis.dataset.storage.errors import reason
+from spadepis.labels import LABEL_SPACES, LabelSpace, pascal_colours
+
+__all__ = ["LabelSpaceSetting", "find_label_space", "no_such_class", "read_label_space"]
+
+YAML_SUFFIXES = frozenset((".yaml", ".yml"))
+# Label maps and class indices have 8 bits.
+MOST_CLASSES = 256
+UNKNOWN = "unknown"
+
+Byte: TypeAlias = Annotated[int, Field(ge=0, le=255)]
+
+
+class _Class(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1)
+    value: Byte
+    colour: tuple[Byte, Byte, Byte] | None = None
+
+
+class _LabelSpaceFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    size: str = Field(pattern=r"^[1-9]\d*x[1-9]\d*$")
+    instance_edges: bool = False
+    unknown: Byte | None = None
+    classes: list[_Class] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _add_unknown(self) -> Self:
+        if self.unknown is not None:
+            self.classes.append(_Class(name=UNKNOWN, value=self.unknown, colour=(0, 0, 0)))
+        return self
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.name in LABEL_SPACES:
+            raise ValueError(f"the name {self.name} is taken")
+        if len(self.classes) > MOST_CLASSES:
+            raise ValueError(f"more than {MOST_CLASSES} classes")
+        for key in ("name", "value"):
+            seen = [getattr(entry, key) for entry in self.classes]
+            twice = [value for value in seen if seen.count(value) > 1]
+            if twice:
+                raise ValueError(f"two classes have the {key} {twice[0]}")
+        return self
+
+
+def read_label_space(uri: str) -> LabelSpace:
+    """Read a label space from a YAML file; what stands in it is shown at the top of this module.
+
+    Args:
+        uri: local path or fsspec URI.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or what is wrong in it.
+    """
+    try:
+        described = _LabelSpaceFile.model_validate(yaml.safe_load(storage.read(uri)))
+    except OSError as error:
+        raise ConfigurationError(f"{uri} cannot be read ({reason(error)})") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        raise ConfigurationError(f"{uri}: {'; '.join(map(_describe, problems))}") from error
+    classes = described.classes
+    colours = pascal_colours((index + 1) % MOST_CLASSES for index in range(len(classes)))
+    for index, entry in enumerate(classes):
+        if entry.colour is not None:
+            colours[index] = entry.colour
+    width, height = map(int, described.size.split("x"))
+    return LabelSpace(
+        name=described.name,
+        names=tuple(entry.name for entry in classes),
+        colours=np.ascontiguousarray(colours),
+        has_instance_edges=described.instance_edges,
+        size=(height, width),
+        published_values=tuple(entry.value for entry in classes),
+    )
+
+
+def find_label_space(name: str) -> LabelSpace:
+    """The label space of that name, or the one in that YAML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or what is wrong in it.
+    """
+    return LABEL_SPACES[name] if name in LABEL_SPACES else read_label_space(name)
+
+
+def no_such_class(space: LabelSpace, name: str) -> str:
+    """A message that a label space has no class of that name, with those of similar names."""
+    close = difflib.get_close_matches(name, space.names, n=3)
+    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"{space.name} has no class {name!r}{hint}"
+
+
+def _describe(problem: ErrorDetails) -> str:
+    place = ".".join(map(str, problem["loc"]))
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return f"{place}: {message}" if place else message
+
+
+def _is_label_space(name: str) -> str:
+    if name not in LABEL_SPACES and PurePosixPath(name).suffix not in YAML_SUFFIXES:
+        known = ", ".join(LABEL_SPACES)
+        raise ValueError(f"{name} is neither of {known} nor a YAML file (.yaml, .yml)")
+    return name
+
+
+LabelSpaceSetting: TypeAlias = Annotated[str, AfterValidator(_is_label_space)]
+"""A setting that is the name of a label space or the path or URI of a YAML file."""

@@ -1,0 +1,94 @@
+"""What is in a scene and in a style photo, for finding styles that are like the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.dataset.inputs.images import (
+    UnreadableImageError,
+    read_classes,
+    read_photo,
+    resize_photo,
+)
+from spadepis.labels import LabelSpace
+from spadepis.matching.style_index import Descriptor, class_shares
+from spadepis.photowct import PhotoWCT
+from spadepis.photowct.network import Encoder
+from spadepis.pipeline.stages.device_transfer import upload
+from spadepis.pipeline.workers.process import prepare_worker
+
+# Photos are compared at this size, whatever their shape.
+SIDE = 128
+# The deepest features there are.
+LEVEL = 4
+
+SCHEMA = pa.schema([("id", pa.string()), ("descriptor", pa.list_(pa.float32()))])
+
+
+class DescribeStyles:
+    """Describe style photos by their label maps, or by their features.
+
+    Args:
+        label_space: of the label maps.
+        region_labels: the region that each class belongs to; see ``labels.related_classes``.
+        checkpoint: path or URI of PhotoWCT's weights; None describes by label maps.
+        max_pixels: files with more are refused.
+    """
+
+    def __init__(
+        self,
+        label_space: LabelSpace,
+        region_labels: Sequence[int],
+        checkpoint: str | None,
+        max_pixels: int,
+    ) -> None:
+        prepare_worker()
+        self.label_space = label_space
+        self.region_labels = region_labels
+        self.encoder: Encoder | None = None
+        if checkpoint is not None:
+            self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
+        self.max_pixels = max_pixels
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """From columns ``id``, ``source`` and ``mask_source`` to rows of ``SCHEMA``.
+
+        Styles that cannot be read have no descriptor.
+        """
+        rows = batch.to_pylist()
+        found = [self._describe(row["source"], row["mask_source"]) for row in rows]
+        return pa.table([batch["id"], pa.array(found, SCHEMA.field("descriptor").type)], SCHEMA)
+
+    def _describe(self, source: str, mask_source: str | None) -> Descriptor | None:
+        try:
+            if self.encoder is not None:
+                return describe_photo(read_photo(source, self.max_pixels), self.encoder)
+            assert mask_source is not None
+            label_map = read_classes(mask_source, self.label_space, self.max_pixels)
+        except UnreadableImageError:
+            return None
+        return describe_label_map(label_map, self.region_labels)
+
+
+def describe_photo(photo: NDArray[np.uint8], encoder: Encoder) -> Descriptor:
+    """Mean of the features of a photo uint8 [H,W,3], float32 [C]."""
+    weight = next(encoder.parameters())
+    image = upload(resize_photo(photo, SIDE, SIDE), weight.device.type).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        features, _ = encoder(image.to(weight.dtype))
+    descriptor: Descriptor = features[0].mean(dim=(1, 2)).float().cpu().numpy()
+    return descriptor
+
+
+def describe_label_map(label_map: NDArray[np.uint8], region_labels: Sequence[int]) -> Descriptor:
+    """Share of each region of a label map of class indices, float32 [classes].
+
+    Related classes count as one, unknown ones not at all; see ``spadepis.labels.related_classes``.
+    """
+    return class_shares(np.array(region_labels)[label_map], len(region_labels))

@@ -1,0 +1,72 @@
+"""Which styles a mask gets."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.filesystems import read
+
+TABLE_COLUMNS = ("mask_id", "style_id")
+
+
+class PairingError(ValueError):
+    """A table of pairs that cannot be used."""
+
+
+def random_styles(mask_id: str, style_ids: Sequence[str], count: int, seed: int) -> list[str]:
+    """Draw ``count`` different styles for a mask, without replacement.
+
+    Every (seed, mask, style) has its own hash, and the styles with the lowest win: the draw depends
+    on no order, no machine and no other mask.
+
+    Raises:
+        ValueError: there are fewer styles than ``count``.
+    """
+    if count > len(style_ids):
+        raise ValueError(f"{count} styles per mask asked for, {len(style_ids)} there")
+
+    def rank(style_id: str) -> bytes:
+        return hashlib.sha256(f"{seed}\0{mask_id}\0{style_id}".encode()).digest()
+
+    return sorted(style_ids, key=rank)[:count]
+
+
+def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
+    """Style ids by mask id, both in the order of a table, each pair once.
+
+    Args:
+        uri: of a CSV file with a header, or a Parquet file, with the columns ``mask_id`` and
+            ``style_id``.
+
+    Raises:
+        PairingError: it cannot be read, or has other columns, or cells without an id.
+    """
+    try:
+        content = io.BytesIO(read(uri))
+        if PurePosixPath(uri).suffix.lower() == ".parquet":
+            table = pq.read_table(content)
+        else:
+            types = dict.fromkeys(TABLE_COLUMNS, pa.string())
+            options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+            table = pyarrow.csv.read_csv(content, convert_options=options)
+    except (OSError, pa.ArrowException) as error:
+        raise PairingError(f"{uri} cannot be read as a table ({reason(error)})") from error
+    absent = [name for name in TABLE_COLUMNS if name not in table.column_names]
+    if absent:
+        raise PairingError(f"{uri} has no column {' and no column '.join(absent)}")
+    pairs: dict[str, dict[str, None]] = defaultdict(dict)
+    columns = (table[name].cast(pa.string()).to_pylist() for name in TABLE_COLUMNS)
+    for row, (mask_id, style_id) in enumerate(zip(*columns, strict=True), start=1):
+        if mask_id is None or style_id is None:
+            raise PairingError(f"{uri}: row {row} has no id")
+        pairs[mask_id][style_id] = None
+    return {mask_id: list(style_ids) for mask_id, style_ids in pairs.items()}

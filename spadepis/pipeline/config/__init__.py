@@ -1,0 +1,1 @@
+"""Settings of the jobs and the identity of what they make."""

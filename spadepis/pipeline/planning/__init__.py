@@ -1,0 +1,1 @@
+"""What a job has to do, and how long it would take."""

@@ -1,0 +1,192 @@
+"""What a job is to do: every mask with its styles, and what of it is still missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import islice
+
+from spadepis.configuration import ConfigurationError
+from spadepis.matching.pairing import PairingError, random_styles, read_pairs
+from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.planning.inputs import Inputs
+from spadepis.pipeline.scene import Scene, Style
+
+# Of each mask, so that a threshold that nothing meets does not try all styles.
+MOST_REPLACEMENTS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of a job.
+
+    Attributes:
+        scenes: one per mask (or photo), with the styles to be done.
+    """
+
+    scenes: Sequence[Scene]
+
+    @property
+    def pairs(self) -> int:
+        """How many results there are to be."""
+        return sum(len(scene.styles) + scene.choices for scene in self.scenes)
+
+    def without(self, settled: Collection[tuple[str, str | None]]) -> Plan:
+        """The part of the plan that is not among the (mask, style) pairs of ``settled``."""
+        settled_styles: dict[str, list[str | None]] = defaultdict(list)
+        if any(scene.choices for scene in self.scenes):
+            for mask_id, style_id in settled:
+                settled_styles[mask_id].append(style_id)
+
+        def left(scene: Scene) -> Scene:
+            if not scene.choices:
+                styles = [style for style in scene.styles if (scene.id, style.id) not in settled]
+                return replace(scene, styles=styles)
+            chosen = settled_styles.get(scene.id, [])
+            # One row without a style stands for a scene that failed before any was chosen.
+            choices = 0 if None in chosen else max(0, scene.choices - len(chosen))
+            passed_over = sorted(style_id for style_id in chosen if style_id is not None)
+            return replace(scene, choices=choices, passed_over=passed_over)
+
+        return Plan([scene for scene in map(left, self.scenes) if scene.is_waiting])
+
+
+def make_plan(
+    config: JobConfig,
+    inputs: Inputs,
+    rejected: Collection[tuple[str, str | None]] = (),
+    classes: Mapping[str, Collection[str] | None] | None = None,
+) -> Plan:
+    """Pair masks (or photos) with styles.
+
+    Args:
+        config: says which and how.
+        inputs: what there is.
+        rejected: (mask, style) pairs for which other styles are drawn, a few of each mask.
+        classes: names of the classes in each label map, None for one that cannot be read; needed
+            where only scenes with some classes are wanted.
+
+    Raises:
+        ConfigurationError: there are too few styles, a table of pairs cannot be used, or no scene
+            is wanted.
+    """
+    ids = list(inputs.scenes.images)
+    few = len(inputs.style_ids) < config.styles_per_mask
+    if few and inputs.styles is not None and config.pairing in ("random", "match"):
+        raise ConfigurationError(
+            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds "
+            f"{len(inputs.style_ids)}"
+        )
+    replaced = _replaced(rejected)
+    matched = config.pairing == "match"
+    styles_of = None
+    if inputs.styles is not None and not matched:
+        styles_of = _pairing(config, ids, inputs.style_ids, replaced)
+
+    def scene(id: str) -> Scene:
+        drawn = [Style(None, None)]
+        if inputs.styles is not None:
+            drawn = [inputs.style(style_id) for style_id in styles_of(id)] if styles_of else []
+        choices = config.styles_per_mask + len(replaced.get(id, ())) if matched else 0
+        # A label map or instance map that is missing fails its scene when it is read.
+        return Scene(
+            id,
+            drawn,
+            mask_source=None if inputs.masks is None else inputs.masks.uri_of(id),
+            instance_source=None if inputs.instances is None else inputs.instances.uri_of(id),
+            photo_source=None if inputs.photos is None else inputs.photos.uri_of(id),
+            choices=min(choices, len(inputs.style_ids)),
+        )
+
+    wanted = wanted_ids(config, ids)
+    if config.containing_classes is not None and classes is not None:
+        wanted = _with_classes(wanted, config, classes)
+    with_styles = (scene for scene in map(scene, wanted) if scene.is_waiting)
+    return Plan(list(islice(with_styles, config.limit)))
+
+
+def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
+    """The ids that are like one of the globs of ``where``, which have commas between them.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    if config.where is None:
+        return ids
+    globs = [glob.strip() for glob in config.where.split(",")]
+    wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
+    if not wanted:
+        raise ConfigurationError(f"--where {config.where}: none of {len(ids)} ids, e.g. {ids[0]}")
+    return wanted
+
+
+def _with_classes(
+    ids: Sequence[str], config: JobConfig, classes: Mapping[str, Collection[str] | None]
+) -> Sequence[str]:
+    """The ids of scenes that have all wanted classes, and of those whose label map is bad.
+
+    These fail when they are read, rather than being passed over in silence.
+    """
+    wanted = set(config.wanted_classes)
+
+    def is_wanted(id: str) -> bool:
+        found = classes[id]
+        return found is None or wanted <= set(found)
+
+    chosen = [id for id in ids if is_wanted(id)]
+    if not chosen:
+        names = " and ".join(sorted(wanted))
+        raise ConfigurationError(f"--containing-classes: none of {len(ids)} label maps has {names}")
+    return chosen
+
+
+def _pairing(
+    config: JobConfig,
+    ids: Sequence[str],
+    style_ids: Sequence[str],
+    replaced: Mapping[str, Sequence[str]],
+) -> Callable[[str], Sequence[str]]:
+    """What gives the styles of a mask."""
+    if config.pairing == "all":
+        return lambda id: style_ids
+    if config.pairing == "table":
+        pairs = _read_table(str(config.pairing_table), ids, style_ids)
+        return lambda id: pairs.get(id, ())
+
+    def draw(id: str) -> Sequence[str]:
+        count = config.styles_per_mask
+        tried = replaced.get(id, ())
+        ranked = random_styles(id, style_ids, min(len(style_ids), count + len(tried)), config.seed)
+        others = [style_id for style_id in ranked if style_id not in tried]
+        # The rejected ones stay part of the plan: they are settled.
+        return [*tried, *others[:count]]
+
+    return draw
+
+
+def _replaced(rejected: Collection[tuple[str, str | None]]) -> Mapping[str, Sequence[str]]:
+    """By mask, the styles that others are drawn for."""
+    styles: dict[str, list[str]] = defaultdict(list)
+    for mask_id, style_id in rejected:
+        if style_id is not None:
+            styles[mask_id].append(style_id)
+    return {mask_id: sorted(tried)[:MOST_REPLACEMENTS] for mask_id, tried in styles.items()}
+
+
+def _read_table(
+    uri: str, ids: Sequence[str], style_ids: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
+    """The table of pairs, all of them there."""
+    try:
+        pairs = read_pairs(uri)
+    except PairingError as error:
+        raise ConfigurationError(str(error)) from error
+    asked = {style_id for chosen in pairs.values() for style_id in chosen}
+    for name, unknown in (("mask", pairs.keys() - set(ids)), ("style", asked - set(style_ids))):
+        if unknown:
+            raise ConfigurationError(
+                f"{uri}: {len(unknown)} {name} ids are not there, e.g. {min(unknown)!r}"
+            )
+    return pairs

@@ -1,0 +1,120 @@
+"""What the workers of stages report: numbers to Prometheus, through Ray, and failed pairs to a log.
+
+Ray exports the numbers of every node with its own; their names begin with ``ray_spadepis_``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ray.util.metrics import Counter, Gauge
+
+from spadepis.dataset.image_set.commit_log import REJECTED
+from spadepis.pipeline.assembly import Stage
+
+log = logging.getLogger(__name__)
+
+# Of each worker: a dataset that is broken as a whole must not fill the disks of the nodes.
+MOST_LINES = 100
+STAGE = ("stage",)
+
+
+def measured(stage: Stage) -> Stage:
+    """The same stage, whose workers report what they do."""
+    kind = stage.kind
+
+    class Measured:
+        """A worker of the stage; what it is called with and returns is the stage's."""
+
+        def __init__(self, **arguments: Any) -> None:
+            self.worker = kind(**arguments)
+            self.report = Report(kind.__name__)
+
+        def __call__(self, batch: pa.Table) -> pa.Table:
+            self.report.begin()
+            start = perf_counter()
+            result = self.worker(batch)
+            self.report.end(batch, result, perf_counter() - start)
+            return result
+
+    # Ray Data calls a stage by the name of its class.
+    Measured.__name__ = Measured.__qualname__ = kind.__name__
+    return replace(stage, kind=Measured)
+
+
+class Report:
+    """The numbers and the log of a worker.
+
+    Args:
+        stage: of the worker; the one tag of the numbers.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.lines = 0
+        self.pairs = Counter("spadepis_pairs", "Pairs that a stage has done.", STAGE)
+        self.failed = Counter("spadepis_failed_pairs", "Pairs that failed in a stage.", STAGE)
+        self.rejected = Counter("spadepis_rejected_pairs", "Pairs rejected in a stage.", STAGE)
+        self.seconds = Counter("spadepis_seconds", "Seconds that workers were at work.", STAGE)
+        self.batches = Gauge("spadepis_batches", "Blocks that workers are at.", STAGE)
+        for metric in (self.pairs, self.failed, self.rejected, self.seconds, self.batches):
+            metric.set_default_tags({"stage": stage})
+
+    def begin(self) -> None:
+        """A block has come."""
+        self.batches.set(1)
+
+    def end(self, batch: pa.Table, result: pa.Table, seconds: float) -> None:
+        """A block is done.
+
+        Args:
+            batch: rows of scenes, as they came.
+            result: the same as they go on, or how many pairs were written.
+            seconds: that it took.
+        """
+        self.batches.set(0)
+        _increase(self.seconds, seconds)
+        if "done" in result.column_names:
+            _increase(self.pairs, pc.sum(result["done"]).as_py())
+            return
+        _increase(self.pairs, pc.sum(pc.list_value_length(result["styles"])).as_py())
+        failures = list(_new_failures(batch, result))
+        rejected = sum(failure["error"] == REJECTED for _, failure in failures)
+        _increase(self.rejected, rejected)
+        _increase(self.failed, len(failures) - rejected)
+        for mask_id, failure in failures:
+            if failure["error"] != REJECTED:
+                self._log(mask_id, failure)
+
+    def _log(self, mask_id: str, failure: dict[str, Any]) -> None:
+        if self.lines < MOST_LINES:
+            line = {"mask_id": mask_id, **failure, "style_id": failure["style"]["id"]}
+            del line["style"]
+            log.warning("%s", json.dumps({"event": "failed pair", **line}))
+        elif self.lines == MOST_LINES:
+            event = "more failed pairs of this worker: all are in the image set's failures"
+            log.warning("%s", json.dumps({"event": event, "stage": self.stage}))
+        self.lines += 1
+
+
+def _increase(counter: Counter, value: float) -> None:
+    # Ray's counters take no zero.
+    if value > 0:
+        counter.inc(value)
+
+
+def _new_failures(batch: pa.Table, result: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Failures that a stage has added to its scenes, each with the id of the mask."""
+    known = pc.list_value_length(batch["failures"]).to_pylist()
+    if pc.sum(pc.list_value_length(result["failures"])).as_py() == sum(known):
+        return
+    before = dict(zip(batch["id"].to_pylist(), known, strict=True))
+    for id, failures in zip(result["id"].to_pylist(), result["failures"].to_pylist(), strict=True):
+        yield from ((id, failure) for failure in failures[before[id] :])

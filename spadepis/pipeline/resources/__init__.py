@@ -1,0 +1,1 @@
+"""How a cluster is shared among the stages of a job."""

@@ -1,0 +1,1 @@
+"""What people see of an image set: summary, HTML report, figure, inspection."""

@@ -1,0 +1,94 @@
+"""Checkpoints written as safetensors, and what is said of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from spadepis.checkpoints.conversion import ConversionConfig, convert_checkpoint, halve_matrices
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.reading import CheckpointError, read_state_dict
+from spadepis.configuration import ConfigurationError, parse_settings
+
+Weights = dict[str, Tensor]
+
+
+def convert(*arguments: str) -> int:
+    return convert_checkpoint(parse_settings(ConversionConfig, arguments))
+
+
+def test_every_tensor_is_kept(
+    spade_weights: Callable[..., Weights], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = spade_weights()
+    source, output = tmp_path / "latest_net_G.pth", tmp_path / "new" / "spade.safetensors"
+    torch.save({f"module.{key}": value for key, value in weights.items()}, source)
+    assert convert("--network", "spade", "--checkpoint", str(source), "--output", str(output)) == 0
+    converted = read_state_dict(str(output))
+    assert set(converted) == set(weights)
+    for key, value in weights.items():
+        assert converted[key].dtype == value.dtype and torch.equal(converted[key], value)
+    printed = capsys.readouterr().out
+    assert "2 channels at the end, 128 inside each SPADE" in printed
+    assert "differ by 0 levels of 255 (RMS), 0 at most" in printed
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_halves_matrices_and_says_what_that_changes(
+    spade_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "spade.safetensors"
+    network = "--network", "spade", "--checkpoint", spade_checkpoint
+    assert convert(*network, "--output", str(output), "--half") == 0
+    for key, value in read_state_dict(str(output)).items():
+        assert (value.dtype == torch.float16) == (value.ndim > 1), key
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert 0 < float(last.split()[4]) < 0.5, last
+
+
+def test_checks_the_models_that_come_with_spadepis(capsys: pytest.CaptureFixture[str]) -> None:
+    spade = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    assert convert("--network", "spade", "--checkpoint", spade) == 0
+    assert convert("--network", "photowct", "--checkpoint", DEFAULT_PHOTOWCT_CHECKPOINT) == 0
+    printed = capsys.readouterr().out
+    assert "SPADE generator for coco-stuff" in printed
+    assert "32, 48, 64, 128 channels at levels 1 to 4" in printed
+    assert "differ" not in printed
+
+
+def test_refuses_weights_that_make_no_picture(
+    photowct_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    weights = photowct_weights()
+    weights["d1.conv1_1.bias"][0] = torch.nan
+    torch.save(weights, tmp_path / "photo_wct.pth")
+    with pytest.raises(CheckpointError, match="not finite"):
+        convert("--network", "photowct", "--checkpoint", str(tmp_path / "photo_wct.pth"))
+
+
+def test_refuses_what_float16_does_not_hold() -> None:
+    kept = halve_matrices({"running_var": torch.tensor([1e6])})
+    assert kept["running_var"] == 1e6
+    with pytest.raises(CheckpointError, match=r"conv\.weight has values"):
+        halve_matrices({"conv.weight": torch.full((2, 2), 1e6)})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--network", "spade", "--output", "a.pth"], r"must end in \.safetensors"),
+        (["--network", "spade", "--half"], "--half goes with --output"),
+        (["--network", "photowct", "--label-space", "ade20k"], "photowct takes no --label-space"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        convert("--checkpoint", "weights.pth", *arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_a_label_space_that_does_not_fit(spade_checkpoint: str) -> None:
+    with pytest.raises(CheckpointError, match=r"ade20k: fc\.weight"):
+        convert("--network", "spade", "--checkpoint", spade_checkpoint, "--label-space", "ade20k")

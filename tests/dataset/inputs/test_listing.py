@@ -1,0 +1,179 @@
+"""Listing inputs and naming outputs."""
+
+import os
+import string
+from pathlib import Path, PurePosixPath
+
+import fsspec
+import pytest
+
+from spadepis.dataset.image_set.file_names import (
+    content_name,
+    image_name,
+    label_map_name,
+    may_be_written,
+    safe_name,
+)
+from spadepis.dataset.inputs.listing import SourceError, list_images
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"never opened")
+
+
+def test_lists_a_folder_recursively_and_sorted(tmp_path: Path) -> None:
+    make(tmp_path, "b.png", "a/z.JPG", "a/c.tiff", "notes.txt", ".hidden.png", ".cache/x.png")
+    listing = list_images(str(tmp_path))
+    assert list(listing.images) == ["a/c", "a/z", "b"]
+    assert listing.images["a/z"] == str(tmp_path / "a/z.JPG")
+    assert listing.ignored == [str(tmp_path / "notes.txt")]
+
+
+def test_ids_of_a_glob_leave_out_what_the_glob_fixes(tmp_path: Path) -> None:
+    make(tmp_path, "x/1_label.png", "x/1_inst.png", "y/2_label.png", "y/labels.tif")
+    labels = list_images(f"{tmp_path}/*/*_label.png")
+    assert list(labels.images) == ["x/1", "y/2"]
+    instances = list_images(f"{tmp_path}/*/*_inst.png")
+    assert instances.uri_of("x/1") == str(tmp_path / "x/1_inst.png")
+    assert instances.uri_of("y/2") == str(tmp_path / "y/2_inst.png")
+    assert "y/2" not in instances.images
+    assert list(list_images(f"{tmp_path}/*/labels.tif").images) == ["y"]
+    assert list(list_images(f"{tmp_path}/[xy]/?_*").images) == [
+        "x/1_inst",
+        "x/1_label",
+        "y/2_label",
+    ]
+
+
+def test_lists_a_single_file_and_names_with_wildcards(tmp_path: Path) -> None:
+    make(tmp_path, "[odd] folder?/a*.png")
+    folder = tmp_path / "[odd] folder?"
+    assert list(list_images(str(folder)).images) == ["a*"]
+    assert list(list_images(str(folder / "a*.png")).images) == ["a*"]
+
+
+def test_lists_other_filesystems() -> None:
+    memory = fsspec.filesystem("memory")
+    for name in ("a/1.png", "a/1_inst.png", "out/2.png"):
+        memory.pipe_file(f"/bucket/{name}", b"")
+    listing = list_images("memory://bucket", exclude="memory:///bucket/out")
+    assert listing.images == {
+        "a/1": "memory:///bucket/a/1.png",
+        "a/1_inst": "memory:///bucket/a/1_inst.png",
+    }
+    assert listing.uri_of("b") == "memory:///bucket/b.png"
+    assert list_images("memory://bucket/a/1.png").images == {"1": "memory:///bucket/a/1.png"}
+    assert list_images("memory:///*/a/*.png").images["bucket/a/1"] == "memory://bucket/a/1.png"
+    assert list_images("memory://bucket/*/*_inst.png").images == {
+        "a/1": "memory:///bucket/a/1_inst.png"
+    }
+
+
+def test_output_inside_the_input_is_no_input(tmp_path: Path) -> None:
+    make(tmp_path, "data/a.png", "data/out/images/b.png", "data/outer.png", "data/out/p.parquet")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for data in ("data", "link"):
+        for out in ("data/out", "link/out"):
+            listing = list_images(str(tmp_path / data), exclude=str(tmp_path / out))
+            assert list(listing.images) == ["a", "outer"]
+    with pytest.raises(SourceError, match="no images"):
+        list_images(str(tmp_path / "data/out/images"), exclude=str(tmp_path / "data/out"))
+
+
+def test_a_glob_without_two_stars_looks_no_deeper_than_it_says(tmp_path: Path) -> None:
+    make(tmp_path, "a/1.png", "a/b/2.png", "a/.b/3.png")
+    (tmp_path / "a/b/loop").symlink_to(tmp_path)
+    assert list(list_images(f"{tmp_path}/*/*.png").images) == ["a/1"]
+    (tmp_path / "a/b/loop").unlink()
+    assert list(list_images(f"{tmp_path}/**/*.png").images) == ["a/1", "a/b/2"]
+
+
+def test_where_a_missing_image_would_be_is_never_outside(tmp_path: Path) -> None:
+    make(tmp_path, "a.png")
+    missing = list_images(str(tmp_path)).uri_of("x/../../../etc/passwd")
+    assert ".." not in missing
+    assert missing.startswith(f"{tmp_path}/x/")
+
+
+def test_names_that_are_not_unicode_are_reported(tmp_path: Path) -> None:
+    make(tmp_path, "a.png")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")).write_bytes(b"")
+    assert len(list_images(str(tmp_path)).ignored) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [((), "holds no images"), (("a.txt",), "holds no images"), (("a.jpg", "a.png"), "same id")],
+)
+def test_unusable_folders(tmp_path: Path, names: tuple[str, ...], reason: str) -> None:
+    make(tmp_path, *names)
+    with pytest.raises(SourceError, match=reason):
+        list_images(str(tmp_path))
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list_images(str(tmp_path / "none"))
+
+
+HOSTILE = [
+    "../../etc/passwd",
+    "..",
+    ".",
+    "a/b",
+    "a\nb",
+    "ä漢字😀",
+    "x" * 300,
+    "/abs",
+    "~",
+    "a b%20c",
+    "%",
+    ".a",
+    "%2Ea",
+    "\0",
+    "a\r\u2028b",
+    "😀" * 300,
+    "",
+]
+
+
+@pytest.mark.parametrize("identifier", HOSTILE)
+def test_no_identifier_leaves_its_folder(identifier: str) -> None:
+    name = safe_name(identifier)
+    assert set(name) <= set(string.ascii_letters + string.digits + "_.-~%")
+    assert len(name) <= 140
+    assert not name.startswith(".")
+    for path, depth in (
+        (PurePosixPath(image_name(identifier, identifier, "jpg")), 4),
+        (PurePosixPath(image_name(identifier, None, "jpg")), 3),
+        (PurePosixPath(label_map_name(identifier)), 3),
+        (PurePosixPath(content_name(identifier, "png")), 3),
+    ):
+        assert path.parts[0] in ("images", "masks", "contents")
+        assert len(path.parts) == depth
+        assert not path.stem.startswith(".")
+        assert all(len(part.encode()) <= 255 for part in path.parts)
+
+
+def test_names_are_distinct_and_stable() -> None:
+    assert len({safe_name(identifier) for identifier in HOSTILE}) == len(HOSTILE)
+    assert len({image_name(mask, style, "jpg") for mask in HOSTILE for style in HOSTILE}) == (
+        len(HOSTILE) ** 2
+    )
+    assert safe_name("x" * 300) != safe_name("x" * 301)
+    assert image_name("000000000139", "dusk", "jpg") == "images/6a/000000000139/dusk.jpg"
+    assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"
+    assert label_map_name("000000000139") == "masks/6a/000000000139.png"
+    assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
+
+
+@pytest.mark.parametrize("mask_id", ["000000000139", "../a.b", ".x", "ü\n", "y" * 300, "a/b"])
+def test_names_are_recognised(mask_id: str) -> None:
+    names = [label_map_name(mask_id), content_name(mask_id, "jpg")]
+    names += [image_name(mask_id, style_id, "jpg") for style_id in (None, "dusk", "../d.e")]
+    assert all(map(may_be_written, names))
+    assert not any(may_be_written(f"other/{name}") for name in names)
+    for name in ("images/zz/a.jpg", "masks/zz/a/b.png", "images/a.jpg", "a", "metadata.parquet"):
+        assert not may_be_written(name)

@@ -1,0 +1,275 @@
+"""Whole objects on any filesystem: retries, refusals and what counts as what."""
+
+import errno
+import os
+import pickle
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import fsspec
+import pytest
+from aiohttp.http_exceptions import ContentLengthError
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from fsspec.implementations.memory import MemoryFileSystem
+from s3fs.errors import translate_boto_error
+
+from spadepis.dataset.storage import filesystems as storage
+from spadepis.dataset.storage.errors import is_transient
+from spadepis.dataset.storage.filesystems import CredentialsError, RangeFile, refuse_credentials
+from spadepis.dataset.storage.folder import Folder
+
+
+def s3_error(status: int, code: str = "") -> BaseException:
+    """What s3fs makes of an answer of S3."""
+    answer = {
+        "Error": {"Code": code or str(status), "Message": "told by the server"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    error: BaseException = translate_boto_error(ClientError(answer, "GetObject"))
+    return error
+
+
+def cut_off() -> BaseException:
+    """What aiohttp makes of an answer that breaks off; its cause has the status of a parser."""
+    try:
+        raise aiohttp.ClientPayloadError("cut off") from ContentLengthError("6 of 12 bytes")
+    except aiohttp.ClientPayloadError as error:
+        return error
+
+
+def web_error(status: int) -> aiohttp.ClientResponseError:
+    request: Any = None
+    return aiohttp.ClientResponseError(request, (), status=status)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        s3_error(500, "InternalError"),
+        s3_error(503, "SlowDown"),
+        s3_error(429),
+        s3_error(502),
+        web_error(503),
+        TimeoutError(),
+        ConnectionResetError(),
+        OSError(errno.EIO, "input/output error"),
+        cut_off(),
+        aiohttp.ServerDisconnectedError(),
+        ReadTimeoutError(endpoint_url="http://host"),
+    ],
+    ids=repr,
+)
+def test_troubles_that_may_pass(error: BaseException) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        s3_error(404, "NoSuchKey"),
+        s3_error(403, "AccessDenied"),
+        s3_error(400, "InvalidArgument"),
+        web_error(401),
+        FileNotFoundError(),
+        PermissionError(),
+        IsADirectoryError(),
+        OSError(errno.ENOSPC, "no space left"),
+        NoCredentialsError(),
+        ValueError("embedded null byte"),
+    ],
+    ids=repr,
+)
+def test_troubles_that_stay(error: BaseException) -> None:
+    assert not is_transient(error)
+
+
+class Flaky(MemoryFileSystem):  # type: ignore[misc]
+    """Fails every operation so many times before it is done."""
+
+    protocol = "flaky"
+    failures: list[BaseException] = []  # noqa: RUF012
+
+    def fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop()
+
+    def info(self, path: str, **options: Any) -> Any:
+        self.fail()
+        return super().info(path, **options)
+
+    def cat_file(self, path: str, **options: Any) -> Any:
+        self.fail()
+        return super().cat_file(path, **options)
+
+    def pipe_file(self, path: str, value: bytes, **options: Any) -> Any:
+        self.fail()
+        return super().pipe_file(path, value, **options)
+
+    def find(self, path: str, **options: Any) -> Any:
+        self.fail()
+        return super().find(path, **options)
+
+
+@pytest.fixture
+def flaky(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Folder:
+    fsspec.register_implementation("flaky", Flaky, clobber=True)
+    monkeypatch.setattr(storage, "FIRST_WAIT_SECONDS", 0.001)
+    Flaky.failures = []
+    return Folder(f"flaky://{tmp_path.name}")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda folder: folder.read("a/b"),
+        lambda folder: folder.write("a/b", b"new"),
+        lambda folder: folder.exists("a/b"),
+        lambda folder: folder.names(),
+    ],
+)
+def test_operations_are_tried_again_but_not_forever(
+    flaky: Folder, operation: Callable[[Folder], object]
+) -> None:
+    flaky.write("a/b", b"content")
+    undisturbed = operation(flaky)
+    Flaky.failures += [s3_error(503)] * (storage.ATTEMPTS - 1)
+    assert operation(flaky) == undisturbed
+    assert not Flaky.failures
+    Flaky.failures += [s3_error(503)] * 100
+    with pytest.raises(OSError, match="told by the server"):
+        operation(flaky)
+    assert len(Flaky.failures) == 100 - storage.ATTEMPTS
+    # That cannot pass is told at once, as an OSError whatever it is.
+    Flaky.failures[:] = [NoCredentialsError()] * 2
+    with pytest.raises(OSError, match="NoCredentialsError: Unable to locate"):
+        operation(flaky)
+    assert len(Flaky.failures) == 1
+
+
+def test_a_folder_reads_writes_lists_and_stays_inside(tmp_path: Path) -> None:
+    for uri in (f"{tmp_path}/out/", f"memory://{tmp_path.name}/"):
+        folder = Folder(uri)
+        assert not folder.exists() and folder.names() == []
+        folder.write("a/b.txt", b"1")
+        folder.write("c", b"22")
+        folder.write("c", b"3")
+        assert folder.names() == ["a/b.txt", "c"]
+        assert folder.names("a") == ["a/b.txt"]
+        assert folder.read("c") == b"3"
+        assert folder.exists() and folder.exists("c") and not folder.exists("c/d")
+        assert folder.names("c/d") == []
+        folder.remove("c")
+        folder.remove("c")
+        with pytest.raises(FileNotFoundError):
+            folder.read("c")
+        for name in ("../x", "/etc/passwd", "a/../../x"):
+            with pytest.raises(ValueError, match="outside of the folder"):
+                folder.read(name)
+            with pytest.raises(ValueError, match="outside of the folder"):
+                folder.write(name, b"")
+
+
+def test_a_folder_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Folder("out")
+    folder.write("a", b"1")
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(folder)).read("a") == b"1"
+    with get_context("fork").Pool(1) as pool:
+        assert pool.apply(folder.read, ("a",)) == b"1"
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: str) -> Any:
+        if str(path).endswith("inner"):
+            raise PermissionError(errno.EACCES, "denied", str(path))
+        return scandir(path)
+
+    scandir = os.scandir
+    (tmp_path / "inner").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(PermissionError, match="inner: denied"):
+        patch.setattr(os, "scandir", denied)
+        Folder(str(tmp_path)).names()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    with pytest.raises(OSError, match="loop: a link to a folder that it lies in"):
+        Folder(str(tmp_path)).names()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://KEY:secret@bucket/masks",
+        "s3://KEY:sec/ret@bucket/masks",
+        "s3://:secret@bucket",
+        "simplecache::s3://KEY:secret@bucket/a",
+        "https://user:secret@host/a",
+        "https://secret@host/a",
+        "http://host/a?X-Amz-Credential=secret&b=1",
+        "abfs://c@account.dfs.core.windows.net/a?sv=1&sig=secret",
+        "gs://bucket/a?access_token=secret",
+    ],
+)
+def test_credentials_in_a_uri_are_refused_without_repeating_them(uri: str) -> None:
+    for refuse in (refuse_credentials, Folder):
+        with pytest.raises(CredentialsError) as refusal:
+            refuse(uri)
+        assert "secret" not in str(refusal.value) and "KEY" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/data/a:b@c",
+        "s3://bucket/a:b@c",
+        "s3://bucket/data/*.parquet#mask",
+        "abfs://container@account.dfs.core.windows.net/a",
+        "http://127.0.0.1:9000",
+        "http://127.0.0.1:9000/a@b",
+        "https://host/a?version=3",
+    ],
+)
+def test_other_uris_are_not_refused(uri: str) -> None:
+    refuse_credentials(uri)
+
+
+def test_a_local_name_may_look_like_a_chain_of_filesystems(tmp_path: Path) -> None:
+    path = tmp_path / "a::b.png"
+    path.write_bytes(b"12345")
+    assert storage.read(str(path)) == b"12345"
+    assert storage.read_range(str(path), 1, 3) == b"234"
+    assert storage.read_range(str(path), 5, 0) == b""
+    with pytest.raises(OSError, match="ends before byte 6"):
+        storage.read_range(str(path), 4, 2)
+    with pytest.raises(OSError, match="null byte"):
+        storage.read(f"{tmp_path}/a\0b")
+
+
+def test_a_range_file_reads_like_a_file(tmp_path: Path) -> None:
+    content = bytes(range(100))
+    (tmp_path / "a").write_bytes(content)
+    file = RangeFile(str(tmp_path / "a"))
+    assert file.read(10) == content[:10]
+    assert file.seek(-10, os.SEEK_END) == file.tell() == 90
+    # As little is allocated as there is.
+    assert file.read(1 << 60) == content[90:]
+    assert file.read() == b""
+    file.seek(50)
+    assert file.seek(5, os.SEEK_CUR) == 55
+    buffer = bytearray(20)
+    assert file.readinto(buffer) == 20
+    assert buffer == content[55:75]
+
+
+def test_settings_of_s3_reach_fsspec_and_no_further() -> None:
+    variables = storage.s3_environment("http://127.0.0.1:1", anonymous=True)
+    assert storage.s3_environment(None, anonymous=False) == {}
+    with storage.storage_environment(variables):
+        fs, _ = storage.filesystem("s3://bucket")
+        assert (fs.endpoint_url, fs.anon) == ("http://127.0.0.1:1", True)
+    fs, _ = storage.filesystem("s3://bucket")
+    assert (fs.endpoint_url, fs.anon) == (None, False)

@@ -1,0 +1,93 @@
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from spadepis.cli import main as cli
+from spadepis.configuration import ConfigurationError
+from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.planning.estimate import (
+    CONTENT_BYTES,
+    CPU_RATES,
+    MASK_BYTES,
+    RESULT_BYTES,
+    estimate,
+)
+from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+
+RATES = {"synthesize": 1.0, "stylize": 2.0, "smooth": 8.0, "assess": 100.0}
+
+
+def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
+    found = estimate(7200, 4, ClusterSize(16, 0), RATES, {})
+    assert found.pairs == 28_800
+    assert found.bytes_out == 7200 * (CONTENT_BYTES + MASK_BYTES + 4 * RESULT_BYTES)
+    seconds = {"synthesize": 1.0, "stylize": 2.0, "smooth": 0.5, "assess": 0.04}
+    workers = allocate(JobConfig(output="out"), ClusterSize(16, 0), 7200, seconds)
+    counts = [workers.synthesize, workers.stylize, workers.smooth, workers.assess]
+    assert [stage.workers for stage in found.stages] == [each.count for each in counts]
+    assert sum(stage.workers for stage in found.stages) == 16
+    for stage, each in zip(found.stages, seconds.values(), strict=True):
+        assert stage.hours == pytest.approx(2 * each / stage.workers)
+    assert found.hours == max(stage.hours for stage in found.stages)
+    slowest = max(found.stages, key=lambda stage: stage.hours)
+    assert found.bound == slowest.name
+
+
+def test_stages_that_share_a_gpu_take_turns() -> None:
+    found = estimate(7200, 4, ClusterSize(512, 2), RATES, {"synthesize": 2.0, "stylize": 4.0})
+    by_name = {stage.name: stage for stage in found.stages}
+    assert [by_name[name].device for name in RATES] == ["cuda", "cuda", "cpu", "cpu"]
+    assert by_name["synthesize"].hours == pytest.approx(0.5)
+    assert by_name["stylize"].hours == pytest.approx(0.5 * 2)
+    assert found.bound == "GPUs"
+    assert found.hours == pytest.approx(1.5)
+
+
+def test_more_workers_than_cpus_take_turns_as_well() -> None:
+    found = estimate(3600, 1, ClusterSize(1, 0), RATES, {})
+    assert [stage.workers for stage in found.stages] == [1, 1, 1, 1]
+    assert found.bound == "CPUs"
+    assert found.hours == pytest.approx(1 + 1 / 2 + 1 / 8 + 1 / 100)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "missing"),
+    [(512, "--gpu-stylization-rate"), (8, "--gpu-stylization-rate, --gpu-smoothing-rate")],
+)
+def test_a_rate_of_the_gpu_that_is_needed_is_asked_for(cpus: int, missing: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"give {missing}$"):
+        estimate(100, 4, ClusterSize(cpus, 1), RATES, {"synthesize": 2.0})
+
+
+def test_the_split_of_coco_takes_the_core_hours_of_the_benchmarks() -> None:
+    """docs/benchmarks.md: 19.6, 42.7 and 7.4."""
+    found = estimate(118_287, 4, ClusterSize(64, 0), CPU_RATES, {})
+    core_hours = [stage.hours * stage.workers for stage in found.stages[:3]]
+    assert core_hours == pytest.approx([19.6, 42.7, 7.4], abs=0.05)
+
+
+def run_plan(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["spadepis", "plan", *arguments])
+    return cli.main()
+
+
+def test_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for i in range(3):
+        Image.new("L", (4, 4)).save(masks / f"{i}.png")
+    given = ["--masks", str(masks), "--styles-per-mask", "4", "--cpus", "8"]
+    assert run_plan(monkeypatch, *given) == 0
+    shown = capsys.readouterr().out
+    assert "pairs      12 of 3 label maps" in shown
+    assert "bound by stylize" in shown
+    assert run_plan(monkeypatch, *given, "--gpus", "1") == 2
+    assert "--gpu-synthesis-rate, --gpu-stylization-rate" in capsys.readouterr().err
+    assert run_plan(monkeypatch, "--masks", str(tmp_path / "none"), "--cpus", "8") == 2
+    for wrong in (["--cpus", "0"], ["--gpus", "-1"], ["--smoothing-rate", "nan"]):
+        with pytest.raises(SystemExit):
+            run_plan(monkeypatch, *given, *wrong)

@@ -1,0 +1,73 @@
+"""What a cluster has, what it may grow to, and how the pools of a job follow it."""
+
+import pytest
+
+from spadepis.configuration import ConfigurationError
+from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.ray.cluster import full_size
+from spadepis.pipeline.ray.streaming import MOST_SCENES_IN_BLOCK, scenes_in_block
+from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+
+SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5, "assess": 0.2}
+
+
+def test_a_cluster_may_grow_to_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    present = ClusterSize(cpus=4, gpus=0)
+    assert full_size(JobConfig(output="o"), present) == present
+    growing = JobConfig(output="o", cluster_cpus=64, cluster_gpus=4)
+    assert full_size(growing, present) == ClusterSize(64, 4)
+    assert full_size(JobConfig(output="o", cluster_gpus=1), present) == ClusterSize(4, 1)
+    with pytest.raises(ConfigurationError, match="--cluster-cpus says how many"):
+        full_size(JobConfig(output="o"), ClusterSize(0, 0))
+
+
+def test_this_machine_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    here = ClusterSize(cpus=4, gpus=0)
+    assert full_size(JobConfig(output="o"), here) == here
+    with pytest.raises(ConfigurationError, match="RAY_ADDRESS, which is not set"):
+        full_size(JobConfig(output="o", cluster_cpus=64), here)
+
+
+def test_pools_begin_with_their_share_of_what_is_there() -> None:
+    config, full = JobConfig(output="o"), ClusterSize(64, 4)
+    there = allocate(config, full, 1000, SECONDS, ClusterSize(32, 1))
+    assert (there.stylize.count, there.stylize.at_first) == (4, 1)
+    assert there.smooth.at_first == there.smooth.count // 2 > 1
+    from_zero = allocate(config, full, 1000, SECONDS, ClusterSize(0, 0))
+    pools = [from_zero.read, from_zero.synthesize, from_zero.stylize, from_zero.smooth]
+    assert [pool.at_first for pool in pools] == [1] * 4
+    at_once = allocate(config, full, 1000, SECONDS)
+    assert all(
+        pool.at_first == pool.count for pool in (at_once.read, at_once.stylize, at_once.smooth)
+    )
+
+
+@pytest.mark.parametrize(("nodes", "cpus", "gpus"), [(1, 8, 0), (4, 2, 0), (3, 8, 0), (4, 16, 1)])
+def test_the_workers_fit_on_nodes_wherever_the_small_ones_go(
+    nodes: int, cpus: int, gpus: int
+) -> None:
+    full = ClusterSize(nodes * cpus, nodes * gpus)
+    allocation = allocate(JobConfig(output="o", smoothing_device="cpu"), full, 1000, SECONDS)
+    stages = (allocation.synthesize, allocation.stylize, allocation.smooth, allocation.assess)
+    # The worst order: those of reading and writing first, all on one node.
+    free = [float(cpus)] * nodes
+    free[0] -= allocation.read.count * allocation.read.cpus
+    for stage in stages:
+        for _ in range(stage.count):
+            node = free.index(max(free))
+            assert free[node] >= stage.cpus - 1e-9
+            free[node] -= stage.cpus
+    assert max(free) >= allocation.write.cpus
+    on_gpu = [stage for stage in stages if stage.gpus]
+    assert len(on_gpu) == (2 if gpus else 0)
+    assert all(stage.cpus == 0 for stage in on_gpu)
+    # As many on each GPU, and no worker on parts of two.
+    assert all(stage.gpus == pytest.approx(1 / 2) for stage in on_gpu)
+
+
+def test_blocks_are_small_enough_for_all_workers_to_have_some() -> None:
+    assert scenes_in_block(scenes=100_000, workers=64) == MOST_SCENES_IN_BLOCK
+    assert scenes_in_block(scenes=512, workers=64) == 2
+    assert scenes_in_block(scenes=3, workers=64) == 1

@@ -1,0 +1,59 @@
+"""Figures of image sets in files, from files and shards, with ids of all kinds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commit_log import CONFIGURATION, Commit, to_table
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
+from spadepis.dataset.inputs.images import encode_png
+from spadepis.dataset.storage.folder import Folder
+from spadepis.report.contact_sheet import TILE
+from spadepis.report.figure import write_figure
+
+
+def image_set(path: Path, in_shards: bool) -> str:
+    """Three scenes with ids that no font has, in a style that is gone."""
+    folder = Folder(str(path))
+    writer = ImageSetWriter(folder, "png", 95, in_shards=in_shards)
+    photo = writer.encode(np.full((32, 32, 3), 200, np.uint8))
+    label_map = encode_png(np.zeros((32, 32), np.uint8))
+    pairs = [
+        Encoded(Commit(id, "s", "m", "/gone.png", height=32, width=32), photo, label_map, photo)
+        for id in ("夜", "é", "a\nb")
+    ]
+    write_index(folder, to_table(writer.publish(pairs)), {}, {})
+    folder.write(CONFIGURATION, json.dumps({"label_space": "coco-stuff"}).encode())
+    return folder.uri
+
+
+@pytest.mark.parametrize("in_shards", [False, True])
+def test_a_figure_in_each_format(tmp_path: Path, in_shards: bool) -> None:
+    uri = image_set(tmp_path / "out", in_shards)
+    written = write_figure(uri, str(tmp_path / "f.png"), rows=2)
+    assert written == str(tmp_path / "f.png")
+    with Image.open(written) as figure:
+        assert figure.width > 4 * TILE and 2 * TILE < figure.height < 3 * TILE
+        # Style and result of the first row, below the headings.
+        row = np.asarray(figure)[200, :]
+        assert (row[3 * TILE + 100] == (200, 200, 200)).all()
+        assert (row[2 * TILE + 100] == (0x66, 0x70, 0x75)).all()
+    assert write_figure(uri, str(tmp_path / "f.pdf"), rows=9)
+    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.pdf", "f.png", "out"]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    uri = image_set(tmp_path / "out", in_shards=False)
+    with pytest.raises(ConfigurationError, match=r"figure is one of \.png, \.pdf"):
+        write_figure(uri, "f.svg", rows=2)
+    with pytest.raises(ConfigurationError, match="holds no image set"):
+        write_figure(str(tmp_path), "f.png", rows=2)
+    (tmp_path / "out" / "metadata.parquet").unlink()
+    with pytest.raises(ConfigurationError, match="holds no finished image set"):
+        write_figure(uri, str(tmp_path / "f.png"), rows=2)

@@ -1,0 +1,1 @@
+"""Authoring and measuring; not installed with spadepis."""

@@ -1,0 +1,137 @@
+"""Timing two forms of the same computation, taking turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from spadepis.pipeline.workers.process import keep_freed_memory
+from tools.benchmark.device import (
+    peak_memory,
+    release_memory,
+    reset_peak_memory,
+    return_freed_memory,
+    seconds,
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to compute results.
+
+    Attributes:
+        run: returns [items, ...] on any device.
+        items: results of a run.
+        device: that it runs on, "cpu" or "cuda".
+    """
+
+    run: Callable[[], Tensor]
+    items: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage at one size and number of styles, in its fast and its plain form.
+
+    Attributes:
+        stage: its name.
+        size: side of the images in pixels.
+        styles: of a label map; None where the stage knows of none.
+        fast: the form that the pipeline runs.
+        plain: the textbook form; its results are the first of the fast form's.
+        macs: multiply-accumulates of a run of the fast form.
+        traffic: bytes that a run of the fast form reads and writes at least, where they bound it.
+    """
+
+    stage: str
+    size: int
+    styles: int | None
+    fast: Form
+    plain: Form
+    macs: int
+    traffic: int | None = None
+
+
+@dataclass
+class Measured:
+    """What was measured of one form.
+
+    Attributes:
+        results: of its first run.
+        peak_bytes: of its first run.
+        seconds: of each timed run.
+    """
+
+    results: Tensor
+    peak_bytes: int
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median_seconds(self) -> float:
+        """Median of the timed runs."""
+        return median(self.seconds)
+
+
+def measure(
+    case: Case, repeats: int, longest: float, plain_keeps_memory: bool
+) -> tuple[Measured, Measured]:
+    """Run the fast and the plain form of a case in turns.
+
+    The fast form keeps freed memory, as the pipeline's workers do; the plain one only if asked to.
+    The first run of each warms it up, unless it takes more than ``longest`` seconds: then it is
+    the only one and counts.
+    """
+    forms = (case.fast, keep_freed_memory), (case.plain, return_freed_memory)
+    if plain_keeps_memory:
+        forms = (case.fast, keep_freed_memory), (case.plain, keep_freed_memory)
+    measured = []
+    for form, set_allocator in forms:
+        set_allocator()
+        measured.append(_first_run(form, longest))
+    repeated = [not each.seconds for each in measured]
+    for _ in range(repeats):
+        for (form, set_allocator), each, again in zip(forms, measured, repeated, strict=True):
+            if again:
+                set_allocator()
+                each.seconds.append(seconds(form.run, form.device))
+    fast, plain = measured
+    return fast, plain
+
+
+def count_macs(run: Callable[[], Tensor]) -> int:
+    """Multiply-accumulates of the convolutions and matrix products of a run.
+
+    Of Winograd's method its products count, not the transforms around them.
+    """
+    products = {torch.ops.mkldnn._convolution_pointwise: _grouped_convolution_flops}
+    with FlopCounterMode(display=False, custom_mapping=products) as counter:
+        run()
+    operations: int = counter.get_total_flops()
+    return operations // 2
+
+
+def _grouped_convolution_flops(
+    _input_shape: Sequence[int], kernel_shape: Sequence[int], *_: object, out_shape: Sequence[int]
+) -> int:
+    return 2 * math.prod(out_shape) * math.prod(kernel_shape[1:])
+
+
+def _first_run(form: Form, longest: float) -> Measured:
+    release_memory()
+    reset_peak_memory(form.device)
+    results: list[Tensor] = []
+
+    def run() -> Tensor:
+        results.append(form.run())
+        return results[0]
+
+    elapsed = seconds(run, form.device)
+    timed = [elapsed] if elapsed > longest else []
+    return Measured(results[0].cpu(), peak_memory(form.device), timed)

@@ -1,0 +1,140 @@
+"""What Ray costs: a whole job beside the same stages called one after the other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import torch
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.dataset.inputs.listing import list_images
+from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.planning.inputs import list_inputs
+from spadepis.pipeline.planning.plan import make_plan
+from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.scene import Scene, scenes_to_table
+from tools.benchmark.config import BenchmarkConfig
+
+JOB = Job.SYNTHESIZE_AND_STYLIZE
+# The stages alone do not depend on how a cluster would be shared.
+ANY_SECONDS = {"synthesize": 1.0, "stylize": 1.0, "smooth": 1.0}
+
+
+@dataclass(frozen=True)
+class RayJobRates:
+    """Pairs a second of a job, reading and writing included.
+
+    Attributes:
+        job: by Ray, without its start.
+        alone: by as many processes as there are cores, each calling all stages in turn.
+        cores: of this machine.
+        scenes: in the longer of two jobs; the shorter one has half of them.
+        styles: of each scene.
+    """
+
+    job: float
+    alone: float
+    cores: int
+    scenes: int
+    styles: int
+
+    @property
+    def efficiency(self) -> float:
+        """The job's share of what the stages do alone."""
+        return self.job / self.alone
+
+    def summary(self) -> str:
+        """One line of Markdown."""
+        return (
+            f"Ray job, {self.scenes} scenes x {self.styles} styles, {self.cores} cores: "
+            f"{self.job:.3g} pairs/s; the stages alone {self.alone:.3g} pairs/s; "
+            f"{100 * self.efficiency:.0f} %"
+        )
+
+
+def measure_ray_job(config: BenchmarkConfig) -> RayJobRates:
+    """Run a job of ``job_scenes`` scenes and one of half as many, and the stages without Ray.
+
+    What the longer job takes more than the shorter one is what its scenes take once all workers
+    run. The networks are those of the checkpoints given, or the models that come with spadepis.
+    """
+    # Ray takes seconds to import, and the machine that measures the stages may have none.
+    from spadepis.pipeline.ray.job import run
+
+    cores = len(os.sched_getaffinity(0))
+    scenes, styles = config.job_scenes, max(config.styles)
+    with TemporaryDirectory() as folder:
+        masks = _copies(config.masks, Path(folder) / "masks", scenes)
+        photos = _copies(config.photos, Path(folder) / "styles", styles)
+        seconds = {}
+        for count in (scenes // 2, scenes):
+            start = perf_counter()
+            run(JOB, _job_config(config, folder, masks, photos, count, styles))
+            seconds[count] = perf_counter() - start
+        settings = _job_config(config, folder, masks, photos, scenes, styles)
+        plan = make_plan(settings, list_inputs(JOB, settings)).scenes
+        parts = [plan[core::cores] for core in range(cores)]
+        with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
+            alone = max(pool.map(_seconds_alone, [settings] * cores, parts))
+    added = scenes - scenes // 2
+    return RayJobRates(
+        job=added * styles / (seconds[scenes] - seconds[scenes // 2]),
+        alone=scenes * styles / alone,
+        cores=cores,
+        scenes=scenes,
+        styles=styles,
+    )
+
+
+def _copies(uri: str, folder: Path, count: int) -> str:
+    """``count`` files in a folder, copies of images; few images are copied several times."""
+    folder.mkdir()
+    for number, source in enumerate(islice(cycle(list_images(uri).images.values()), count)):
+        copyfile(source, folder / f"{number:05d}{Path(source).suffix}")
+    return str(folder)
+
+
+def _job_config(
+    config: BenchmarkConfig, folder: str, masks: str, photos: str, count: int, styles: int
+) -> JobConfig:
+    return JobConfig(
+        masks=masks,
+        styles=photos,
+        output=str(Path(folder) / f"out{count}"),
+        label_space=config.label_space,
+        styles_per_mask=styles,
+        limit=count,
+        device=config.device,
+        precision=config.precision,
+        spade_checkpoint=config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINTS[config.label_space],
+        photowct_checkpoint=config.photowct_checkpoint or DEFAULT_PHOTOWCT_CHECKPOINT,
+    )
+
+
+def _seconds_alone(config: JobConfig, scenes: Sequence[Scene]) -> float:
+    """Seconds of all stages, one after the other, for scenes in blocks of one."""
+    gpus = torch.cuda.device_count() if config.device == "cuda" else 0
+    allocation = allocate(config, ClusterSize(len(ANY_SECONDS), gpus), len(scenes), ANY_SECONDS)
+    config = config.model_copy(update={"output": f"{config.output}-alone"})
+    stages = [stage.kind(**stage.arguments) for stage in assemble(JOB, config, allocation)]
+
+    def through(scene: Scene) -> None:
+        table = scenes_to_table([scene])
+        for stage in stages:
+            table = stage(table)
+
+    through(scenes[0])
+    start = perf_counter()
+    for scene in scenes:
+        through(scene)
+    return perf_counter() - start

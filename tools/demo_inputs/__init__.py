@@ -1,0 +1,1 @@
+"""The label maps and style pictures of the demonstration."""

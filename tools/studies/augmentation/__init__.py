@@ -1,0 +1,1 @@
+"""What generated images are worth in training a segmentation network."""

@@ -1,0 +1,85 @@
+"""Image sets of the same scenes with their styles chosen in different ways, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spadepis.dataset.image_set.reader import ImageSet
+from spadepis.dataset.inputs.images import read_label_map
+from spadepis.dataset.inputs.listing import list_images
+from spadepis.labels import LabelSpace
+from spadepis.labels.related_classes import find_region_labels
+from spadepis.matching.description import describe_label_map
+from spadepis.matching.style_index import Descriptor
+from spadepis.quality.thresholds import FIGURES
+
+MAX_PIXELS = 50_000_000
+# A scene's main classes are its largest ones, and a style has a class from this share on.
+MAIN_CLASSES = 2
+LEAST_SHARE = 0.05
+
+
+def compare_pairings(
+    uris: Sequence[str], style_masks: str, label_space: LabelSpace
+) -> Mapping[str, Mapping[str, float]]:
+    """Figures of image sets by column, and those by the URI of the set.
+
+    ``overlap`` is the mean histogram intersection of the class shares of scene and style,
+    ``main_classes`` the share of pairs whose style has the two largest classes of the scene; the
+    others are means of the figures of quality. Related classes count as one.
+
+    Args:
+        uris: of finished image sets with label maps.
+        style_masks: label maps of the styles: folder, glob or shards.
+        label_space: of all label maps.
+    """
+    styles = {
+        id: _shares(read_label_map(source, MAX_PIXELS), label_space)
+        for id, source in list_images(style_masks).images.items()
+    }
+    return {uri: _figures(ImageSet(uri), styles, label_space) for uri in uris}
+
+
+def table_of(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The figures as a Markdown table, a column for each image set."""
+    names = list(next(iter(figures.values())))
+    lines = [f"| | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
+    for name in names:
+        cells = (f"{of_set[name]:.3f}" for of_set in figures.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _figures(
+    images: ImageSet, styles: Mapping[str, Descriptor], label_space: LabelSpace
+) -> Mapping[str, float]:
+    rows = images.table.select(["mask_id", "style_id"]).to_pylist()
+    first = {row["mask_id"]: index for index, row in reversed(list(enumerate(rows)))}
+    scenes = {
+        mask_id: _shares(np.asarray(images[index][1]), label_space)
+        for mask_id, index in first.items()
+    }
+    pairs = [(scenes[row["mask_id"]], styles[row["style_id"]]) for row in rows]
+    overlaps = [float(np.minimum(scene, style).sum()) for scene, style in pairs]
+    figures = {
+        "pairs": float(len(pairs)),
+        "overlap": float(np.mean(overlaps)),
+        "main_classes": float(np.mean([_has_main_classes(*pair) for pair in pairs])),
+    }
+    measured = [name for name in FIGURES if name in images.table.column_names]
+    return figures | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
+
+
+def _has_main_classes(scene: Descriptor, style: Descriptor) -> bool:
+    main = np.argsort(scene)[::-1][:MAIN_CLASSES]
+    return bool((style[main[scene[main] > 0]] >= LEAST_SHARE).all())
+
+
+def _shares(raw: NDArray[np.integer[Any]], label_space: LabelSpace) -> Descriptor:
+    region_labels = find_region_labels(label_space, None)
+    return describe_label_map(label_space.decode(raw).astype(np.uint8), region_labels)
