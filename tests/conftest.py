@@ -3,25 +3,17 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import ray
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
-from spadepis.labels import COCO_STUFF, LabelSpace
-from spadepis.photowct import PhotoWCT
-from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS
-from spadepis.spade import SpadeGenerator
-from tests.faults.s3_service import Service, public_bucket, serve
-
-Weights = dict[str, Tensor]
+from tests.support.networks import Weights, photowct_weights, random_weights, spade_weights
+from tests.support.s3_service import Service, public_bucket, serve
 
 
 @pytest.fixture(scope="session")
@@ -48,79 +40,25 @@ def golden_weights(shared: Path) -> Callable[[str], Weights]:
     return rebuild
 
 
-def random_weights(shapes: Mapping[str, Any], seed: int) -> Weights:
-    """Weights and biases of the given shapes that keep the scale of features."""
-    generator = np.random.default_rng(seed)
-    weights: Weights = {}
-    for key in sorted(shapes):
-        if key.rpartition(".")[2] not in ("weight", "weight_orig", "bias"):
-            continue
-        shape = tuple(shapes[key])
-        values = generator.standard_normal(shape, dtype=np.float32)
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) >= 2 else 0.1
-        weights[key] = torch.from_numpy(values * np.float32(scale))
-    return weights
+@pytest.fixture(scope="session", name="spade_weights")
+def spade_weights_fixture() -> Callable[..., Weights]:
+    return spade_weights
+
+
+@pytest.fixture(scope="session", name="photowct_weights")
+def photowct_weights_fixture() -> Callable[..., Weights]:
+    return photowct_weights
 
 
 @pytest.fixture(scope="session")
-def spade_weights() -> Callable[..., Weights]:
-    """Small SPADE weights as the published files hold them, with spectral norm not yet folded."""
-
-    def make(label_space: LabelSpace = COCO_STUFF, base_width: int = 2, seed: int = 0) -> Weights:
-        state = SpadeGenerator(label_space, base_width).state_dict()
-        weights: Weights = {}
-        random = random_weights({key: value.shape for key, value in state.items()}, seed)
-        torch.manual_seed(seed)
-        for key, value in state.items():
-            layer, _, kind = key.rpartition(".")
-            if kind == "running_mean":
-                weights[key] = torch.randn_like(value) * 0.1
-            elif kind == "running_var":
-                weights[key] = torch.rand_like(value) + 0.5
-            elif kind == "num_batches_tracked":
-                weights[key] = torch.tensor(7)
-            elif kind == "weight" and layer.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
-                matrix = random[key].flatten(1)
-                v = torch.randn(matrix.shape[1])
-                for _ in range(50):
-                    u = F.normalize(matrix @ v, dim=0)
-                    v = F.normalize(matrix.T @ u, dim=0)
-                weights |= {f"{key}_orig": random[key], f"{key}_u": u, f"{key}_v": v}
-            else:
-                weights[key] = random[key]
-        return weights
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def photowct_weights() -> Callable[..., Weights]:
-    """Small PhotoWCT weights under the published keys."""
-
-    def make(width: int = 4, seed: int = 0) -> Weights:
-        widths = {
-            level: {name: width * int(name[4]) for block in ENCODER_BLOCKS[level] for name in block}
-            for level in LEVELS
-        }
-        state = PhotoWCT(widths).state_dict()
-        return random_weights({key: value.shape for key, value in state.items()}, seed)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def spade_checkpoint(
-    spade_weights: Callable[..., Weights], tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def spade_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("spade") / "latest_net_G.pth"
     torch.save(spade_weights(), path)
     return str(path)
 
 
 @pytest.fixture(scope="session")
-def photowct_checkpoint(
-    photowct_weights: Callable[..., Weights], tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def photowct_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("photowct") / "photo_wct.pth"
     torch.save(photowct_weights(), path)
     return str(path)

@@ -16,7 +16,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from spadepis import ImageSet
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
-from tests.cluster.nodes import head_alone
+from tests.support.cluster_nodes import head_alone
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = Path(sys.executable).with_name("ray")

@@ -13,7 +13,7 @@ from spadepis import ImageSet
 from spadepis.cli.main import inspect_image_set, run_job
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.pipeline.config.settings import Job
-from tests.faults.bad_inputs import (
+from tests.support.bad_inputs import (
     BROKEN,
     NO_INSTANCE_MAP,
     NO_LABEL_MAP,

@@ -15,8 +15,8 @@ from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.scene import Scene, Style, scenes_to_table
 from spadepis.pipeline.stages.write import Write
-from tests.faults.bad_inputs import PHOTO
-from tests.faults.damage import Damage, find_damage, read_files
+from tests.support.bad_inputs import PHOTO
+from tests.support.damage import Damage, find_damage, read_files
 
 IMAGE, CONTENT = image_name("a", "s", "png"), content_name("a", "png")
 

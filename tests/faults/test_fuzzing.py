@@ -21,7 +21,7 @@ from PIL import Image
 from spadepis.checkpoints.reading import CheckpointError, read_state_dict
 from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map, read_photo
 from spadepis.dataset.inputs.listing import SourceError, list_images
-from tests.faults.bad_inputs import JPEG, LABELS, PHOTO, PNG, WEBP, frames, save
+from tests.support.bad_inputs import JPEG, LABELS, PHOTO, PNG, WEBP, frames, save
 
 FEW, MANY = 300, 10_000
 MOST_PIXELS = 100_000

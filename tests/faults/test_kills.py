@@ -12,8 +12,8 @@ import pytest
 
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
-from tests.faults.damage import Damage, find_damage, read_files
-from tests.faults.running_job import (
+from tests.support.damage import Damage, find_damage, read_files
+from tests.support.running_job import (
     Kills,
     RunningJob,
     Victim,
@@ -21,7 +21,7 @@ from tests.faults.running_job import (
     kill_drivers,
     kill_everything_once,
 )
-from tests.faults.s3_service import Service, public_bucket, serve
+from tests.support.s3_service import Service, public_bucket, serve
 
 STYLES_PER_MASK = 2
 SHORT_MASKS, LONG_MASKS = 48, 160

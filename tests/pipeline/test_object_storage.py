@@ -26,7 +26,7 @@ from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.write import Write
-from tests.faults.s3_service import Service
+from tests.support.s3_service import Service
 
 
 def planned(job: Job, config: JobConfig) -> Plan:

@@ -14,7 +14,7 @@ from spadepis.dataset import storage
 from spadepis.dataset.inputs import node_cache
 from spadepis.dataset.inputs.node_cache import local_copy, read_image_once
 from spadepis.dataset.storage.folder import Folder
-from tests.faults.s3_service import Service
+from tests.support.s3_service import Service
 
 PROCESSES = 8
 WEIGHTS = bytes(range(256)) * 4096
