@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ SCHEMA = pa.schema(
         ("edges", pa.large_binary()),
         ("content", pa.large_binary()),
         ("results", pa.list_(pa.large_binary())),
-        ("quality", pa.list_(pa.struct([(name, pa.float32()) for name in FIGURES]))),
+        ("quality", pa.list_(pa.struct([(name, pa.float32()) for name in METRICS]))),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )

@@ -18,7 +18,6 @@ from spadepis.dataset.image_set.commit_log import Commit, done, to_commits
 from spadepis.dataset.image_set.stored_objects import read_image
 from spadepis.dataset.inputs.images import UnreadableImageError, read_photo
 from spadepis.dataset.storage.folder import Folder
-from spadepis.quality.thresholds import FIGURES
 
 # However large the set is, the page stays small.
 SPREAD_IMAGES = 48
@@ -133,7 +132,6 @@ def _first_rows(values: pa.ChunkedArray, order: str) -> list[int]:
 
 
 def _picture(folder: Folder, commit: Commit, shown_as: Mapping[str, int]) -> Picture:
-    figures = {name: getattr(commit, name) for name in FIGURES}
     return Picture(
         commit.mask_id,
         commit.style_id,
@@ -141,7 +139,7 @@ def _picture(folder: Folder, commit: Commit, shown_as: Mapping[str, int]) -> Pic
         _url(folder, commit.mask_file_name),
         _url(folder, commit.content_file_name),
         commit.classes or [],
-        {name: value for name, value in figures.items() if value is not None},
+        {name: value for name, value in commit.quality.items() if value is not None},
         shown_as,
     )
 

@@ -12,7 +12,7 @@ from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.inputs.images import encode_png
 from spadepis.dataset.storage.folder import Folder
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 from tests.docs.markdown import TEXTS, fenced_blocks, read
 
 EXAMPLES = [
@@ -42,9 +42,9 @@ def project(
     for style in ("dusk-01", "dusk-02", "fog-01"):
         image = writer.encode(random.integers(0, 255, (512, 512, 3), dtype=np.uint8))
         mask = encode_png(random.integers(0, 182, (512, 512), dtype=np.uint8))
-        figures: dict[str, Any] = dict.fromkeys(FIGURES, 0.5)
-        figures |= {"height": 512, "width": 512, "classes": ["car", "road"]}
-        commit = Commit("a", style, "a.png", f"{style}.jpg", **figures)
+        details: dict[str, Any] = {"height": 512, "width": 512, "classes": ["car", "road"]}
+        details["quality"] = dict.fromkeys(METRICS, 0.5)
+        commit = Commit("a", style, "a.png", f"{style}.jpg", **details)
         pairs.append(Encoded(commit, image, mask, image))
     write_index(folder, to_table(writer.publish(pairs)), {"README.md": "card"}, {"pairs": 3})
     monkeypatch.chdir(tmp_path)

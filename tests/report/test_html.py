@@ -160,7 +160,7 @@ def test_a_set_without_any_image() -> None:
 
 def assessed(mask_id: str, style_id: str, figure: float, **more: Any) -> Commit:
     commit = Commit(mask_id, style_id, "m", f"{style_id}.png", file_name=f"images/{mask_id}.jpg")
-    return replace(commit, structure=figure, lab_distance=1 - figure, **more)
+    return replace(commit, quality={"structure": figure, "lab_distance": 1 - figure}, **more)
 
 
 def test_the_best_and_the_worst_of_the_whole_set_are_shown() -> None:

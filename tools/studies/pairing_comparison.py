@@ -16,7 +16,7 @@ from spadepis.labels import LabelSpace
 from spadepis.labels.related_classes import find_region_labels
 from spadepis.matching.description import describe_label_map
 from spadepis.matching.style_index import Descriptor
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 
 MAX_PIXELS = 50_000_000
 # A scene's main classes are its largest ones, and a style has a class from this share on.
@@ -71,7 +71,7 @@ def _figures(
         "overlap": float(np.mean(overlaps)),
         "main_classes": float(np.mean([_has_main_classes(*pair) for pair in pairs])),
     }
-    measured = [name for name in FIGURES if name in images.table.column_names]
+    measured = [name for name in METRICS if name in images.table.column_names]
     return figures | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
 
 

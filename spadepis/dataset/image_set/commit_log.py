@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spadepis.dataset.storage.folder import Folder
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"
@@ -50,12 +50,7 @@ class Commit:
         error: type of the error.
         message: what went wrong.
         classes: names of the classes in the label map, if there is one.
-        structure: figure of the result, as are the next five; see ``spadepis.quality``.
-        feature_distance: to the style.
-        lab_distance: to the style.
-        clipped: share of pixels.
-        sharpness: in 8-bit levels.
-        boundary_disagreement: with the label map.
+        quality: metrics of the result by name, a column each; see ``quality.metrics``.
         committed: when the pair was settled.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
@@ -77,12 +72,7 @@ class Commit:
     error: str | None = None
     message: str | None = None
     classes: list[str] | None = None
-    structure: float | None = None
-    feature_distance: float | None = None
-    lab_distance: float | None = None
-    clipped: float | None = None
-    sharpness: float | None = None
-    boundary_disagreement: float | None = None
+    quality: dict[str, float | None] = field(default_factory=dict)
     committed: datetime | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -121,7 +111,7 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("message", pa.string()),
         ("classes", pa.list_(pa.string())),
-        *((name, pa.float32()) for name in FIGURES),
+        *((name, pa.float32()) for name in METRICS),
         ("committed", pa.timestamp("ms", "UTC")),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
@@ -175,12 +165,18 @@ def commit_files(folder: Folder) -> list[str]:
 
 def to_table(commits: Iterable[Commit]) -> pa.Table:
     """Rows of ``SCHEMA``."""
-    return pa.Table.from_pylist([asdict(commit) for commit in commits], schema=SCHEMA)
+    rows = [asdict(commit) | commit.quality for commit in commits]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def to_commits(table: pa.Table) -> list[Commit]:
     """The rows of a table of ``SCHEMA``."""
-    return [Commit(**row | {"seconds": dict(row["seconds"])}) for row in table.to_pylist()]
+    commits = []
+    for row in table.to_pylist():
+        metrics = {name: row.pop(name) for name in METRICS}
+        quality = {name: value for name, value in metrics.items() if value is not None}
+        commits.append(Commit(**row | {"quality": quality, "seconds": dict(row["seconds"])}))
+    return commits
 
 
 def pairs(table: pa.Table) -> set[tuple[str, str | None]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spadepis.dataset.image_set.commit_log import done, failed, rejected, table_to_parquet
 from spadepis.dataset.storage.folder import Folder
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 
 METADATA = "metadata.parquet"
 FAILURES = "failures.parquet"
@@ -29,11 +29,11 @@ METADATA_COLUMNS = (
     "mask_source",
     "style_source",
     "classes",
-    *FIGURES,
+    *METRICS,
 )
 FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
 # Hugging Face's image folder fails on a column of images, or of anything, that are all null.
-OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *FIGURES)
+OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *METRICS)
 
 
 def write_index(

@@ -12,13 +12,9 @@ from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.labels import instance_edges
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.config.settings import Job, JobConfig
-from spadepis.pipeline.stages.assess import (
-    LEVEL,
-    distances,
-    find_look,
-    properties,
-)
+from spadepis.pipeline.stages.assess import LEVEL, find_look
 from spadepis.pipeline.stages.device_transfer import download, quantize
+from spadepis.quality.metrics import Sample, measure
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
 
@@ -82,13 +78,12 @@ def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
         smooth(content, stylized)
         seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))
     if config.quality:
-        seconds["assess"] = styles * _seconds(lambda: properties(content, labels[0]))
-    if config.quality and job.stylizes:
-        encoder = network.encoder(LEVEL)
-        look = find_look(content, encoder)
-        seconds["assess"] += styles * _seconds(
-            lambda: distances(content, stylized[0], look, encoder)
-        )
+        sample = Sample(content, labels[0])
+        if job.stylizes:
+            encoder = network.encoder(LEVEL)
+            look = find_look(content, encoder)
+            sample = Sample(stylized[0], labels[0], content, look, look)
+        seconds["assess"] = styles * _seconds(lambda: measure(sample))
     return seconds
 
 

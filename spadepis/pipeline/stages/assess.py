@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,10 +17,10 @@ from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.device_transfer import upload
 from spadepis.pipeline.workers.process import prepare_worker
-from spadepis.quality.appearance import clipped_share, sharpness
-from spadepis.quality.colour import ColourStatistics, colour_distance, colour_statistics
-from spadepis.quality.features import ChannelStatistics, channel_statistics, feature_distance
-from spadepis.quality.structure import boundary_disagreement, edge_similarity
+from spadepis.quality.colour import colour_statistics
+from spadepis.quality.features import channel_statistics
+from spadepis.quality.look import Look
+from spadepis.quality.metrics import Sample, measure
 from spadepis.quality.thresholds import parse_thresholds
 
 STAGE = "assess"
@@ -40,21 +37,8 @@ class Rejected(Exception):  # noqa: N818, its name goes into the commit log
     """A result that does not meet a threshold."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What of a photo is compared with that of another.
-
-    Attributes:
-        colours: in CIELAB.
-        features: of an encoder, by level.
-    """
-
-    colours: ColourStatistics
-    features: Sequence[ChannelStatistics]
-
-
 def find_look(photo: Photo, encoder: Encoder) -> Look:
-    """The look of a photo uint8 [H,W,3]."""
+    """The look of a photo uint8 [H,W,3], at a size that does not depend on its own."""
     small = resize_photo(photo, SIDE, SIDE)
     image = upload(small, "cpu").permute(2, 0, 1)[None] / 255
     with torch.no_grad():
@@ -63,30 +47,8 @@ def find_look(photo: Photo, encoder: Encoder) -> Look:
     return Look(colour_statistics(small), levels)
 
 
-def distances(content: Photo, result: Photo, style: Look, encoder: Encoder) -> dict[str, float]:
-    """The figures of a stylized photo that say how far it is from its content and its style."""
-    look = find_look(result, encoder)
-    return {
-        "structure": edge_similarity(content, result),
-        "feature_distance": feature_distance(look.features, style.features),
-        "lab_distance": colour_distance(look.colours, style.colours),
-    }
-
-
-def properties(result: Photo, label_map: NDArray[np.uint8] | None) -> dict[str, float | None]:
-    """The figures of a photo by itself, and beside its label map if there is one."""
-    figures: dict[str, float | None] = {
-        "clipped": clipped_share(result),
-        "sharpness": sharpness(result),
-    }
-    if label_map is not None:
-        disagreement = boundary_disagreement(label_map, result)
-        figures["boundary_disagreement"] = None if math.isnan(disagreement) else disagreement
-    return figures
-
-
 class Assess:
-    """Give every result its figures, and reject those beyond a threshold.
+    """Compute the quality metrics of every result, and reject results beyond a threshold.
 
     Args:
         checkpoint: path or URI of PhotoWCT's weights; None where nothing was stylized.
@@ -119,26 +81,27 @@ class Assess:
         kept: list[Photo] = []
         for style, result in pairs:
             try:
-                figures = self._figures(scene, style, result)
+                quality = measure(self._sample(scene, style, result))
             except UnreadableImageError as error:
                 scene.fail_style(style, STAGE, style.source, error)
                 continue
-            violations = (threshold.violation(figures) for threshold in self.thresholds)
+            violations = (threshold.violation(quality) for threshold in self.thresholds)
             reason = ", ".join(filter(None, violations))
             if reason:
                 scene.fail_style(style, STAGE, scene.source, Rejected(reason))
                 continue
             kept.append(result)
-            scene.quality.append(figures)
+            scene.quality.append(quality)
         scene.results = kept if scene.results else []
 
-    def _figures(self, scene: Scene, style: Style, result: Photo) -> dict[str, float | None]:
-        figures = properties(result, scene.label_map)
-        if self.encoder is not None:
-            assert scene.content is not None and style.source is not None
-            look = self.style_look(style.source)
-            figures |= distances(scene.content, result, look, self.encoder)
-        return figures
+    def _sample(self, scene: Scene, style: Style, result: Photo) -> Sample:
+        if self.encoder is None:
+            return Sample(result, scene.label_map)
+        assert style.source is not None
+        style_look = self.style_look(style.source)
+        return Sample(
+            result, scene.label_map, scene.content, find_look(result, self.encoder), style_look
+        )
 
     def _style_look(self, source: str) -> Look:
         assert self.encoder is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -73,16 +72,16 @@ class Write:
             }
             # Without stylization the content itself is the one result.
             images = scene.results or [scene.content]
-            # Nothing is known of results that were not assessed.
-            quality: Sequence[dict[str, Any]] = scene.quality or [{} for _ in images]
+            # Results that were not assessed have no metrics.
+            qualities = scene.quality or [{} for _ in images]
             return [
                 Encoded(
-                    replace(_commit(scene, style), **common, **figures),
+                    replace(_commit(scene, style), **common, quality=quality),
                     self.writer.encode(image),
                     mask,
                     content,
                 )
-                for style, image, figures in zip(scene.styles, images, quality, strict=True)
+                for style, image, quality in zip(scene.styles, images, qualities, strict=True)
             ]
 
     def _classes(self, scene: Scene) -> list[str] | None:

@@ -136,7 +136,7 @@ def test_images_with_some_classes_or_figures(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     classes = {"a": ["car", "road"], "b": ["road"], "c": ["car", "road", "tree"], "d": []}
     commits = [
-        replace(done(id), classes=names, structure=0.2 * len(names))
+        replace(done(id), classes=names, quality={"structure": 0.2 * len(names)})
         for id, names in classes.items()
     ]
     write_index(folder, to_table(commits), {}, {})

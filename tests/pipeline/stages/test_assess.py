@@ -19,8 +19,8 @@ from spadepis.pipeline.config.settings import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.quality.appearance import sharpness
+from spadepis.quality.metrics import METRICS
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
-from spadepis.quality.thresholds import FIGURES
 
 Photo = NDArray[np.uint8]
 
@@ -53,7 +53,7 @@ def assess(scene: Scene, thresholds: str | None = None) -> Scene:
 
 def test_figures_tell_results_apart(scene: Scene) -> None:
     as_style, as_content, blurred = assess(scene).quality
-    assert set(as_style) == set(FIGURES)
+    assert set(as_style) == set(METRICS)
     assert as_style["lab_distance"] == pytest.approx(0, abs=1e-3)
     assert as_style["feature_distance"] == pytest.approx(0, abs=1e-3)
     assert as_content["structure"] == pytest.approx(1)

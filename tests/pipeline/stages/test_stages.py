@@ -22,7 +22,7 @@ from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.pipeline.stages.write import Write
-from spadepis.quality.thresholds import FIGURES
+from spadepis.quality.metrics import METRICS
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
 
@@ -55,7 +55,7 @@ def test_scenes_survive_the_table() -> None:
         edges=np.eye(2, 3, dtype=np.bool_),
         content=np.arange(18, dtype=np.uint8).reshape(2, 3, 3),
         results=[np.full((2, 3, 3), i, np.uint8) for i in range(2)],
-        quality=[dict.fromkeys(FIGURES, 0.5), {**dict.fromkeys(FIGURES), "clipped": 0.25}],
+        quality=[dict.fromkeys(METRICS, 0.5), {**dict.fromkeys(METRICS), "clipped": 0.25}],
         seconds={"read": 0.25},
     )
     again, empty = scenes_from_table(scenes_to_table([full, Scene("b", [])]))

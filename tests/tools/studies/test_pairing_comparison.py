@@ -1,5 +1,6 @@
 """Image sets side by side, by how well their styles suit the scenes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,8 @@ def image_set(folder: Path, style_of: dict[str, str], structure: float) -> str:
         label_map = raw(*classes)
         output.write(mask, encode_png(label_map))
         output.write(image, encode_jpeg(label_map[..., None].repeat(3, 2), 90))
-        commits.append(
-            Commit(id, style_of[id], "m", "s", image, mask, height=8, width=16, structure=structure)
-        )
+        commit = Commit(id, style_of[id], "m", "s", image, mask, height=8, width=16)
+        commits.append(replace(commit, quality={"structure": structure}))
     write_commits(output, commits)
     write_index(output, read_log(output), {}, {})
     return str(folder)

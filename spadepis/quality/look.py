@@ -1,0 +1,22 @@
+"""What the look of a photo is compared by: its colours and its deep features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spadepis.quality.colour import ColourStatistics
+from spadepis.quality.features import ChannelStatistics
+
+
+@dataclass(frozen=True)
+class Look:
+    """Statistics of a photo that do not depend on where things are in it.
+
+    Attributes:
+        colours: of its pixels in CIELAB.
+        features: of each level of an encoder.
+    """
+
+    colours: ColourStatistics
+    features: Sequence[ChannelStatistics]
