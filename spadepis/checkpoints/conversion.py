@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from spadepis.checkpoints.reading import CheckpointError, read_state_dict, sha256
 from spadepis.configuration import Configuration, ConfigurationError
+from spadepis.dataset.storage.replacement import replacing
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import LEVELS
@@ -148,12 +148,9 @@ def _check(config: ConversionConfig, uri: str) -> Tensor:
 
 def _write(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write safetensors so that the file appears whole or not at all."""
-    staged = path.with_name(f"{path.name}.part")
+    tensors = {key: value.contiguous() for key, value in weights.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(
-            {key: value.contiguous() for key, value in weights.items()}, staged
-        )
-        os.replace(staged, path)
+        with replacing(path) as unfinished:
+            safetensors.torch.save_file(tensors, unfinished)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror})") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from spadepis.checkpoints.reading import CheckpointError
-from spadepis.dataset.inputs.node_cache import local_copy
 from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.node_cache import local_copy
 
 
 def fetch_checkpoint(uri: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from spadepis.checkpoints.reading import CheckpointError
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.storage.filesystems import CredentialsError
+from spadepis.dataset.storage.credentials import CredentialsError
 
 BAD_CONFIGURATION = 2
 # As shells report it: 128 + SIGINT.

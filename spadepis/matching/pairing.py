@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from spadepis.dataset.storage.errors import reason
-from spadepis.dataset.storage.filesystems import read
+from spadepis.dataset.storage.reading import read
 
 TABLE_COLUMNS = ("mask_id", "style_id")
 

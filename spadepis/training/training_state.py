@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from spadepis.dataset.storage.replacement import replacing
 
 
 class Stateful(Protocol):
@@ -23,9 +24,8 @@ class Stateful(Protocol):
 def save_state(path: Path, step: int, parts: Mapping[str, Stateful]) -> None:
     """Write the number of steps done and the state of every part, replacing the file whole."""
     states = {name: part.state_dict() for name, part in parts.items()}
-    staged = path.with_suffix(".partial")
-    torch.save({"step": step, "parts": states}, staged)
-    os.replace(staged, path)
+    with replacing(path) as unfinished:
+        torch.save({"step": step, "parts": states}, unfinished)
 
 
 def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:

@@ -25,8 +25,8 @@ from spadepis.dataset.inputs.coco_instances import (
 )
 from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.storage.credentials import CredentialsError
 from spadepis.dataset.storage.errors import reason
-from spadepis.dataset.storage.filesystems import CredentialsError
 from spadepis.dataset.storage.folder import Folder
 
 log = logging.getLogger(__name__)

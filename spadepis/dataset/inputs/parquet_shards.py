@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spadepis.dataset.storage.errors import ShardError, reason
-from spadepis.dataset.storage.filesystems import RangeFile
+from spadepis.dataset.storage.reading import RangeFile
 
 ID_COLUMNS = ("id", "__key__")
 # A label map and its instance map, or photo, may come from two files.

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from spadepis.dataset.inputs.parquet_shards import list_rows, read_cell
 from spadepis.dataset.inputs.tar_shards import Member, list_members
 from spadepis.dataset.storage.errors import ShardError
-from spadepis.dataset.storage.filesystems import read, read_range
+from spadepis.dataset.storage.reading import read, read_range
 
 IMAGE_SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spadepis.dataset.storage.errors import ShardError, reason
-from spadepis.dataset.storage.filesystems import RangeFile
+from spadepis.dataset.storage.reading import RangeFile
 
 # Of a remote shard, the headers that lie in a piece of this size cost one request.
 PIECE = 1 << 17

@@ -1,4 +1,4 @@
-"""Errors of filesystems and of shards on them: which may pass, and what they say."""
+"""Errors of filesystems: which of them are transient, and what they say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Mapping
 
-# Request Timeout, Too Early, Too Many Requests, and the server's own troubles.
+# Request Timeout, Too Early, Too Many Requests, and errors of the server.
 TRANSIENT_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
 TRANSIENT_ERRNO = frozenset(
     (
@@ -27,7 +27,7 @@ PERMANENT = (
     NotADirectoryError,
     PermissionError,
 )
-# By name: their packages are optional.
+# By name, because their packages are optional.
 TRANSIENT_TYPES = frozenset(
     (
         "aiohttp.client_exceptions.ClientConnectionError",
@@ -49,14 +49,14 @@ TRANSIENT_TYPES = frozenset(
 
 
 class ShardError(ValueError):
-    """A shard whose index cannot be read or does not hold what is asked for."""
+    """A shard whose index cannot be read or does not hold what was asked for."""
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same operation may succeed a little later.
 
-    Timeouts are transient, and connections that fail or break off. An answer of a server counts
-    by its HTTP status, which the filesystems of fsspec put into the error or its cause.
+    Timeouts are transient, and so are connections that fail or break off. The answer of a server
+    is judged by its HTTP status, which fsspec's filesystems put into the error or its cause.
     """
     if isinstance(error, PERMANENT):
         return False
@@ -70,7 +70,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in short."""
+    """What an error says, without its number and file name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, FileNotFoundError):
@@ -79,7 +79,7 @@ def reason(error: BaseException) -> str:
 
 
 def _http_status(error: BaseException | None) -> int | None:
-    """The status of the answer: of aiohttp, Azure, gcsfs and botocore."""
+    """The status in an error of aiohttp, Azure, gcsfs or botocore."""
     for name in ("status", "status_code", "code"):
         status = getattr(error, name, None)
         if isinstance(status, int | str) and str(status).isdigit():

@@ -1,26 +1,25 @@
-"""A folder on any filesystem that fsspec knows, with whole-object writes."""
+"""A folder on any filesystem that fsspec knows, in which files are written as a whole."""
 
 from __future__ import annotations
 
-import os
-import uuid
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from spadepis.dataset import storage
+from spadepis.dataset.storage.filesystems import filesystem, list_files
+from spadepis.dataset.storage.replacement import replacing
+from spadepis.dataset.storage.retrying import attempt
 
-# Unfinished files of a local folder live here, so that no reader meets them.
+# Files of a local folder are written here first, so that readers never see unfinished ones.
 STAGING = "_staging"
 
 
 class Folder:
     """Reads and writes whole files by their name relative to a folder.
 
-    Errors that may pass, of a network or a server, are tried again. A folder can be sent to other
-    processes, forked ones too.
+    Transient errors are retried. A folder can be sent to other processes, forked ones too.
 
     Args:
         uri: local path or any fsspec URI. The folder need not exist; writing makes it.
@@ -30,9 +29,9 @@ class Folder:
     """
 
     def __init__(self, uri: str) -> None:
-        fs, self._root = storage.filesystem(uri)
+        fs, self._root = filesystem(uri)
         self._local = isinstance(fs, LocalFileSystem)
-        # Relative paths mean something else in a process that started elsewhere.
+        # A relative path would mean something else in a process that started elsewhere.
         self._given = self._root if self._local else uri
 
     @property
@@ -40,51 +39,61 @@ class Folder:
         """The folder's absolute path if it is local, else its URI."""
         return str(self._root if self._local else self._fs.unstrip_protocol(self._root))
 
+    def uri_of(self, name: str) -> str:
+        """The absolute path or URI of a file.
+
+        Raises:
+            ValueError: the name leads out of the folder.
+        """
+        self._path(name)
+        return f"{self.uri}/{name}"
+
     def read(self, name: str) -> bytes:
-        """Content of a file. Raises FileNotFoundError where there is none."""
-        content: bytes = storage.attempt(self._fs.cat_file, self._path(name))
+        """Content of a file.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        content: bytes = attempt(self._fs.cat_file, self._path(name))
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Publish a file whole: readers see all of it or none, and a retry replaces it."""
-        # One put of an object store is whole already.
-        publish = self._publish if self._local else self._fs.pipe_file
-        storage.attempt(publish, self._path(name), content)
+        """Write a file as a whole: readers see all of it or none. An old file is replaced."""
+        # Object stores put an object as a whole already.
+        write = self._replace if self._local else self._fs.pipe_file
+        attempt(write, self._path(name), content)
 
     def remove(self, name: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it exists."""
         with suppress(FileNotFoundError):
-            storage.attempt(self._fs.rm_file, self._path(name))
+            attempt(self._fs.rm_file, self._path(name))
 
     def names(self, subfolder: str = "") -> list[str]:
-        """Names of all files under ``subfolder``, sorted; empty where there is no such folder."""
-        found = storage.list_files(self._fs, self._path(subfolder))
+        """Sorted names of all files below ``subfolder``; none if it does not exist."""
+        found = list_files(self._fs, self._path(subfolder))
         return [str(PurePosixPath(path).relative_to(self._root)) for path in found]
 
     def exists(self, name: str = "") -> bool:
-        """Whether there is such a file, or, without a name, the folder itself."""
+        """Whether a file exists or, without a name, the folder itself."""
         try:
-            storage.attempt(self._fs.info, self._path(name))
+            attempt(self._fs.info, self._path(name))
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
 
     def clear_staging(self) -> None:
-        """Remove what writers that were killed left unfinished."""
+        """Remove the unfinished files of writers that were killed."""
         if self._local and self.exists(STAGING):
             self._fs.rm(self._path(STAGING), recursive=True)
 
-    def _publish(self, path: str, content: bytes) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(self._path(STAGING)) / uuid.uuid4().hex
-        staged.parent.mkdir(exist_ok=True)
-        staged.write_bytes(content)
-        os.replace(staged, path)
+    def _replace(self, path: str, content: bytes) -> None:
+        with replacing(Path(path), Path(self._path(STAGING))) as unfinished:
+            unfinished.write_bytes(content)
 
     @property
     def _fs(self) -> Any:
-        # Asked for each time: a filesystem with open connections survives no fork.
-        return storage.filesystem(self._given)[0]
+        # Looked up each time, because a filesystem with open connections does not survive a fork.
+        return filesystem(self._given)[0]
 
     def _path(self, name: str) -> str:
         if ".." in PurePosixPath(name).parts or name.startswith("/"):

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.configuration import Configuration, ConfigurationError, flag
 from spadepis.dataset.inputs.published_folders import LAYOUTS, LayoutError
-from spadepis.dataset.storage.filesystems import refuse_credentials
+from spadepis.dataset.storage.credentials import refuse_credentials
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.labels.related_classes import find_region_labels

@@ -17,7 +17,7 @@ from spadepis.dataset.image_set.commit_log import Commit, read_commits, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.inputs.images import encode_png
-from spadepis.dataset.storage.folder import STAGING, Folder
+from spadepis.dataset.storage.folder import Folder
 
 
 def done(mask_id: str, style_id: str | None = "s") -> Commit:
@@ -35,39 +35,6 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "local":
         return Folder(str(tmp_path / "out"))
     return Folder(f"memory://{tmp_path.name}")
-
-
-def test_folder_reads_what_it_wrote(folder: Folder) -> None:
-    assert not folder.exists()
-    assert folder.names() == []
-    folder.write("a/b/c.txt", b"one")
-    folder.write("a/b/c.txt", b"two")
-    assert folder.read("a/b/c.txt") == b"two"
-    assert folder.names() == folder.names("a") == ["a/b/c.txt"]
-    assert folder.exists("a/b/c.txt")
-    with pytest.raises(FileNotFoundError):
-        folder.read("a/none")
-    folder.remove("a/b/c.txt")
-    folder.remove("a/b/c.txt")
-    assert folder.names() == []
-
-
-def test_local_writes_appear_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = Folder(str(tmp_path))
-    folder.write("a.txt", b"before")
-
-    def killed(source: object, target: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        folder.write("a.txt", b"after")
-    assert folder.read("a.txt") == b"before"
-    assert len(folder.names(STAGING)) == 1
-    folder.clear_staging()
-    assert folder.names() == ["a.txt"]
 
 
 def test_commits_round_trip_sorted_and_once_each(folder: Folder) -> None:

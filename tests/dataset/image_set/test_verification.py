@@ -256,7 +256,7 @@ def test_a_log_without_hashes_is_no_mismatch(
 def test_inspect_refuses_credentials_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert inspect_image_set("s3://key:secret@bucket/out") == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: a URI with credentials in it")
+    assert message.startswith("error: a URI contains credentials")
     assert message.count("\n") == 1 and "secret" not in message
 
 

@@ -20,7 +20,7 @@ from spadepis.dataset.image_set.file_names import safe_name
 from spadepis.dataset.inputs import parquet_shards
 from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map, read_photo
 from spadepis.dataset.inputs.listing import SourceError, list_images
-from spadepis.dataset.storage.filesystems import RangeFile
+from spadepis.dataset.storage.reading import RangeFile
 
 LIMIT = 10**6
 HOSTILE = [

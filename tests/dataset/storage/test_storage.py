@@ -16,10 +16,13 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs.errors import translate_boto_error
 
-from spadepis.dataset.storage import filesystems as storage
+from spadepis.dataset import storage
+from spadepis.dataset.storage import retrying
+from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
 from spadepis.dataset.storage.errors import is_transient
-from spadepis.dataset.storage.filesystems import CredentialsError, RangeFile, refuse_credentials
-from spadepis.dataset.storage.folder import Folder
+from spadepis.dataset.storage.folder import STAGING, Folder
+from spadepis.dataset.storage.reading import RangeFile
+from spadepis.dataset.storage.replacement import replacing
 
 
 def s3_error(status: int, code: str = "") -> BaseException:
@@ -116,7 +119,7 @@ class Flaky(MemoryFileSystem):  # type: ignore[misc]
 @pytest.fixture
 def flaky(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Folder:
     fsspec.register_implementation("flaky", Flaky, clobber=True)
-    monkeypatch.setattr(storage, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_WAIT_SECONDS", 0.001)
     Flaky.failures = []
     return Folder(f"flaky://{tmp_path.name}")
 
@@ -135,13 +138,13 @@ def test_operations_are_tried_again_but_not_forever(
 ) -> None:
     flaky.write("a/b", b"content")
     undisturbed = operation(flaky)
-    Flaky.failures += [s3_error(503)] * (storage.ATTEMPTS - 1)
+    Flaky.failures += [s3_error(503)] * (retrying.ATTEMPTS - 1)
     assert operation(flaky) == undisturbed
     assert not Flaky.failures
     Flaky.failures += [s3_error(503)] * 100
     with pytest.raises(OSError, match="told by the server"):
         operation(flaky)
-    assert len(Flaky.failures) == 100 - storage.ATTEMPTS
+    assert len(Flaky.failures) == 100 - retrying.ATTEMPTS
     # That cannot pass is told at once, as an OSError whatever it is.
     Flaky.failures[:] = [NoCredentialsError()] * 2
     with pytest.raises(OSError, match="NoCredentialsError: Unable to locate"):
@@ -172,6 +175,39 @@ def test_a_folder_reads_writes_lists_and_stays_inside(tmp_path: Path) -> None:
                 folder.write(name, b"")
 
 
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "a.txt"
+    for content in ("before", "after"):
+        with replacing(path) as unfinished:
+            unfinished.write_text(content)
+            assert not path.exists() or path.read_text() == "before"
+        assert path.read_text() == content
+
+    def fail(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("os.replace", fail)
+    folder = Folder(str(path.parent))
+    with pytest.raises(OSError, match="no space left"):
+        folder.write("a.txt", b"too much")
+    with pytest.raises(KeyError), replacing(path) as unfinished:
+        unfinished.write_text("half")
+        raise KeyError
+    assert path.read_text() == "after"
+    assert folder.names() == ["a.txt"]
+
+
+def test_unfinished_files_of_a_killed_writer_are_cleared(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write("a.txt", b"whole")
+    (tmp_path / STAGING / "0123").write_bytes(b"ha")
+    folder.clear_staging()
+    assert folder.names() == ["a.txt"]
+    folder.clear_staging()
+
+
 def test_a_folder_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = Folder("out")
@@ -196,7 +232,7 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
         patch.setattr(os, "scandir", denied)
         Folder(str(tmp_path)).names()
     (tmp_path / "loop").symlink_to(tmp_path)
-    with pytest.raises(OSError, match="loop: a link to a folder that it lies in"):
+    with pytest.raises(OSError, match="loop links to a folder that contains it"):
         Folder(str(tmp_path)).names()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torchvision.utils import save_image
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.storage.replacement import replacing
 from spadepis.training.photos import Split
 from spadepis.training.segmentation import train_segmentation
 from spadepis.training.spade_evaluation import mean_iou
@@ -145,9 +145,8 @@ def _read_runs(path: Path, settings: dict[str, Any]) -> list[Run]:
 def _write_runs(path: Path, runs: Sequence[Run], settings: dict[str, Any]) -> None:
     """Write a line for each run, replacing the file whole."""
     lines = [json.dumps({**asdict(run), "settings": settings}) + "\n" for run in runs]
-    staged = path.with_suffix(".partial")
-    staged.write_text("".join(lines))
-    os.replace(staged, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text("".join(lines))
 
 
 def _save_looks(path: Path, data: StudyData) -> None:

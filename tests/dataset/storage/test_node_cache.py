@@ -12,8 +12,9 @@ import pytest
 
 from spadepis.dataset import storage
 from spadepis.dataset.inputs import node_cache
-from spadepis.dataset.inputs.node_cache import local_copy, read_image_once
+from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.storage.folder import Folder
+from spadepis.dataset.storage.node_cache import local_copy
 from tests.support.s3_service import Service
 
 PROCESSES = 8
