@@ -72,6 +72,24 @@ def parse_settings(settings: type[Settings], arguments: Sequence[str]) -> Settin
         raise ConfigurationError(str(error).removeprefix("error parsing CLI: ")) from error
 
 
+def read_yaml(uri: str) -> Any:
+    """The content of a YAML file.
+
+    Args:
+        uri: local path or fsspec URI.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is not YAML.
+    """
+    try:
+        with fsspec.open(uri, "rb") as file:
+            return yaml.safe_load(file.read())
+    except OSError as error:
+        raise ConfigurationError(f"{uri} cannot be read: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+
+
 def flag(name: str) -> str:
     """The flag of the setting of that name."""
     return "--" + name.replace("_", "-")
@@ -87,13 +105,7 @@ def _read_yaml(settings: type[Configuration], arguments: Sequence[str]) -> dict[
         raise ConfigurationError(str(error)) from error
     if uri is None:
         return {}
-    try:
-        with fsspec.open(uri, "rt") as file:
-            from_file = yaml.safe_load(file) or {}
-    except OSError as error:
-        raise ConfigurationError(f"{uri} cannot be read: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+    from_file = read_yaml(uri) or {}
     if not isinstance(from_file, dict):
         raise ConfigurationError(f"{uri} is not a mapping from settings to values")
     # Keys may also be spelt like the flags.

@@ -1,14 +1,9 @@
 """Label spaces: published ones, those of YAML files, and which of their classes are related."""
 
-from spadepis.labels.published import (
-    ADE20K,
-    CITYSCAPES,
-    COCO_STUFF,
-    LABEL_SPACES,
-    LabelSpace,
-    instance_edges,
-    pascal_colours,
-)
+from spadepis.labels.colours import pascal_colours
+from spadepis.labels.edges import instance_edges
+from spadepis.labels.label_space import LabelSpace, no_such_class
+from spadepis.labels.published import ADE20K, CITYSCAPES, COCO_STUFF, LABEL_SPACES
 
 __all__ = [
     "ADE20K",
@@ -17,5 +12,6 @@ __all__ = [
     "LABEL_SPACES",
     "LabelSpace",
     "instance_edges",
+    "no_such_class",
     "pascal_colours",
 ]

@@ -1,36 +1,34 @@
-"""Label spaces of one's own, in YAML files.
+"""Label spaces of your own, described in YAML files.
 
 name: my-streets
 size: 512x256                # WIDTHxHEIGHT that the generator was trained for
 instance_edges: true         # default: false
-unknown: 255                 # value of pixels of no class, which are then the last class
+unknown: 255                 # value of pixels without a class; "unknown" becomes the last class
 classes:                     # in the order of the generator's input channels
   - {name: road, value: 1, colour: [128, 64, 128]}
   - {name: sky, value: 7}    # colours default to those of PASCAL VOC
 
-``name``, ``size`` and the ``classes``, each with a name and a value of its own, are required.
+``name``, ``size`` and ``classes`` are required. Each class has its own name and its own value.
 """
 
 from __future__ import annotations
 
-import difflib
 from pathlib import PurePosixPath
 from typing import Annotated, Self, TypeAlias
 
 import numpy as np
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from spadepis.configuration import ConfigurationError
-from spadepis.dataset import storage
-from spadepis.dataset.storage.errors import reason
-from spadepis.labels import LABEL_SPACES, LabelSpace, pascal_colours
+from spadepis.configuration import ConfigurationError, read_yaml
+from spadepis.labels.colours import pascal_colours
+from spadepis.labels.label_space import LabelSpace
+from spadepis.labels.published import LABEL_SPACES
 
-__all__ = ["LabelSpaceSetting", "find_label_space", "no_such_class", "read_label_space"]
+__all__ = ["LabelSpaceSetting", "find_label_space", "read_label_space"]
 
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
-# Label maps and class indices have 8 bits.
+# Class indices have 8 bits.
 MOST_CLASSES = 256
 UNKNOWN = "unknown"
 
@@ -75,20 +73,17 @@ class _LabelSpaceFile(BaseModel):
 
 
 def read_label_space(uri: str) -> LabelSpace:
-    """Read a label space from a YAML file; what stands in it is shown at the top of this module.
+    """Read a label space from a YAML file, which is described at the top of this module.
 
     Args:
         uri: local path or fsspec URI.
 
     Raises:
-        ConfigurationError: the file cannot be read, or what is wrong in it.
+        ConfigurationError: the file cannot be read or does not describe a label space.
     """
+    content = read_yaml(uri)
     try:
-        described = _LabelSpaceFile.model_validate(yaml.safe_load(storage.read(uri)))
-    except OSError as error:
-        raise ConfigurationError(f"{uri} cannot be read ({reason(error)})") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+        described = _LabelSpaceFile.model_validate(content)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         raise ConfigurationError(f"{uri}: {'; '.join(map(_describe, problems))}") from error
@@ -109,19 +104,12 @@ def read_label_space(uri: str) -> LabelSpace:
 
 
 def find_label_space(name: str) -> LabelSpace:
-    """The label space of that name, or the one in that YAML file.
+    """The published label space of this name, or the one that a YAML file describes.
 
     Raises:
-        ConfigurationError: the file cannot be read, or what is wrong in it.
+        ConfigurationError: the file cannot be read or does not describe a label space.
     """
     return LABEL_SPACES[name] if name in LABEL_SPACES else read_label_space(name)
-
-
-def no_such_class(space: LabelSpace, name: str) -> str:
-    """A message that a label space has no class of that name, with those of similar names."""
-    close = difflib.get_close_matches(name, space.names, n=3)
-    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return f"{space.name} has no class {name!r}{hint}"
 
 
 def _describe(problem: ErrorDetails) -> str:

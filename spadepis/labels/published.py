@@ -1,176 +1,18 @@
-"""Label spaces: what the values of a label map mean, and what a generator is fed for them.
+"""The label spaces of published datasets.
 
 The class order is that of the published SPADE checkpoints (Park et al., "Semantic Image Synthesis
 with Spatially-Adaptive Normalization", CVPR 2019): a class index is an input channel.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = [
-    "ADE20K",
-    "CITYSCAPES",
-    "COCO_STUFF",
-    "LABEL_SPACES",
-    "LabelSpace",
-    "instance_edges",
-    "pascal_colours",
-]
+from spadepis.labels.colours import pascal_colours
+from spadepis.labels.label_space import LabelSpace
 
-_SHOWN_VALUES = 5
-
-
-@dataclass(frozen=True, eq=False)
-class LabelSpace:
-    """The classes of a dataset, their colours and their values in its label maps.
-
-    Two label spaces are the same when their names are; a pickled one comes back as another object.
-
-    Attributes:
-        name: "coco-stuff", "ade20k", "cityscapes", or that of a label space of your own.
-        names: Class names by class index, the unknown class included.
-        colours: Colours by class index, uint8 [num_classes, 3], read-only.
-        has_instance_edges: Whether the generator also takes an instance-edge channel.
-        size: Height and width of the label map the published checkpoint was trained on.
-        published_values: Label map values by class index, as the dataset publishes them.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    colours: NDArray[np.uint8]
-    has_instance_edges: bool
-    size: tuple[int, int]
-    published_values: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        self.colours.setflags(write=False)
-
-    def __reduce__(self) -> tuple[type["LabelSpace"], tuple[Any, ...]]:
-        # Through the constructor, for an unpickled array would be writeable.
-        return LabelSpace, tuple(getattr(self, field.name) for field in fields(self))
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, the unknown class included."""
-        return len(self.names)
-
-    @property
-    def semantic_channels(self) -> int:
-        """Number of input channels of a generator: the classes, and the edge channel if any."""
-        return self.num_classes + self.has_instance_edges
-
-    @property
-    def raw_values(self) -> tuple[int, ...]:
-        """Values by class index in an 8-bit PNG, where a published -1 is 255."""
-        return tuple(value % 256 for value in self.published_values)
-
-    @cached_property
-    def _index_of_value(self) -> NDArray[np.int64]:
-        # One slot for each of 0..255, -1 (the last) and all that is above or below; -1 = no class.
-        table = np.full(259, -1, np.int64)
-        for values in (self.raw_values, self.published_values):
-            table[list(values)] = np.arange(self.num_classes)
-        return table
-
-    def decode(self, raw: NDArray[Any]) -> NDArray[np.int64]:
-        """Turn the values of a label map into class indices.
-
-        Args:
-            raw: Label map as read from its PNG file, any integer dtype [H, W].
-
-        Returns:
-            Class indices, int64 [H, W].
-
-        Raises:
-            ValueError: The array is not 2-D, not of integers, or holds values that are no class.
-        """
-        if raw.ndim != 2 or not np.issubdtype(raw.dtype, np.integer):
-            raise ValueError(
-                f"{self.name}: a label map has one channel of integers, [H, W]; "
-                f"got {raw.dtype} of shape {list(raw.shape)}"
-            )
-        indices = self._index_of_value.take(raw.astype(np.int64).clip(-2, 256))
-        outside = raw[indices < 0]
-        if outside.size:
-            values = np.unique(outside).tolist()
-            shown = [str(value) for value in values[:_SHOWN_VALUES]]
-            more = ", ..." if len(values) > _SHOWN_VALUES else ""
-            raise ValueError(
-                f"{self.name}: no class has the raw value {', '.join(shown)}{more} "
-                f"({outside.size} of {raw.size} pixels)"
-            )
-        return indices
-
-    def encode(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """Turn class indices into the values of an 8-bit label map; the inverse of `decode`.
-
-        Args:
-            indices: Class indices in [0, num_classes), any integer dtype [H, W].
-
-        Returns:
-            Label map to write as PNG, uint8 [H, W].
-
-        Raises:
-            IndexError: An index is num_classes or more.
-        """
-        return np.array(self.raw_values, np.uint8).take(indices)
-
-    def colourize(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """Paint class indices with the colours of their classes.
-
-        Args:
-            indices: Class indices in [0, num_classes), any integer dtype [H, W].
-
-        Returns:
-            RGB image, uint8 [H, W, 3].
-
-        Raises:
-            IndexError: An index is num_classes or more.
-        """
-        return self.colours.take(indices, axis=0)
-
-
-def instance_edges(instance_ids: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Mark the pixels with a right, left, upper or lower neighbour of another instance.
-
-    Both sides of a border are marked; the rim of the image is not a border. This is the edge
-    channel of SPADE and, before it, of pix2pixHD (Wang et al., CVPR 2018).
-
-    Args:
-        instance_ids: Instance maps, any integer dtype [H, W] or [N, H, W].
-
-    Returns:
-        Edges, bool of the same shape.
-    """
-    edges = np.zeros(instance_ids.shape, np.bool_)
-    across = instance_ids[..., :, 1:] != instance_ids[..., :, :-1]
-    edges[..., :, 1:] |= across
-    edges[..., :, :-1] |= across
-    down = instance_ids[..., 1:, :] != instance_ids[..., :-1, :]
-    edges[..., 1:, :] |= down
-    edges[..., :-1, :] |= down
-    return edges
-
-
-def pascal_colours(ids: Iterable[int]) -> NDArray[np.uint8]:
-    """Colours of the PASCAL VOC colour map: an id's bits are dealt in turn to R, G and B.
-
-    Args:
-        ids: N of 0..255; 0 is black.
-
-    Returns:
-        Colours, uint8 [N, 3], all different.
-    """
-    bits = np.unpackbits(np.array(list(ids), np.uint8)[:, None], axis=1, count=8, bitorder="little")
-    dealt = np.pad(bits, ((0, 0), (0, 1))).reshape(-1, 3, 3)
-    weights = np.array([[128], [64], [32]], np.uint8)
-    colours: NDArray[np.uint8] = (dealt * weights).sum(axis=1, dtype=np.uint8)
-    return colours
+__all__ = ["ADE20K", "CITYSCAPES", "COCO_STUFF", "LABEL_SPACES"]
 
 
 def _split(names: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
-"""Which classes are alike enough for one to take the style of the other: sea and river.
+"""Related classes: those similar enough to take each other's style, such as sea and river.
 
-A YAML file of groups of class names, no class in two of them:
+A YAML file lists groups of class names. No class is in two groups:
 
 - [tree, bush, leaves]
 - [sea, river]
 
-In the folder ``related`` are those of the published label spaces.
+The folder ``related`` holds the groups for the published label spaces.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from spadepis.configuration import ConfigurationError
-from spadepis.dataset import storage
-from spadepis.dataset.storage.errors import reason
-from spadepis.labels import LABEL_SPACES, LabelSpace
-from spadepis.labels.custom import no_such_class
+from spadepis.configuration import ConfigurationError, read_yaml
+from spadepis.labels.label_space import LabelSpace, no_such_class
+from spadepis.labels.published import LABEL_SPACES
 
 __all__ = ["UNKNOWN_REGION", "find_region_labels", "region_labels"]
 
 ALONE = "none"
 UNKNOWN_REGION = -1
-# What is under them is not said, so that two of them need not be alike.
+# They do not say what is under them, so that two such areas need not be alike.
 UNKNOWN_CLASSES = frozenset(("unknown", "unlabeled", "rectification border", "out of roi"))
 
 _GROUPS = TypeAdapter(list[list[str]])
@@ -39,26 +36,20 @@ def find_region_labels(space: LabelSpace, setting: str | None) -> tuple[int, ...
     Args:
         space: has the classes.
         setting: path or URI of a YAML file, "none" for each class on its own, or None for the
-            groups that come with spadepis, of which own label spaces have none.
+            groups that come with spadepis, which exist for published label spaces only.
 
     Raises:
-        ConfigurationError: the file cannot be read, or what is wrong in it.
+        ConfigurationError: the file cannot be read or does not list groups of classes.
     """
     if setting is None:
         return region_labels(space, _default_groups(space))
     if setting == ALONE:
         return region_labels(space, [])
+    content = read_yaml(setting)
     try:
-        groups = _GROUPS.validate_python(yaml.safe_load(storage.read(setting)), strict=True)
-        return region_labels(space, groups)
-    except OSError as error:
-        raise ConfigurationError(f"{setting} cannot be read ({reason(error)})") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(
-            f"{setting} is not YAML: {' '.join(str(error).split())}"
-        ) from error
+        return region_labels(space, _GROUPS.validate_python(content, strict=True))
     except ValidationError as error:
-        raise ConfigurationError(f"{setting}: no list of lists of class names") from error
+        raise ConfigurationError(f"{setting} is not a list of lists of class names") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{setting}: {error}") from error
 
@@ -68,10 +59,10 @@ def region_labels(space: LabelSpace, groups: Sequence[Sequence[str]]) -> tuple[i
 
     Args:
         space: has the classes.
-        groups: names of related classes; the others are each on their own.
+        groups: names of related classes. Every other class is a region of its own.
 
     Raises:
-        ConfigurationError: a name is no class, or in two groups.
+        ConfigurationError: a name is not that of a class, or is in two groups.
     """
     regions = list(range(space.num_classes))
     grouped: set[str] = set()
@@ -80,7 +71,7 @@ def region_labels(space: LabelSpace, groups: Sequence[Sequence[str]]) -> tuple[i
             if name not in space.names:
                 raise ConfigurationError(no_such_class(space, name))
             if name in grouped:
-                raise ConfigurationError(f"{name} is there twice")
+                raise ConfigurationError(f"{name} is listed twice")
             grouped.add(name)
         members = [space.names.index(name) for name in group]
         for index in members:
@@ -94,6 +85,4 @@ def region_labels(space: LabelSpace, groups: Sequence[Sequence[str]]) -> tuple[i
 def _default_groups(space: LabelSpace) -> Any:
     if space.name not in LABEL_SPACES:
         return []
-    return yaml.safe_load(
-        (files(__package__) / "related" / f"{space.name}.yaml").read_text("utf-8")
-    )
+    return read_yaml(str(files(__package__) / "related" / f"{space.name}.yaml"))

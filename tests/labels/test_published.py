@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +167,28 @@ def test_pickles(space: LabelSpace, protocol: int) -> None:
     assert not copy.colours.flags.writeable
     np.testing.assert_array_equal(copy.colours, space.colours)
     np.testing.assert_array_equal(copy.decode(raw), indices)
+    assert copy == space and hash(copy) == hash(space) and copy is not space
+    assert {space: "found"}[copy] == "found"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"names": ("crowd", *COCO_STUFF.names[1:])},
+        {"colours": COCO_STUFF.colours[::-1]},
+        {"has_instance_edges": False},
+        {"size": (512, 512)},
+        {"published_values": (*range(183),)},
+    ],
+    ids=str,
+)
+def test_label_spaces_of_other_content_are_not_equal(change: dict[str, Any]) -> None:
+    assert replace(COCO_STUFF) == COCO_STUFF
+    other = replace(COCO_STUFF, **change)
+    assert other != COCO_STUFF
+    assert pickle.loads(pickle.dumps(other)) == other
+    assert COCO_STUFF != "coco-stuff"
 
 
 def edges_by_double_loop(ids: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -53,11 +53,11 @@ def test_groups_of_own_label_spaces(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("- [sea, rivr]", "coco-stuff has no class 'rivr' (did you mean river"),
-        ("- [sea, river]\n- [sea, sand]", "sea is there twice"),
-        ("- [sea, sea]", "sea is there twice"),
-        ("sea: river", "no list of lists of class names"),
-        ("- sea", "no list of lists of class names"),
-        ("", "no list of lists of class names"),
+        ("- [sea, river]\n- [sea, sand]", "sea is listed twice"),
+        ("- [sea, sea]", "sea is listed twice"),
+        ("sea: river", "is not a list of lists of class names"),
+        ("- sea", "is not a list of lists of class names"),
+        ("", "is not a list of lists of class names"),
         ("- [sea", "is not YAML"),
     ],
 )

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINTS
 from spadepis.configuration import ConfigurationError, flag, parse_settings
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
-from spadepis.labels import LabelSpace
-from spadepis.labels.custom import no_such_class
+from spadepis.labels import LabelSpace, no_such_class
 from spadepis.pipeline.config.settings import FOREIGN, REQUIRED, Job, JobConfig, with_dataset
 from spadepis.spade.generator import STRIDE
 
