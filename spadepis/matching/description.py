@@ -10,12 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
-from spadepis.dataset.inputs.images import (
-    UnreadableImageError,
-    read_classes,
-    read_photo,
-    resize_photo,
-)
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_classes
+from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.labels import LabelSpace
 from spadepis.matching.style_index import Descriptor, class_shares
 from spadepis.photowct import PhotoWCT

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.index import METADATA
 from spadepis.dataset.image_set.stored_objects import read_image
-from spadepis.dataset.inputs.images import UnreadableImageError, decode, read_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LabelSpace
 

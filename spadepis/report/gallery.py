@@ -16,7 +16,8 @@ from PIL import Image
 
 from spadepis.dataset.image_set.commit_log import Commit, done, to_commits
 from spadepis.dataset.image_set.stored_objects import read_image
-from spadepis.dataset.inputs.images import UnreadableImageError, read_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
 
 # However large the set is, the page stays small.

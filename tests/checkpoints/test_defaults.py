@@ -8,12 +8,8 @@ import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.dataset.inputs.images import (
-    read_label_map,
-    read_photo,
-    resize_label_map,
-    resize_photo,
-)
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
+from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.labels import COCO_STUFF, instance_edges
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.inputs.images import encode_png
 from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.metrics import METRICS
 from tests.docs.markdown import TEXTS, fenced_blocks, read

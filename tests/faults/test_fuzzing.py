@@ -19,8 +19,10 @@ from hypothesis.strategies import DrawFn
 from PIL import Image
 
 from spadepis.checkpoints.reading import CheckpointError, read_state_dict
-from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map, read_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.inputs.photos import read_photo
 from tests.support.bad_inputs import JPEG, LABELS, PHOTO, PNG, WEBP, frames, save
 
 FEW, MANY = 300, 10_000

@@ -23,7 +23,7 @@ from torch import Tensor
 from spadepis import ImageSet
 from spadepis.cli.main import inspect_image_set, run_job
 from spadepis.dataset.image_set.commit_log import read_commits
-from spadepis.dataset.inputs.images import read_label_map, resize_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import ADE20K
 from spadepis.pipeline.config.settings import Job

@@ -14,7 +14,7 @@ from spadepis import ImageSet
 from spadepis.cli.main import run_job
 from spadepis.dataset import storage
 from spadepis.dataset.image_set.writer import ImageSetWriter
-from spadepis.dataset.inputs.images import read_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF

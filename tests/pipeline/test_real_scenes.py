@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import Commit, to_table
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.inputs.images import encode_png, read_label_map, read_photo, resize_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels

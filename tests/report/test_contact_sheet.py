@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.inputs.images import encode_png
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.report.contact_sheet import CAPTION, GUTTER, TILE, contact_sheet

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import Commit, to_table
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.inputs.images import encode_png
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.report.gallery import EXTREME_IMAGES, SPREAD, SPREAD_IMAGES

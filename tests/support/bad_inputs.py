@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from spadepis.dataset.inputs.images import encode_jpeg, encode_png
+from spadepis.dataset.encoding import encode_jpeg, encode_png
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LABELS = np.arange(24 * 24, dtype=np.uint8).reshape(24, 24) % 180

@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.inputs.images import (
-    UnreadableImageError,
-    read_label_map,
-    read_photo,
-    resize_label_map,
-    resize_photo,
-)
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.labels import instance_edges
 from tools.benchmark.config import BenchmarkConfig
 

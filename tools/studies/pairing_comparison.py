@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spadepis.dataset.image_set.reader import ImageSet
-from spadepis.dataset.inputs.images import read_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import list_images
 from spadepis.labels import LabelSpace
 from spadepis.labels.related_classes import find_region_labels

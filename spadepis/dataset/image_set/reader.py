@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.index import MANIFEST, METADATA
 from spadepis.dataset.image_set.stored_objects import object_name, read_image
-from spadepis.dataset.inputs.images import decode
 from spadepis.dataset.storage.folder import Folder
 
 Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]

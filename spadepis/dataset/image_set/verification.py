@@ -13,9 +13,9 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spadepis.dataset.encoding import DECODING_ERRORS, decode
 from spadepis.dataset.image_set.commit_log import done
 from spadepis.dataset.image_set.stored_objects import object_name
-from spadepis.dataset.inputs.images import DECODING_ERRORS, decode
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 

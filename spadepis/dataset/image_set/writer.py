@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from spadepis.dataset.encoding import encode_jpeg, encode_png
 from spadepis.dataset.image_set.commit_log import Commit
 from spadepis.dataset.image_set.file_names import content_name, image_name, label_map_name
 from spadepis.dataset.image_set.stored_objects import SHARDS
-from spadepis.dataset.inputs.images import encode_jpeg, encode_png
 from spadepis.dataset.storage.folder import Folder
 
 # A reader takes in a row group for one row.

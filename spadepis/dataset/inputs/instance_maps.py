@@ -23,7 +23,8 @@ from spadepis.dataset.inputs.coco_instances import (
     paint_instances,
     read_annotations,
 )
-from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.credentials import CredentialsError
 from spadepis.dataset.storage.errors import reason

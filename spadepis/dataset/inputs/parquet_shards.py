@@ -10,19 +10,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import PurePosixPath
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cachetools import LRUCache, TTLCache, cached
 
 from spadepis.dataset.storage.errors import ShardError, reason
+from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.reading import RangeFile
+from spadepis.dataset.storage.retrying import attempt
 
 ID_COLUMNS = ("id", "__key__")
-# A label map and its instance map, or photo, may come from two files.
-KEPT_ROW_GROUPS = 2
-KEPT_FOOTERS = 64
+# A row group may be as large as all row groups that a process keeps, in bytes.
 LARGEST_ROW_GROUP = 1 << 30
+KEPT_FOOTERS = 64
+# A file that has changed is noticed after this long; asking a store costs a request.
+VERSION_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -65,17 +70,18 @@ def list_rows(uri: str) -> Rows:
 def read_cell(uri: str, column: str, row: int) -> bytes:
     """An encoded image of a Parquet shard.
 
-    The last row groups are kept, so that rows in their order cost one read a group.
+    The row groups used last are kept, so that reading rows in their order reads each group once.
 
     Raises:
         OSError: the row group cannot be read or is too large, or the row holds no bytes.
     """
     try:
-        first_rows = _first_rows(uri)
+        version = _version(uri)
+        first_rows = _first_rows(uri, version)
         if not row < first_rows[-1]:
             raise OSError(errno.ENOENT, f"has {first_rows[-1]} rows")
         group = bisect.bisect_right(first_rows, row) - 1
-        cell = _row_group(uri, column, group)[row - first_rows[group]].as_py()
+        cell = _row_group(uri, version, column, group)[row - first_rows[group]].as_py()
     except (pa.ArrowException, ValueError, LookupError) as error:
         raise OSError(errno.EIO, f"damaged: {reason(error)}") from error
     content = cell["bytes"] if isinstance(cell, dict) else cell
@@ -126,25 +132,42 @@ def _values(file: pq.ParquetFile, leaf: str) -> Iterator[Any]:
 
 
 @lru_cache(KEPT_FOOTERS)
-def _first_rows(uri: str) -> list[int]:
-    """The row that each row group begins with and, last, the number of rows."""
+def _first_rows(uri: str, version: str) -> list[int]:
+    """The first row of each row group and, last, the number of rows."""
     metadata = pq.read_metadata(pa.PythonFile(RangeFile(uri)))
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     return list(accumulate(sizes, initial=0))
 
 
-@lru_cache(KEPT_ROW_GROUPS)
-def _row_group(uri: str, column: str, group: int) -> pa.ChunkedArray:
-    """The encoded images of a row group."""
+@cached(TTLCache(KEPT_FOOTERS, VERSION_SECONDS), lock=Lock())
+def _version(uri: str) -> str:
+    """Differs after the file has changed: in size, modification time or entity tag."""
+    fs, path = filesystem(uri)
+    return str(attempt(fs.ukey, path))
+
+
+@cached(LRUCache(LARGEST_ROW_GROUP, getsizeof=lambda images: images.nbytes), lock=Lock())
+def _row_group(uri: str, version: str, column: str, group: int) -> pa.ChunkedArray:
+    """The encoded images of a row group, an array of binary."""
     with pq.ParquetFile(pa.PythonFile(RangeFile(uri))) as file:
         kind = file.schema_arrow.field(column).type
         leaf = f"{column}.bytes" if pa.types.is_struct(kind) else column
         metadata = file.metadata.row_group(group)
-        size = sum(
-            metadata.column(i).total_uncompressed_size
-            for i in range(metadata.num_columns)
-            if metadata.column(i).path_in_schema == leaf
+        _check_row_group_size(
+            sum(
+                metadata.column(i).total_uncompressed_size
+                for i in range(metadata.num_columns)
+                if metadata.column(i).path_in_schema == leaf
+            )
         )
-        if size > LARGEST_ROW_GROUP:
-            raise OSError(errno.EFBIG, f"its row groups are of {size >> 20} MiB: write smaller")
-        return file.read_row_group(group, columns=[leaf]).column(0)
+        images = file.read_row_group(group, columns=[leaf]).column(0)
+    # Repeated values are stored once, and take room for each repetition once they are read.
+    _check_row_group_size(images.nbytes)
+    return images
+
+
+def _check_row_group_size(size: int) -> None:
+    if size > LARGEST_ROW_GROUP:
+        raise OSError(
+            errno.EFBIG, f"a row group holds {size >> 20} MiB of images: write smaller row groups"
+        )

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spadepis.dataset.image_set.commit_log import table_to_parquet
-from spadepis.dataset.inputs.images import UnreadableImageError, read_classes
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.ray.parallel_map import on_all_cpus

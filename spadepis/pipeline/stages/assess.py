@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
-from spadepis.dataset.inputs.images import UnreadableImageError, read_photo, resize_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.node_cache import read_image_once
+from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table

@@ -8,15 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spadepis.dataset.inputs.images import (
-    UnreadableImageError,
-    limit_longest_side,
-    read_classes,
-    read_label_map,
-    read_photo,
-    resize_label_map,
-    resize_photo,
-)
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_classes, read_label_map, resize_label_map
+from spadepis.dataset.inputs.photos import limit_longest_side, read_photo, resize_photo
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 

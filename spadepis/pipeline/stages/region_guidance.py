@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spadepis.dataset.inputs.images import read_classes, resize_label_map
+from spadepis.dataset.inputs.label_maps import read_classes, resize_label_map
 from spadepis.labels import LabelSpace
 
 

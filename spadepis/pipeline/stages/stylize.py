@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
-from spadepis.dataset.inputs.images import UnreadableImageError, limit_longest_side, read_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.node_cache import read_image_once
+from spadepis.dataset.inputs.photos import limit_longest_side, read_photo
 from spadepis.matching.choice import Matching
 from spadepis.photowct import PhotoWCT, StyleStatistics
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table

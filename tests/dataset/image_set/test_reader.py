@@ -13,10 +13,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from spadepis import ImageSet
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import Commit, read_commits, to_table, write_commits
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.inputs.images import encode_png
 from spadepis.dataset.storage.folder import Folder
 
 

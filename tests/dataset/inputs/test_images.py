@@ -9,17 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from spadepis.dataset.inputs.images import (
-    UnreadableImageError,
-    decode,
-    encode_jpeg,
-    encode_png,
-    limit_longest_side,
-    read_label_map,
-    read_photo,
-    resize_label_map,
-    resize_photo,
-)
+from spadepis.dataset.encoding import decode, encode_jpeg, encode_png
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
+from spadepis.dataset.inputs.photos import limit_longest_side, read_photo, resize_photo
 
 LIMIT = 1_000_000
 

@@ -14,12 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cachetools import LRUCache
 from PIL import Image
 
 from spadepis.dataset.image_set.file_names import safe_name
 from spadepis.dataset.inputs import parquet_shards
-from spadepis.dataset.inputs.images import UnreadableImageError, read_label_map, read_photo
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.reading import RangeFile
 
 LIMIT = 10**6
@@ -234,6 +237,29 @@ def test_rows_of_a_group_cost_one_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert [value(source) for source in sources] == list(range(100))
     # The footer and four row groups.
     assert len(opened) == 5
+
+
+def test_a_file_that_was_replaced_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    uri = write_parquet(path, {"m": structs({"a.png": 1})})
+    source = list_images(uri).images["a"]
+    assert value(source) == 1
+    write_parquet(path, {"m": structs({"a.png": 2, "b.png": 3})})
+    parquet_shards._version.cache_clear()
+    assert value(source) == 2
+
+
+def test_row_groups_are_kept_up_to_a_number_of_bytes(tmp_path: Path) -> None:
+    cache = parquet_shards._row_group.cache
+    assert isinstance(cache, LRUCache)
+    parquet_shards._row_group.cache_clear()
+    uri = write_parquet(tmp_path / "a.parquet", {"m": [bytes(1 << 20)] * 3}, row_group_size=2)
+    for row in (0, 2):
+        assert parquet_shards.read_cell(uri, "m", row) == bytes(1 << 20)
+    assert 3 << 20 <= cache.currsize <= (3 << 20) + 1000
+    assert cache.maxsize == parquet_shards.LARGEST_ROW_GROUP
 
 
 @pytest.mark.parametrize(

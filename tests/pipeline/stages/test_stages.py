@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.commit_log import read_commits
 from spadepis.dataset.image_set.writer import ImageSetWriter
-from spadepis.dataset.inputs.images import decode, resize_label_map
+from spadepis.dataset.inputs.label_maps import resize_label_map
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace, instance_edges
 from spadepis.photowct import PhotoWCT

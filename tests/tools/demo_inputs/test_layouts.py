@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spadepis.dataset.inputs.images import read_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.labels import COCO_STUFF, instance_edges
 from tools.demo_inputs.layouts import LAYOUTS, draw_layout, draw_layouts
 from tools.demo_inputs.layouts.canvas import FIRST_OBJECT, SIZE, Camera, Layout

@@ -1,0 +1,46 @@
+"""Encoding of the photos and label maps of an image set, and decoding of what was encoded."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+# What Pillow's decoders raise on damaged files, depending on the format and the damage.
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def encode_jpeg(photo: NDArray[np.uint8], quality: int) -> bytes:
+    """Encode an RGB photo, uint8 [H,W,3], as JPEG without chroma subsampling."""
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
+    return buffer.getvalue()
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Encode a label map, uint8 [H,W], or an RGB photo, uint8 [H,W,3], as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode(content: bytes) -> NDArray[np.uint8]:
+    """Decode what ``encode_jpeg`` or ``encode_png`` returned.
+
+    Raises:
+        Exception: one of ``DECODING_ERRORS``, if the content is damaged.
+    """
+    return np.asarray(Image.open(io.BytesIO(content)))
