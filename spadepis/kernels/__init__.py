@@ -1,1 +1,1 @@
-"""Convolutions and compiled loops that the networks share."""
+"""Convolutions, and the compilation of loops over arrays, that the numeric packages share."""

@@ -1,4 +1,4 @@
-"""Compiling short loops over arrays when they are first called."""
+"""Compiling loops over arrays with Numba."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -10,10 +10,10 @@ _Result = TypeVar("_Result")
 
 
 def compiled(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Compile a function by Numba, and keep what was compiled for other processes.
+    """Compile a function at its first call, and keep the result on disk for other processes.
 
-    Sums may be taken in another order and multiplications fused with them: enough for loops to be
-    vectorised; infinities and NaN keep their meaning.
+    The compiler may reorder sums and fuse multiplications with them, which it needs in order to
+    vectorize loops; infinities and NaN keep their meaning.
     """
     result: Callable[_Parameters, _Result] = numba.njit(
         nogil=True,

@@ -1,90 +1,100 @@
-"""3x3 convolution, by Winograd's method where that is faster."""
+"""3x3 and 1x1 convolutions in the forms that are fastest on the device at hand."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
+from torch import Tensor, nn
 
-from spadepis.kernels import winograd
+from spadepis.kernels import onednn, winograd
+from spadepis.kernels.winograd_tiles import CHUNK, TILE
 
-# With fewer tiles than this reading the transformed kernel takes longer than what is saved; and
-# kernels between more channels (75 MB when transformed) are not worth the memory.
+# With fewer tiles than this, reading the transformed kernel takes longer than what is saved.
 FEWEST_TILES = 32
+# The transformed kernel between more channels takes more than 75 MB.
 MOST_CHANNEL_PAIRS = 2**19
 
-# Transformed kernels, each with what tells whether its kernel is still the same.
-_transformed: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
+class Convolution3x3(nn.Conv2d):
+    """3x3 convolution that keeps the size of the features, by Winograd's method where that pays.
 
-def convolve_3x3(
-    x: Tensor,
-    kernel: Tensor,
-    bias: Tensor,
-    padding: Literal["reflect", "zeros"],
-    rectify: bool = False,
-) -> Tensor:
-    """Convolve features with a 3x3 kernel, keeping their size.
-
-    On one thread of a CPU, for inference, wide kernels are transformed at their first use and kept
-    as long as they live; errors in float32 are then about twice those of direct convolution.
+    It pays for wide kernels in float32 on one thread of a CPU, in inference. There the kernel is
+    transformed at its first use and kept until it changes; rounding errors are then about twice
+    those of direct convolution.
 
     Args:
-        x: [N,C,H,W], of the dtype of the kernel; sides of 2 or more.
-        kernel: [O,C,3,3].
-        bias: [O].
+        channels_in: of the features.
+        channels_out: of the result.
         padding: what surrounds the features: their mirror image, or zeros.
-        rectify: a ReLU follows.
-
-    Returns:
-        [N,O,H,W].
+        rectify: whether a ReLU follows.
     """
-    if _winograd_pays(x, kernel):
-        return _convolve_by_winograd(x, kernel, bias, padding, rectify)
-    if padding == "reflect":
-        convolved = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, bias)
-    else:
-        convolved = F.conv2d(x, kernel, bias, padding=1)
-    return F.relu_(convolved) if rectify else convolved
+
+    padding_mode: Literal["reflect", "zeros"]
+    bias: nn.Parameter
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        padding: Literal["reflect", "zeros"],
+        rectify: bool = False,
+    ) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1, padding_mode=padding)
+        self.rectify = rectify
+        # The transformed kernel, beside an alias of the kernel it was made of and its version then.
+        self._transformed: tuple[Tensor, Tensor, int] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve features [N,C,H,W], of the dtype of the kernel and with sides of 2 or more.
+
+        Returns:
+            [N,O,H,W].
+        """
+        if self._winograd_pays(x):
+            transformed = self._transformed_kernel()
+            return winograd.convolve(x, transformed, self.bias, self.padding_mode, self.rectify)
+        convolved = super().forward(x)
+        return F.relu_(convolved) if self.rectify else convolved
+
+    def _winograd_pays(self, x: Tensor) -> bool:
+        widths = self.out_channels, self.in_channels
+        return (
+            x.device.type == "cpu"
+            and x.dtype == self.weight.dtype == torch.float32
+            and all(width % CHUNK == 0 for width in widths)
+            and widths[0] * widths[1] <= MOST_CHANNEL_PAIRS
+            and x.shape[2] * x.shape[3] >= FEWEST_TILES * TILE**2
+            # The transforms run on one thread.
+            and torch.get_num_threads() == 1
+            and not (self.weight.requires_grad or x.requires_grad)
+            # How a tensor tells that it changed; those made in inference mode do not.
+            and hasattr(Tensor, "_version")
+            and not self.weight.is_inference()
+            and onednn.is_available()
+        )
+
+    def _transformed_kernel(self) -> Tensor:
+        kernel = self.weight
+        if self._transformed is not None:
+            transformed, alias, version = self._transformed
+            # The alias keeps the kernel's memory from being given to another tensor.
+            if alias.data_ptr() == kernel.data_ptr() and version == kernel._version:
+                return transformed
+        transformed = winograd.transform_kernel(kernel)
+        self._transformed = transformed, kernel.detach(), kernel._version
+        return transformed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The module without its transformed kernel, which copies make for themselves."""
+        return self.__dict__ | {"_transformed": None}
 
 
-def _winograd_pays(x: Tensor, kernel: Tensor) -> bool:
-    tiles = x.shape[2] * x.shape[3] / winograd.TILE**2
-    widths = kernel.shape[:2]
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and all(width % winograd.CHUNK == 0 for width in widths)
-        and widths[0] * widths[1] <= MOST_CHANNEL_PAIRS
-        and tiles >= FEWEST_TILES
-        # The transforms take one thread.
-        and torch.get_num_threads() == 1
-        and not (kernel.requires_grad or x.requires_grad)
-        # One made in inference mode does not tell when it changes.
-        and not kernel.is_inference()
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    )
+def convolve_1x1(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve features [N,C,H,W] with a 1x1 kernel [O,C,1,1] and, optionally, a bias [O].
 
-
-def _convolve_by_winograd(
-    x: Tensor, kernel: Tensor, bias: Tensor, padding: str, rectify: bool
-) -> Tensor:
-    if padding == "reflect":
-        rows, columns = (np.pad(np.arange(n), 1, mode="reflect") for n in x.shape[2:])
-    else:
-        x = F.pad(x, (1, 1, 1, 1))
-        rows, columns = (np.arange(n) for n in x.shape[2:])
-    x = x.contiguous(memory_format=torch.channels_last)
-    return winograd.convolve(x, _transform(kernel), bias, rows, columns, rectify)
-
-
-def _transform(kernel: Tensor) -> Tensor:
-    state = kernel.data_ptr(), kernel._version
-    if kernel not in _transformed or _transformed[kernel][0] != state:
-        _transformed[kernel] = state, winograd.transform_kernel(kernel)
-    transformed: Tensor = _transformed[kernel][1]
-    return transformed
+    On one thread of a CPU PyTorch takes oneDNN's kernel, faster by a factor of 2 on AVX-512, only
+    if there is a dilation; a 1x1 kernel does not notice it.
+    """
+    return F.conv2d(x, weight, bias, dilation=2 if x.device.type == "cpu" else 1)

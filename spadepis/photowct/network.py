@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.kernels.convolution import convolve_3x3
+from spadepis.kernels.convolution import Convolution3x3
 
 LEVELS = (4, 3, 2, 1)
 
@@ -48,7 +48,8 @@ class Encoder(nn.Module):
         self.conv0 = nn.Conv2d(3, 3, 1)
         channels = 3
         for name in (name for block in self.blocks for name in block):
-            self.add_module(name, nn.Conv2d(channels, widths[name], 3))
+            convolution = Convolution3x3(channels, widths[name], "reflect", rectify=True)
+            self.add_module(name, convolution)
             channels = widths[name]
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Pooling]]:
@@ -70,26 +71,31 @@ class Encoder(nn.Module):
                 x, indices = F.max_pool2d(x, 2, return_indices=True)
                 poolings.append(Pooling(indices, size))
             for name in block:
-                kernel, bias = self._convolution(name)
-                x = convolve_3x3(x.to(kernel.dtype), kernel, bias, "reflect", rectify=True)
+                x = self._convolve(x, name)
                 # The level's features are those after the first convolution of its block.
                 features.setdefault(level, x)
         return features, poolings
 
-    def _convolution(self, name: str) -> tuple[Tensor, Tensor]:
-        """Kernel and bias of a convolution, that of colours being part of the first."""
+    def _convolve(self, x: Tensor, name: str) -> Tensor:
         convolution = self.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+        assert isinstance(convolution, Convolution3x3)
+        x = x.to(convolution.weight.dtype)
         if name != "conv1_1":
-            return convolution.weight, convolution.bias
+            convolved: Tensor = convolution(x)
+            return convolved
+        padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.relu_(F.conv2d(padded, *self._first_convolution(convolution)))
+
+    def _first_convolution(self, conv1_1: Convolution3x3) -> tuple[Tensor, Tensor]:
+        """Kernel and bias of ``conv0`` and ``conv1_1`` in one convolution."""
         assert self.conv0.bias is not None
         # Products of weights in half precision would be rounded once more.
-        dtype = torch.promote_types(convolution.weight.dtype, torch.float32)
-        parts = convolution.weight, convolution.bias, self.conv0.weight, self.conv0.bias
+        dtype = torch.promote_types(conv1_1.weight.dtype, torch.float32)
+        parts = conv1_1.weight, conv1_1.bias, self.conv0.weight, self.conv0.bias
         kernel, bias, colours, offsets = (part.to(dtype) for part in parts)
         mixed = torch.einsum("omyx,mi->oiyx", kernel, colours[:, :, 0, 0])
         bias = bias + kernel.sum(dim=(2, 3)) @ offsets
-        return mixed.to(convolution.weight), bias.to(convolution.bias)
+        return mixed.to(conv1_1.weight), bias.to(conv1_1.bias)
 
 
 class Decoder(nn.Module):
@@ -107,7 +113,11 @@ class Decoder(nn.Module):
         names = [name for block in ENCODER_BLOCKS[level] for name in block]
         for below, name in zip([None, *names], names, strict=False):
             channels_out = 3 if below is None else widths[below]
-            self.add_module(name, nn.Conv2d(widths[name], channels_out, 3))
+            # The last convolution gives colours.
+            convolution = Convolution3x3(
+                widths[name], channels_out, "reflect", rectify=name != "conv1_1"
+            )
+            self.add_module(name, convolution)
 
     def forward(self, features: Tensor, poolings: list[Pooling]) -> Tensor:
         """Decode [N,C,h,w] to [N,3,H,W], with the encoder's poolings of N photos or of one."""
@@ -119,8 +129,6 @@ class Decoder(nn.Module):
                 x = F.max_unpool2d(x, indices, (2, 2), output_size=list(size[2:]))
             for name in block:
                 convolution = self.get_submodule(name)
-                assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
-                kernel, bias = convolution.weight, convolution.bias
-                rectify = name != "conv1_1"
-                x = convolve_3x3(x.to(kernel.dtype), kernel, bias, "reflect", rectify)
+                assert isinstance(convolution, Convolution3x3)
+                x = convolution(x.to(convolution.weight.dtype))
         return x

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from spadepis.kernels.convolution import convolve_1x1
 from spadepis.photowct.regions import matched_labels, region_areas, resize_regions
 from spadepis.photowct.style_statistics import StyleStatistics, Whitening, find_whitening
 
@@ -76,10 +76,7 @@ class ContentFeatures:
         features = self.features[index : index + 1]
         transform = self._whitening[index].towards(style.whole[self.level], self.strength)
         matrix, offset = (part.to(features.dtype) for part in transform)
-        # A 1x1 kernel does not notice a dilation, but with one PyTorch takes the faster code on
-        # one thread of a CPU.
-        dilation = 1 if features.is_cuda else 2
-        return F.conv2d(features, matrix[:, :, None, None], offset, dilation=dilation)
+        return convolve_1x1(features, matrix[:, :, None, None], offset)
 
     @cached_property
     def _whitening(self) -> Whitening:

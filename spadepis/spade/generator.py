@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spadepis.checkpoints.reading import CheckpointError, load_weights, read_state_dict
-from spadepis.kernels.convolution import convolve_3x3
+from spadepis.kernels.convolution import Convolution3x3, convolve_1x1
 from spadepis.labels import LabelSpace, instance_edges
-from spadepis.spade.normalization import SpadeNormalization, convolve_1x1
+from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
 
@@ -35,8 +35,8 @@ class SpadeResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         channels_middle = min(channels_in, channels_out)
-        self.conv_0 = nn.Conv2d(channels_in, channels_middle, 3, padding=1)
-        self.conv_1 = nn.Conv2d(channels_middle, channels_out, 3, padding=1)
+        self.conv_0 = Convolution3x3(channels_in, channels_middle, "zeros")
+        self.conv_1 = Convolution3x3(channels_middle, channels_out, "zeros")
         semantics = semantic_channels, hidden_width
         activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
         self.norm_0 = SpadeNormalization(channels_in, *semantics, activation)
@@ -51,8 +51,8 @@ class SpadeResidualBlock(nn.Module):
         shortcut = x
         if self.learned_shortcut:
             shortcut = convolve_1x1(self.norm_s(x, semantics), self.conv_s.weight)
-        residual = _convolve(self.norm_0(x, semantics), self.conv_0)
-        residual = _convolve(self.norm_1(residual, semantics), self.conv_1)
+        residual = self.conv_0(self.norm_0(x, semantics))
+        residual = self.conv_1(self.norm_1(residual, semantics))
         output: Tensor = shortcut + residual
         return output
 
@@ -179,11 +179,6 @@ class SpadeGenerator(nn.Module):
                 )
             edges = edges.to(device=weight.device, dtype=torch.bool)
         return SemanticMap(labels, edges, space.num_classes, weight.dtype)
-
-
-def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolve_3x3(x, convolution.weight, convolution.bias, "zeros")
 
 
 def _double(x: Tensor) -> Tensor:

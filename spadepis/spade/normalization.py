@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spadepis.kernels.convolution import convolve_1x1
 from spadepis.spade.neighbourhoods import Neighbourhoods
 from spadepis.spade.semantic_map import SemanticMap
 
@@ -143,16 +144,7 @@ class SpadeNormalization(nn.Module):
 
 def _multiply(rows: Tensor, weight: Tensor) -> Tensor:
     """``rows @ weight.T`` for rows [U,K] and weight [M,K]."""
-    if rows.is_cuda:
+    if rows.device.type != "cpu":
         return rows @ weight.T
     product = convolve_1x1(rows[None, :, None].permute(0, 3, 1, 2), weight[:, :, None, None])
     return product.permute(0, 2, 3, 1).flatten(0, 2)
-
-
-def convolve_1x1(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolve [N,C,h,w] with a 1x1 kernel [M,C,1,1].
-
-    On one thread of a CPU PyTorch takes its faster kernel, by a factor of 2 on AVX-512, only if
-    there is a dilation, which a 1x1 kernel does not notice.
-    """
-    return F.conv2d(x, weight, dilation=1 if x.is_cuda else 2)
