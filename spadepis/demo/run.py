@@ -8,7 +8,7 @@ import numpy as np
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_jpeg
-from spadepis.dataset.image_set.index import REPORT
+from spadepis.dataset.image_set.layout import REPORT
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.settings import Job, JobConfig

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spadepis.dataset.encoding import decode
-from spadepis.dataset.image_set.index import METADATA
-from spadepis.dataset.image_set.stored_objects import read_image
+from spadepis.dataset.image_set.layout import METADATA
+from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder

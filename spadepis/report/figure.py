@@ -7,7 +7,7 @@ import json
 from pathlib import PurePosixPath
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import CONFIGURATION
+from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.labels.custom import find_label_space

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from spadepis.dataset.image_set.commit_log import Commit, done, to_commits
-from spadepis.dataset.image_set.stored_objects import read_image
+from spadepis.dataset.image_set.commits import Commit, done, to_commits
+from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
@@ -149,7 +149,7 @@ def _url(folder: Folder, file_name: str | None) -> str | None:
     if file_name is None:
         return None
     if "#" not in file_name:
-        # File names hold percent signs of their own, see ``names.safe_name``.
+        # File names hold percent signs of their own, see ``layout.safe_name``.
         return quote(file_name)
     image = Image.open(io.BytesIO(read_image(folder, file_name)))
     return _thumbnail(image)

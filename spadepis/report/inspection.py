@@ -8,9 +8,10 @@ from itertools import chain
 from tqdm import tqdm
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import CONFIGURATION, PLAN, done, read_log
-from spadepis.dataset.image_set.index import MANIFEST
-from spadepis.dataset.image_set.stored_objects import named_objects, orphans
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.image_set.commits import done
+from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, PLAN
+from spadepis.dataset.image_set.orphans import named_objects, orphans
 from spadepis.dataset.image_set.verification import Problem, verify
 from spadepis.dataset.storage.folder import Folder
 from spadepis.report.summary import summarize, summary_text

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spadepis.dataset.image_set.commit_log import done, failed, rejected
+from spadepis.dataset.image_set.commits import done, failed, rejected
 
 STAGES = ("read", "synthesize", "stylize", "smooth", "assess", "write")
 SHOWN_FAILURES = 5

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from spadepis.dataset.image_set.commit_log import done
+from spadepis.dataset.image_set.commits import done
 
 MOST_INTERVALS = 60
 FEWEST_INTERVALS = 4

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spadepis.dataset.image_set.commit_log import read_log, table_to_parquet
-from spadepis.dataset.image_set.file_names import content_name, image_name
-from spadepis.dataset.image_set.index import METADATA, write_index
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.image_set.commits import table_to_parquet
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import METADATA, content_name, image_name
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import COCO_STUFF

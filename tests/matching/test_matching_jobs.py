@@ -14,7 +14,8 @@ from spadepis import ImageSet
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.cli.main import run_job
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import Commit, read_commits, write_commits
+from spadepis.dataset.image_set.commit_log import read_commits, write_commits
+from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commit_log import Commit, to_table
+from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.dataset.inputs.photos import read_photo

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commit_log import Commit, to_table
+from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder

@@ -9,8 +9,9 @@ from PIL import Image
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commit_log import CONFIGURATION, Commit, to_table
+from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.report.contact_sheet import TILE

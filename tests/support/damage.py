@@ -8,8 +8,8 @@ from io import BytesIO
 import pyarrow.parquet as pq
 
 from spadepis.dataset.image_set.commit_log import read_log
-from spadepis.dataset.image_set.index import CARD, FAILURES, MANIFEST, METADATA, REPORT
-from spadepis.dataset.image_set.stored_objects import orphans
+from spadepis.dataset.image_set.layout import CARD, FAILURES, MANIFEST, METADATA, REPORT
+from spadepis.dataset.image_set.orphans import orphans
 from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.storage.folder import Folder
 

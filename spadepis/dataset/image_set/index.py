@@ -1,4 +1,4 @@
-"""The index of an image set, made from its commit log when all pairs are settled."""
+"""The index of an image set, which is made from its commit log when all pairs are settled."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from spadepis.dataset.image_set.commit_log import done, failed, rejected, table_to_parquet
+from spadepis.dataset.image_set.commits import done, failed, rejected, table_to_parquet
+from spadepis.dataset.image_set.layout import FAILURES, MANIFEST, METADATA, REJECTIONS
 from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.metrics import METRICS
 
-METADATA = "metadata.parquet"
-FAILURES = "failures.parquet"
-REJECTED = "rejected.parquet"
-CARD = "README.md"
-REPORT = "report.html"
-MANIFEST = "_SUCCESS"
 METADATA_COLUMNS = (
     "file_name",
     "mask_file_name",
@@ -32,7 +27,7 @@ METADATA_COLUMNS = (
     *METRICS,
 )
 FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
-# Hugging Face's image folder fails on a column of images, or of anything, that are all null.
+# Left out if all values are null, on which Hugging Face's image folder fails.
 OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *METRICS)
 
 
@@ -46,9 +41,9 @@ def write_index(
 
     Args:
         folder: the image set.
-        log: all pairs of it, as ``read_log`` gives them.
-        pages: texts for people by file name: the dataset card and the report.
-        manifest: says that the set is finished, and how.
+        log: all pairs of the set, as ``read_log`` returns them.
+        pages: the dataset card and the report by file name.
+        manifest: how the set was finished.
     """
     finished = done(log)
     absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
@@ -56,7 +51,7 @@ def write_index(
     folder.write(METADATA, table_to_parquet(finished.select(columns)))
     folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
     if len(not_good_enough := rejected(log)):
-        folder.write(REJECTED, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
+        folder.write(REJECTIONS, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
     for name, text in pages.items():
         folder.write(name, text.encode())
     folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())

@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
 from spadepis.dataset.encoding import decode
-from spadepis.dataset.image_set.index import MANIFEST, METADATA
-from spadepis.dataset.image_set.stored_objects import object_name, read_image
+from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
+from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
 
 Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spadepis.dataset.encoding import DECODING_ERRORS, decode
-from spadepis.dataset.image_set.commit_log import done
-from spadepis.dataset.image_set.stored_objects import object_name
+from spadepis.dataset.image_set.commits import done
+from spadepis.dataset.image_set.layout import object_name
+from spadepis.dataset.image_set.stored_images import images_of_object
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 
@@ -29,10 +28,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with an object.
+    """What is wrong with an object or an image.
 
     Attributes:
-        name: of the file, or of the row in a shard.
+        name: of the object, or of the image in a shard.
         text: what is wrong.
     """
 
@@ -45,8 +44,8 @@ class Expected:
     """What the commit log says about an image.
 
     Attributes:
-        name: of the file, or of the row in a shard.
-        sha256: of its bytes; None where the log has none.
+        name: of the image.
+        sha256: of its bytes; None if the log has none.
         height: in pixels.
         width: in pixels.
         channels: 3 of a photo, 1 of a label map.
@@ -60,10 +59,10 @@ class Expected:
 
 
 def verify(folder: Folder, log: pa.Table) -> Iterator[list[Problem]]:
-    """Read back what a commit log names, several objects at a time.
+    """Read back all objects that a commit log names, several at a time.
 
     Yields:
-        For each of the objects that ``named_objects`` counts, its problems.
+        The problems of each object.
     """
     objects = _by_object(log)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -71,7 +70,7 @@ def verify(folder: Folder, log: pa.Table) -> Iterator[list[Problem]]:
 
 
 def _by_object(log: pa.Table) -> dict[str, list[Expected]]:
-    """The images that each object must hold; a file is one image, however often it is named."""
+    """The images that each object must hold, each once however often it is named."""
     objects: dict[str, dict[Expected, None]] = defaultdict(dict)
     finished = done(log)
     for name_column, hash_column, kind in COLUMNS:
@@ -92,19 +91,12 @@ def _check_object(folder: Folder, name: str, images: Sequence[Expected]) -> list
         return [Problem(name, "missing")]
     except OSError as error:
         return [Problem(name, f"cannot be read ({reason(error)})")]
-    if "#" not in images[0].name:
-        return [problem for image in images for problem in _check_image(content, image)]
     try:
-        table = pq.read_table(io.BytesIO(content))
-        cells = [(image, _cell(table, image.name)) for image in images]
+        found = list(images_of_object(content, [image.name for image in images]))
     except (pa.ArrowException, OSError, LookupError, TypeError) as error:
         return [Problem(name, f"damaged ({reason(error)})")]
-    return [problem for image, cell in cells for problem in _check_image(cell, image)]
-
-
-def _cell(shard: pa.Table, name: str) -> bytes:
-    column, row = (part.partition("=")[2] for part in name.partition("#")[2].split("&"))
-    return bytes(shard[column][int(row)].as_py()["bytes"])
+    checks = (_check_image(stored, image) for stored, image in zip(found, images, strict=True))
+    return [problem for problems in checks for problem in problems]
 
 
 def _check_image(content: bytes, expected: Expected) -> Iterator[Problem]:

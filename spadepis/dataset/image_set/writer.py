@@ -14,12 +14,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from spadepis.dataset.encoding import encode_jpeg, encode_png
-from spadepis.dataset.image_set.commit_log import Commit
-from spadepis.dataset.image_set.file_names import content_name, image_name, label_map_name
-from spadepis.dataset.image_set.stored_objects import SHARDS
+from spadepis.dataset.image_set.commits import Commit
+from spadepis.dataset.image_set.layout import (
+    content_name,
+    image_name,
+    label_map_name,
+    name_in_shard,
+    shard_name,
+)
 from spadepis.dataset.storage.folder import Folder
 
-# A reader takes in a row group for one row.
+# To read a row, a reader has to read its row group.
 ROWS_IN_GROUP = 8
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SHARD = pa.schema(
@@ -39,13 +44,13 @@ _FEATURES = {name: {"_type": "Image"} for name in ("image", "mask", "content")} 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A pair that is done, to be published.
+    """A pair that is done, ready to be published.
 
     Attributes:
-        commit: what is known of it so far.
-        image: the result, as the bytes of a file, as are the others.
-        mask: the label map, if there is one.
-        content: the photo before stylization, if it is kept.
+        commit: what is known of the pair so far.
+        image: the encoded result.
+        mask: the encoded label map, if there is one.
+        content: the encoded photo before stylization, if it is kept.
     """
 
     commit: Commit
@@ -56,7 +61,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class ImageSetWriter:
-    """Encodes images and publishes them under names that a retry gives them again.
+    """Encodes images and publishes them under names that are the same at every retry.
 
     Attributes:
         folder: the image set.
@@ -71,11 +76,11 @@ class ImageSetWriter:
     in_shards: bool = False
 
     def encode(self, image: NDArray[np.uint8]) -> bytes:
-        """The bytes of a photo's file, from uint8 [H,W,3]."""
+        """Encode a photo, uint8 [H,W,3]."""
         return encode_jpeg(image, self.quality) if self.suffix == "jpg" else encode_png(image)
 
     def publish(self, pairs: Sequence[Encoded]) -> list[Commit]:
-        """Write the images of pairs, and return their commits with names and hashes filled in."""
+        """Write the images of pairs, and return their commits with names and hashes."""
         named = [self._named(pair) for pair in pairs]
         if not self.in_shards:
             files = dict(
@@ -102,12 +107,12 @@ class ImageSetWriter:
         )
 
     def _publish_shard(self, pairs: Sequence[Encoded], named: Sequence[Commit]) -> list[Commit]:
-        """One shard of all pairs, named by what they are and the bytes of their images."""
-        # By their hashes too: another writer's shard of the same pairs never replaces this one.
+        """Write a shard that holds all pairs."""
+        # Hashes are part of the name, so that another writer's shard never replaces this one.
         contents = [
             (c.mask_id, c.style_id, c.image_sha256, c.mask_sha256, c.content_sha256) for c in named
         ]
-        shard = f"{SHARDS}/part-{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:32]}"
+        shard = shard_name(json.dumps(contents).encode())
         rows = [
             {
                 "image": {"bytes": pair.image, "path": commit.file_name},
@@ -118,10 +123,10 @@ class ImageSetWriter:
             }
             for pair, commit in zip(pairs, named, strict=True)
         ]
-        self.folder.write(f"{shard}.parquet", _shard_to_parquet(pa.Table.from_pylist(rows, _SHARD)))
+        self.folder.write(shard, _shard_to_parquet(pa.Table.from_pylist(rows, _SHARD)))
 
         def place(column: str, name: str | None, row: int) -> str | None:
-            return None if name is None else f"{shard}.parquet#column={column}&row={row}"
+            return None if name is None else name_in_shard(shard, column, row)
 
         return [
             replace(
@@ -155,7 +160,7 @@ def _shard_to_parquet(table: pa.Table) -> bytes:
         table.replace_schema_metadata({"huggingface": features}),
         buffer,
         row_group_size=ROWS_IN_GROUP,
-        # Images are compressed already; what a row repeats is found by the dictionary.
+        # Images are compressed already, and the dictionary removes what rows repeat.
         compression="none",
     )
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.checkpoints.reading import sha256
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import CONFIGURATION
+from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spadepis.dataset.image_set.commit_log import table_to_parquet
+from spadepis.dataset.image_set.commits import table_to_parquet
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.dataset.storage.folder import Folder

@@ -11,17 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from spadepis.dataset.image_set.commit_log import (
-    CONFIGURATION,
-    PLAN,
-    compact,
-    done,
-    pairs,
-    read_log,
-    rejected,
-)
-from spadepis.dataset.image_set.index import CARD, MANIFEST, REPORT, write_index
-from spadepis.dataset.image_set.stored_objects import orphans, remove_orphans
+from spadepis.dataset.image_set.commit_log import compact, read_log
+from spadepis.dataset.image_set.commits import done, pairs, rejected
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
+from spadepis.dataset.image_set.orphans import orphans, remove_orphans
 from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.assembly import Stage, assemble

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ray.util.metrics import Counter, Gauge
 
-from spadepis.dataset.image_set.commit_log import REJECTED
+from spadepis.dataset.image_set.commits import REJECTED
 from spadepis.pipeline.assembly import Stage
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commit_log import Commit, write_commits
+from spadepis.dataset.image_set.commit_log import write_commits
+from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table

@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 
 from spadepis.dataset.image_set.commit_log import (
-    Commit,
     commit_files,
     compact,
-    done,
-    pairs,
     read_commits,
     read_log,
-    to_commits,
     write_commits,
 )
+from spadepis.dataset.image_set.commits import Commit, done, pairs, to_commits
 from spadepis.dataset.storage.folder import Folder
 
 

@@ -14,7 +14,8 @@ from torchvision.transforms import v2
 
 from spadepis import ImageSet
 from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commit_log import Commit, read_commits, to_table, write_commits
+from spadepis.dataset.image_set.commit_log import read_commits, write_commits
+from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder

@@ -21,18 +21,16 @@ from torchvision.transforms import v2
 from spadepis import ImageSet
 from spadepis.cli.main import inspect_image_set
 from spadepis.dataset.image_set.commit_log import (
-    CONFIGURATION,
-    PLAN,
-    Commit,
     commit_files,
     compact,
-    done,
     read_commits,
     read_log,
     write_commits,
 )
+from spadepis.dataset.image_set.commits import Commit, done
 from spadepis.dataset.image_set.index import write_index
-from spadepis.dataset.image_set.stored_objects import named_objects, orphans, remove_orphans
+from spadepis.dataset.image_set.layout import CONFIGURATION, PLAN
+from spadepis.dataset.image_set.orphans import named_objects, orphans, remove_orphans
 from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder

@@ -1,19 +1,11 @@
-"""Listing inputs and naming outputs."""
+"""Listing inputs."""
 
 import os
-import string
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import fsspec
 import pytest
 
-from spadepis.dataset.image_set.file_names import (
-    content_name,
-    image_name,
-    label_map_name,
-    may_be_written,
-    safe_name,
-)
 from spadepis.dataset.inputs.listing import SourceError, list_images
 
 
@@ -116,64 +108,3 @@ def test_unusable_folders(tmp_path: Path, names: tuple[str, ...], reason: str) -
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         list_images(str(tmp_path / "none"))
-
-
-HOSTILE = [
-    "../../etc/passwd",
-    "..",
-    ".",
-    "a/b",
-    "a\nb",
-    "ä漢字😀",
-    "x" * 300,
-    "/abs",
-    "~",
-    "a b%20c",
-    "%",
-    ".a",
-    "%2Ea",
-    "\0",
-    "a\r\u2028b",
-    "😀" * 300,
-    "",
-]
-
-
-@pytest.mark.parametrize("identifier", HOSTILE)
-def test_no_identifier_leaves_its_folder(identifier: str) -> None:
-    name = safe_name(identifier)
-    assert set(name) <= set(string.ascii_letters + string.digits + "_.-~%")
-    assert len(name) <= 140
-    assert not name.startswith(".")
-    for path, depth in (
-        (PurePosixPath(image_name(identifier, identifier, "jpg")), 4),
-        (PurePosixPath(image_name(identifier, None, "jpg")), 3),
-        (PurePosixPath(label_map_name(identifier)), 3),
-        (PurePosixPath(content_name(identifier, "png")), 3),
-    ):
-        assert path.parts[0] in ("images", "masks", "contents")
-        assert len(path.parts) == depth
-        assert not path.stem.startswith(".")
-        assert all(len(part.encode()) <= 255 for part in path.parts)
-
-
-def test_names_are_distinct_and_stable() -> None:
-    assert len({safe_name(identifier) for identifier in HOSTILE}) == len(HOSTILE)
-    assert len({image_name(mask, style, "jpg") for mask in HOSTILE for style in HOSTILE}) == (
-        len(HOSTILE) ** 2
-    )
-    assert safe_name("x" * 300) != safe_name("x" * 301)
-    assert image_name("000000000139", "dusk", "jpg") == "images/6a/000000000139/dusk.jpg"
-    assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"
-    assert label_map_name("000000000139") == "masks/6a/000000000139.png"
-    assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
-
-
-@pytest.mark.parametrize("mask_id", ["000000000139", "../a.b", ".x", "ü\n", "y" * 300, "a/b"])
-def test_names_are_recognised(mask_id: str) -> None:
-    names = [label_map_name(mask_id), content_name(mask_id, "jpg")]
-    names += [image_name(mask_id, style_id, "jpg") for style_id in (None, "dusk", "../d.e")]
-    assert all(map(may_be_written, names))
-    assert not any(may_be_written(f"other/{name}") for name in names)
-    for name in ("images/zz/a.jpg", "masks/zz/a/b.png", "images/a.jpg", "a", "metadata.parquet"):
-        assert not may_be_written(name)

@@ -17,7 +17,7 @@ import pytest
 from cachetools import LRUCache
 from PIL import Image
 
-from spadepis.dataset.image_set.file_names import safe_name
+from spadepis.dataset.image_set.layout import safe_name
 from spadepis.dataset.inputs import parquet_shards
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_label_map

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 from spadepis import ImageSet
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.cli.main import run_job
-from spadepis.dataset.image_set.commit_log import read_log, rejected
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.image_set.commits import rejected
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.settings import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table

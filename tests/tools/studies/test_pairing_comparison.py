@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from spadepis.dataset.encoding import encode_jpeg, encode_png
-from spadepis.dataset.image_set.commit_log import Commit, read_log, write_commits
-from spadepis.dataset.image_set.file_names import image_name, label_map_name
+from spadepis.dataset.image_set.commit_log import read_log, write_commits
+from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import image_name, label_map_name
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from tools.studies.pairing_comparison import compare_pairings, table_of

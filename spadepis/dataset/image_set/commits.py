@@ -1,0 +1,156 @@
+"""Commits: what is recorded of each settled pair, as objects and as rows of a table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spadepis.quality.metrics import METRICS
+
+# The type of error of pairs whose result was not good enough.
+REJECTED = "Rejected"
+# The columns that name the images of a pair.
+NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A pair of a mask (or photo) and a style that is settled: done, failed or rejected.
+
+    Attributes:
+        mask_id: id of the label map, or of the photo if photos are stylized.
+        style_id: id of the style; None if masks are only synthesized.
+        mask_source: path or URI that the label map was read from, or the photo.
+        style_source: path or URI that the style was read from.
+        file_name: name of the result in the image set; None if the pair has no result.
+        mask_file_name: name of the label map at the size of the result, if there is one.
+        content_file_name: name of the photo before stylization, if it is kept.
+        image_sha256: hexadecimal SHA-256 of the encoded result.
+        mask_sha256: that of the encoded label map.
+        content_sha256: that of the encoded photo before stylization.
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+        stage: the stage that failed; None if the pair is done.
+        source: the file that the failed stage was working on.
+        error: type of the error.
+        message: what went wrong.
+        classes: names of the classes in the label map, if there is one.
+        quality: metrics of the result by name, a column each; see ``quality.metrics``.
+        committed: when the pair was settled.
+        seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
+    """
+
+    mask_id: str
+    style_id: str | None
+    mask_source: str
+    style_source: str | None
+    file_name: str | None = None
+    mask_file_name: str | None = None
+    content_file_name: str | None = None
+    image_sha256: str | None = None
+    mask_sha256: str | None = None
+    content_sha256: str | None = None
+    height: int | None = None
+    width: int | None = None
+    stage: str | None = None
+    source: str | None = None
+    error: str | None = None
+    message: str | None = None
+    classes: list[str] | None = None
+    quality: dict[str, float | None] = field(default_factory=dict)
+    committed: datetime | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pair(self) -> tuple[str, str | None]:
+        """The ids of the mask and the style, which identify the pair."""
+        return self.mask_id, self.style_id
+
+    @property
+    def failed(self) -> bool:
+        """Whether the pair has no result because something went wrong."""
+        return self.file_name is None and not self.rejected
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the pair has no result because it was not good enough."""
+        return self.error == REJECTED
+
+
+SCHEMA = pa.schema(
+    [
+        ("mask_id", pa.string()),
+        ("style_id", pa.string()),
+        ("mask_source", pa.string()),
+        ("style_source", pa.string()),
+        ("file_name", pa.string()),
+        ("mask_file_name", pa.string()),
+        ("content_file_name", pa.string()),
+        ("image_sha256", pa.string()),
+        ("mask_sha256", pa.string()),
+        ("content_sha256", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("stage", pa.string()),
+        ("source", pa.string()),
+        ("error", pa.string()),
+        ("message", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        *((name, pa.float32()) for name in METRICS),
+        ("committed", pa.timestamp("ms", "UTC")),
+        ("seconds", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+
+
+def to_table(commits: Iterable[Commit]) -> pa.Table:
+    """A table of ``SCHEMA`` with a row for each commit."""
+    rows = [asdict(commit) | commit.quality for commit in commits]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def to_commits(table: pa.Table) -> list[Commit]:
+    """The rows of a table of ``SCHEMA``."""
+    commits = []
+    for row in table.to_pylist():
+        metrics = {name: row.pop(name) for name in METRICS}
+        quality = {name: value for name, value in metrics.items() if value is not None}
+        commits.append(Commit(**row | {"quality": quality, "seconds": dict(row["seconds"])}))
+    return commits
+
+
+def pairs(table: pa.Table) -> set[tuple[str, str | None]]:
+    """The ids of mask and style of each row of a table."""
+    return set(zip(table["mask_id"].to_pylist(), table["style_id"].to_pylist(), strict=True))
+
+
+def done(table: pa.Table) -> pa.Table:
+    """The rows that have a result."""
+    return table.filter(pc.field("file_name").is_valid())
+
+
+def failed(table: pa.Table) -> pa.Table:
+    """The rows without a result because something went wrong."""
+    return table.filter(pc.field("file_name").is_null() & ~_is_rejected())
+
+
+def rejected(table: pa.Table) -> pa.Table:
+    """The rows without a result because it was not good enough."""
+    return table.filter(_is_rejected())
+
+
+def table_to_parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def _is_rejected() -> pc.Expression:
+    return pc.coalesce(pc.field("error"), "") == REJECTED
