@@ -86,13 +86,20 @@ def smoothing_work(contents: Tensor, stylized: Tensor) -> tuple[int, int]:
     return macs, steps * pixels * words * FLOAT_BYTES
 
 
-def _iterations(contents: Tensor, stylized: Tensor) -> NDArray[np.int32]:
-    """Iterations until the three channels of [N,1,H,W,3] are solved, int32 [N]."""
+def smoothing_system(contents: Tensor, stylized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The matrix, right-hand sides and starting point that smoothing [N,K,H,W,3] solves with."""
     sides = [(0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)]
     guides = torch.from_numpy(np.pad(contents.cpu().numpy() / 255, sides, "edge"))
-    y = torch.from_numpy(np.pad(stylized[:, 0].cpu().numpy(), sides, "edge")).flatten(1, 2)
     matrix = smoothing_matrix(guides.to(contents.device), BETA, EPSILON)
-    y = y.to(contents.device)
-    _, iterations = conjugate_gradients(matrix, y * (1 - BETA), y, TOLERANCE, MAX_ITERATIONS)
+    padded = np.pad(stylized.cpu().numpy(), [(0, 0), *sides], "edge")
+    y = torch.from_numpy(padded).permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2)
+    y = y.contiguous().to(contents.device)
+    return matrix, y * (1 - BETA), y
+
+
+def _iterations(contents: Tensor, stylized: Tensor) -> NDArray[np.int32]:
+    """Iterations until the three channels of [N,1,H,W,3] are solved, int32 [N]."""
+    system = smoothing_system(contents, stylized)
+    _, iterations = conjugate_gradients(*system, TOLERANCE, MAX_ITERATIONS)
     slowest: NDArray[np.int32] = iterations.amax(dim=1).cpu().numpy()
     return slowest

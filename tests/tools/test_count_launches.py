@@ -1,0 +1,44 @@
+"""What each stage launches, on small images and networks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.count_launches import HEADER, run
+
+# More launches or waits than these are a step back; docs/benchmarks.md has those of today.
+LIMITS = {
+    "SPADE, batch of 1": (900, 35),
+    "SPADE, batch of 2": (900, 35),
+    "PhotoWCT, statistics of a style": (110, 5),
+    "PhotoWCT, K = 1": (1150, 1),
+    "PhotoWCT, K = 2": (1250, 1),
+    "PhotoWCT, K = 1, 4 regions": (4200, 75),
+    "smoothing, an iteration": (19, 0.2),
+}
+
+
+def test_every_stage_keeps_its_limits(
+    spade_checkpoint: str,
+    photowct_checkpoint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--size=64", "--batches=1,2", "--styles=1,2", "--places=2"]
+    flags += [f"--spade-checkpoint={spade_checkpoint}", f"--output={tmp_path / 'counts.json'}"]
+    assert run([*flags, f"--photowct-checkpoint={photowct_checkpoint}"]) == 0
+    counts = json.loads((tmp_path / "counts.json").read_text())
+    assert set(counts) == {*LIMITS, "smoothing, a batch"}
+    for name, (launches, synchronisations) in LIMITS.items():
+        assert 0 < counts[name]["launches"] <= launches, name
+        assert counts[name]["host synchronisations"] <= synchronisations, name
+    assert all(row["wrong device"] == 0 for row in counts.values())
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"| {' | '.join(HEADER)} |\n")
+    assert "photowct/inverse_root.py:" in printed
+
+
+def test_bad_settings_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--size=33"]) == 2
+    assert capsys.readouterr().err.startswith("error: --size: ")

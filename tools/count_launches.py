@@ -1,0 +1,205 @@
+"""How often each stage would make a GPU start something, and the host wait for it.
+
+``python -m tools.count_launches`` counts on a pretended GPU, on any machine: see
+``tools.pretended_gpu``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.cli.exit_status import exit_status
+from spadepis.configuration import Configuration, parse_settings
+from spadepis.labels import COCO_STUFF
+from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.stages.stylize import HALF
+from spadepis.smoothing import smooth_batch
+from spadepis.smoothing.torch_solver import conjugate_gradients
+from spadepis.spade import SpadeGenerator
+from tools.benchmark.config import BenchmarkConfig
+from tools.benchmark.inputs import Inputs, read_inputs
+from tools.benchmark.smoothing import smoothing_system
+from tools.benchmark.stylization import as_tensor
+from tools.pretended_gpu import Counts, PretendedGpu
+
+HEADER = (
+    "stage",
+    "launches",
+    "host synchronisations",
+    "blocking uploads",
+    "float64",
+    "wrong device",
+)
+# Relative residuals of two solves. The difference between them is iterations alone.
+EARLY, LATE = 1e-1, 1e-3
+MAX_ITERATIONS = 2000
+# Rows and columns of the region map that guides a scene.
+REGIONS = 2
+
+
+class LaunchesConfig(Configuration):
+    """Settings of tools/count_launches.py."""
+
+    size: int = Field(default=256, ge=32, multiple_of=32)
+    """Side of the images in pixels."""
+    batches: tuple[Annotated[int, Field(ge=1)], ...] = (2, 16)
+    """Label maps in a batch of SPADE: --batches 2,16."""
+    styles: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4, 16)
+    """Styles of a scene in PhotoWCT: --styles 1,4,16."""
+    precision: Literal["half", "float32"] = "half"
+    """Precision of the networks."""
+    places: int = Field(default=0, ge=0)
+    """Lines of the source to list for each stage: those with the most launches."""
+    spade_checkpoint: str = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    """SPADE for COCO-Stuff. Default: the model that comes with spadepis."""
+    photowct_checkpoint: str = DEFAULT_PHOTOWCT_CHECKPOINT
+    """Default: the model that comes with spadepis."""
+    output: Path | None = None
+    """JSON file for the counts."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table.
+
+    Attributes:
+        name: what was run.
+        counts: all of it together.
+        parts: what the counts are divided by: 1, or the iterations of a solver.
+    """
+
+    name: str
+    counts: Counts
+    parts: int = 1
+
+    def totals(self) -> dict[str, float]:
+        """The columns of the table after the first, by name."""
+        counts = self.counts
+        counters = (
+            counts.launches,
+            counts.synchronisations,
+            counts.uploads,
+            counts.float64,
+            counts.wrong_device,
+        )
+        return {
+            name: counter.total() / self.parts
+            for name, counter in zip(HEADER[1:], counters, strict=True)
+        }
+
+
+@torch.no_grad()
+def count_launches(config: LaunchesConfig) -> Iterator[Stage]:
+    """Run each stage on a pretended GPU and count.
+
+    Raises:
+        CheckpointError: a checkpoint that cannot be used.
+    """
+    count = max(config.batches)
+    inputs = read_inputs(BenchmarkConfig(images=count), config.size, max(config.styles))
+    yield from _synthesis(config, inputs)
+    yield from _stylization(config, inputs)
+    yield from _smoothing(inputs)
+
+
+def _synthesis(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
+    dtype = torch.bfloat16 if config.precision == "half" else torch.float32
+    assert inputs.edges is not None
+    with PretendedGpu() as gpu:
+        generator = SpadeGenerator.from_checkpoint(
+            config.spade_checkpoint, COCO_STUFF, "cuda", dtype
+        )
+        for batch in config.batches:
+            gpu.restart()
+            generator(inputs.labels[:batch], inputs.edges[:batch]).cpu()
+            yield Stage(f"SPADE, batch of {batch}", gpu.restart())
+
+
+def _stylization(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
+    with PretendedGpu() as gpu:
+        network = PhotoWCT.from_checkpoint(config.photowct_checkpoint, "cuda")
+        if config.precision == "half":
+            network.reduce_precision(HALF["cuda"])
+        content = as_tensor(inputs.contents, "cuda")[0]
+        photos = as_tensor(inputs.styles, "cuda")
+        rows, columns = (torch.arange(config.size) * REGIONS // config.size for _ in range(2))
+        regions = REGIONS * rows[:, None] + columns
+
+        gpu.restart()
+        styles = [network.encode_style(photo) for photo in photos]
+        encoding = gpu.restart()
+        yield Stage("PhotoWCT, statistics of a style", encoding, len(styles))
+        for count in config.styles:
+            gpu.restart()
+            network.stylize(content, styles[:count]).cpu()
+            yield Stage(f"PhotoWCT, K = {count}", gpu.restart())
+        guided = [network.encode_style(photos[0], regions)]
+        gpu.restart()
+        network.stylize(content, guided, regions).cpu()
+        yield Stage(f"PhotoWCT, K = 1, {REGIONS**2} regions", gpu.restart())
+
+
+def _smoothing(inputs: Inputs) -> Iterator[Stage]:
+    with PretendedGpu() as gpu:
+        contents = torch.from_numpy(inputs.contents[:1]).to("cuda")
+        stylized = torch.from_numpy(inputs.stylized()[:1]).to("cuda")
+        gpu.restart()
+        smooth_batch(contents, stylized).cpu()
+        yield Stage("smoothing, a batch", gpu.restart())
+
+        matrix, b, start = smoothing_system(contents, stylized)
+        solves = []
+        for tolerance in (EARLY, LATE):
+            gpu.restart()
+            _, iterations = conjugate_gradients(matrix, b, start, tolerance, MAX_ITERATIONS)
+            counts = gpu.restart()
+            solves.append((counts, int(iterations.max())))
+        (early, first), (late, last) = solves
+        yield Stage("smoothing, an iteration", _difference(late, early), last - first)
+
+
+def _difference(late: Counts, early: Counts) -> Counts:
+    return Counts(*(getattr(late, name) - getattr(early, name) for name in vars(late)))
+
+
+def markdown(stages: Sequence[Stage]) -> str:
+    """The counts as a Markdown table."""
+    lines = [HEADER, ("---",) + ("---:",) * (len(HEADER) - 1)]
+    lines += [(s.name, *(f"{total:.4g}" for total in s.totals().values())) for s in stages]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def busiest_places(stage: Stage, most: int) -> str:
+    """The lines of the source that launch the most, a line each."""
+    places = stage.counts.launches.most_common(most)
+    return "\n".join([f"{stage.name}:", *(f"{count:8} {place}" for place, count in places)])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse the flags, count, print the table, and return the exit status."""
+
+    def work() -> int:
+        config = parse_settings(LaunchesConfig, arguments)
+        stages = list(count_launches(config))
+        print(markdown(stages))
+        if config.places:
+            print("", *(busiest_places(stage, config.places) for stage in stages), sep="\n")
+        if config.output is not None:
+            report = {stage.name: stage.totals() for stage in stages}
+            config.output.write_text(json.dumps(report, indent=1) + "\n")
+        return 0
+
+    return exit_status(work)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
