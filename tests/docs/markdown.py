@@ -1,4 +1,4 @@
-"""The texts of the project, taken apart."""
+"""The documents of the project, and what is in them."""
 
 import re
 import textwrap
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEXTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "spadepis/**/*.md", "cluster/*.md", "examples/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "spadepis/**/*.md", "cluster/*.md", "examples/*.md")
     for path in ROOT.glob(pattern)
 )
 
@@ -25,18 +25,18 @@ def read(text: str) -> str:
 
 
 def fenced_blocks(markdown: str, language: str) -> list[str]:
-    """The blocks between ``` of a language."""
+    """The fenced blocks of a language."""
     return [block for name, block in _FENCED.findall(markdown) if name == language]
 
 
 def commands(markdown: str) -> Iterator[str]:
-    """Command lines of this project, in blocks and in spans of code, without line breaks."""
+    """The project's command lines in code blocks and spans, each as one line."""
     blocks = [block for name, block in _FENCED.findall(markdown) if name in ("", "bash", "sh")]
     prose = _FENCED.sub("", markdown)
     blocks += [textwrap.dedent(block) for block in _INDENTED.findall(prose)]
-    # A span with nothing but the name of a command speaks of it.
+    # A span with only the name of a command is not a command line.
     spans = [" ".join(span.split()) for span in _SPAN.findall(_INDENTED.sub("", prose))]
-    spans = [span for span in spans if len(span.split()) > 2]
+    spans = [span for span in spans if len(span.replace("python -m ", "python ").split()) > 2]
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     for line in [*lines, *spans]:
         for command in line.split("&&"):
@@ -45,13 +45,20 @@ def commands(markdown: str) -> Iterator[str]:
 
 
 def links(markdown: str) -> list[str]:
-    """Targets of links and pictures that lie in the project."""
+    """Targets of links and pictures within the project."""
     prose = _INDENTED.sub("", _FENCED.sub("", markdown))
     targets = re.findall(r"\]\(([^)\s]+)\)", prose)
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 
 def anchors(markdown: str) -> set[str]:
-    """The anchors that GitHub makes of headings."""
+    """The anchors of headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", _FENCED.sub("", markdown), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def table_rows(markdown: str) -> Iterator[str]:
+    """The rows of tables as they are displayed: links and code without their markup."""
+    for line in _FENCED.sub("", markdown).splitlines():
+        if line.startswith("|"):
+            yield re.sub(r"\[([^\]]+)\]\([^)]+\)|`([^`]+)`", r"\1\2", line).replace("**", "")

@@ -1,18 +1,12 @@
-"""The Python of the texts runs, on small made-up things in place of what a user has."""
+"""The Python examples of the documents run, on small made-up inputs."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from spadepis.dataset.encoding import encode_png
-from spadepis.dataset.image_set.commits import Commit, to_table
-from spadepis.dataset.image_set.index import write_index
-from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
-from spadepis.dataset.storage.folder import Folder
-from spadepis.quality.metrics import METRICS
+from tests.docs.image_sets import write_image_set
 from tests.docs.markdown import TEXTS, fenced_blocks, read
 
 EXAMPLES = [
@@ -20,9 +14,9 @@ EXAMPLES = [
     for text in TEXTS
     for number, block in enumerate(fenced_blocks(read(text), "python"), start=1)
 ]
-# Places outside of the folder that an example runs in, and what stands for them.
+# Paths outside the folder that an example runs in, and what replaces them.
 PLACES = {"s3://bucket/out": "out", "/var/tmp/images": "cache"}
-# Examples that are not run, by a line of theirs.
+# Examples that are not run, by one of their lines.
 NOT_RUN = {
     'datasets.load_dataset("out")': "tests/pipeline/test_job.py runs it, on a set in shards",
 }
@@ -32,27 +26,16 @@ NOT_RUN = {
 def project(
     tmp_path: Path, spade_checkpoint: str, photowct_checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder with an image set and checkpoints of the names that examples use."""
+    """A folder with an image set and checkpoints, named as in the examples."""
     (tmp_path / "latest_net_G.pth").symlink_to(spade_checkpoint)
     (tmp_path / "photo_wct.pth").symlink_to(photowct_checkpoint)
-    folder = Folder(str(tmp_path / "out"))
-    writer = ImageSetWriter(folder, "jpg", 95)
-    random = np.random.default_rng(0)
-    pairs = []
-    for style in ("dusk-01", "dusk-02", "fog-01"):
-        image = writer.encode(random.integers(0, 255, (512, 512, 3), dtype=np.uint8))
-        mask = encode_png(random.integers(0, 182, (512, 512), dtype=np.uint8))
-        details: dict[str, Any] = {"height": 512, "width": 512, "classes": ["car", "road"]}
-        details["quality"] = dict.fromkeys(METRICS, 0.5)
-        commit = Commit("a", style, "a.png", f"{style}.jpg", **details)
-        pairs.append(Encoded(commit, image, mask, image))
-    write_index(folder, to_table(writer.publish(pairs)), {"README.md": "card"}, {"pairs": 3})
+    write_image_set(tmp_path / "out", size=512)
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def names() -> dict[str, Any]:
-    """What examples speak of and do not make."""
+    """Variables that examples use and do not define."""
     random = torch.Generator().manual_seed(0)
     return {
         "labels": torch.randint(183, (2, 64, 64), generator=random),
@@ -80,21 +63,21 @@ def run(example: str, names: dict[str, Any]) -> None:
 
 
 def run_with(line: str, text: str, names: dict[str, Any]) -> None:
-    """Run the one example of a text that has a line."""
+    """Run the one example in a document that contains ``line``."""
     (example,) = (block for block in fenced_blocks(read(text), "python") if line in block)
     run(example, names)
 
 
 @pytest.mark.usefixtures("project")
-def test_the_parts_give_what_the_readme_says(names: dict[str, Any]) -> None:
-    run_with("import smooth", "README.md", names)
+def test_the_parts_give_what_their_page_says(names: dict[str, Any]) -> None:
+    run_with("import smooth", "docs/parts.md", names)
     assert names["photo"].shape == (2, 3, 64, 64)
     assert names["stylized"].shape == (1, 3, 48, 64)
     assert names["smoothed"].shape == (2, 48, 64, 3)
 
 
 @pytest.mark.usefixtures("project")
-def test_the_image_set_gives_what_the_texts_say(names: dict[str, Any]) -> None:
+def test_the_image_set_gives_what_its_page_says(names: dict[str, Any]) -> None:
     run_with("s3://bucket/out", "docs/using_the_image_set.md", names)
     assert (len(names["images"]), len(names["dusk"]), len(names["large"])) == (3, 2, 3)
     assert names["images"][0][0].shape == (3, 224, 224)

@@ -17,4 +17,5 @@ def test_links_lead_somewhere(text: str) -> None:
 
 def test_links_are_found() -> None:
     assert "docs/datasets.md" in links(read("README.md"))
-    assert "../README.md#checkpoints-and-their-licences" in links(read("docs/checkpoints.md"))
+    assert "../cluster/README.md" in links(read("docs/scaling.md"))
+    assert "docs/checkpoints.md#licences" in links(read("README.md"))
