@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test lint types tests faults long clean
+.PHONY: install demo test lint types tests docs faults long clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,9 @@ types: $(INSTALLED)
 
 tests: $(INSTALLED)
 	$(BIN)/pytest
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 faults: $(INSTALLED)
 	$(BIN)/pytest -m faults --capture=no

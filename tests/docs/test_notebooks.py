@@ -28,8 +28,9 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write_image_set(tmp_path / "out", size=64)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = read(path)
-    (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
-    parameters.source = PARAMETERS[path.stem]
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
+    assert len(tagged) == 1
+    tagged[0].source = PARAMETERS[path.stem]
     context = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=SECONDS, resources=context).execute()
     assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
