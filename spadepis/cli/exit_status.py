@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
 from collections.abc import Callable
 
@@ -11,18 +13,34 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.credentials import CredentialsError
 
 BAD_CONFIGURATION = 2
-# As shells report it: 128 + SIGINT.
+# As shells report them: 128 + SIGINT, 128 + SIGPIPE.
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
 def exit_status(work: Callable[[], int]) -> int:
     """The status that ``work`` returns, or that of what stopped it, which is printed in a line."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     try:
-        return work()
+        status = work()
+        sys.stdout.flush()
+        return status
     except (ConfigurationError, CheckpointError, CredentialsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        if not _is_closed(sys.stdout.fileno()):
+            raise
+        # The reader of the output, such as ``head``, has seen enough: what is left is discarded.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _is_closed(pipe: int) -> bool:
+    """Whether the other end of a pipe was closed."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLOUT)
+    return any(events & select.POLLERR for _, events in poll.poll(0))

@@ -19,7 +19,7 @@ from spadepis.pipeline.planning.estimate import (
     estimate_text,
 )
 from spadepis.pipeline.resources.allocation import ClusterSize
-from spadepis.report.figure import write_figure
+from spadepis.report.contact_sheet import write_figure
 from spadepis.report.inspection import inspect
 
 

@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 import io
-from collections import Counter, defaultdict
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import decode
-from spadepis.dataset.image_set.layout import METADATA
+from spadepis.dataset.image_set.layout import CONFIGURATION, METADATA
 from spadepis.dataset.image_set.stored_images import read_image
-from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
-from spadepis.labels import LabelSpace
+from spadepis.labels import LABEL_SPACES, LabelSpace
+from spadepis.labels.custom import find_label_space
+from spadepis.report.pictures import Row, choose_scenes, read_style
 
 TILE = 256
 GUTTER = 12
 CAPTION = 32
 FONT_SIZE = 14
 WHITE, BLACK, GREY = "#ffffff", "#1d2326", "#667075"
-# Columns by heading: the column of the metadata that names the file, and the one with the caption.
+# By heading, the column of the metadata that names the file, and the one with the caption.
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "label map": ("mask_file_name", "mask_id"),
     "content": ("content_file_name", ""),
     "style": ("style_source", "style_id"),
     "result": ("file_name", ""),
 }
-MOST_STYLE_PIXELS = 80_000_000
-
-Row = Mapping[str, Any]
+# Formats of Pillow by suffix.
+FORMATS = {".png": "PNG", ".pdf": "PDF", ".jpg": "JPEG"}
+PIXELS_PER_INCH = 150
 
 
 def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Image.Image:
     """Show some scenes of a finished image set, one a row.
 
-    The scenes are spread evenly over the set, and each shows the one of its styles that was shown
-    least so far. What the set does not have, label maps or styles, has no column. Styles are read
-    from where the job found them and cropped to the proportions of the result; one that is no
-    longer there is a grey tile.
+    The scenes are spread evenly over the set, each in the style that was shown least so far. A set
+    without label maps or styles has no column for them. Styles are read from where the job found
+    them and cropped to the proportions of the result; one that is gone is a grey tile.
 
     Args:
         folder: the image set.
@@ -63,7 +63,7 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
         if column in table.column_names and not table[column].null_count
     ]
     strips = [_strip_of_texts(headings, BLACK)]
-    for row in _choose(table.to_pylist(), rows):
+    for row in choose_scenes(table.to_pylist(), rows):
         strips.append(_strip_of_tiles([_tile(folder, label_space, row, h) for h in headings]))
         captions = [str(row.get(COLUMNS[heading][1]) or "") for heading in headings]
         strips.append(_strip_of_texts(captions, GREY))
@@ -76,21 +76,48 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
     return sheet
 
 
-def _choose(table: Sequence[Row], count: int) -> list[Row]:
-    """One row for each of ``count`` scenes, in styles as different as they come."""
-    scenes: dict[str, list[Row]] = defaultdict(list)
-    for row in table:
-        scenes[row["mask_id"]].append(row)
-    ids = list(scenes)
-    count = min(count, len(ids))
-    shown: Counter[str | None] = Counter()
-    chosen = []
-    for index in range(count):
-        scene = scenes[ids[index * len(ids) // count]]
-        row = min(scene, key=lambda row: shown[row["style_id"]])
-        shown[row["style_id"]] += 1
-        chosen.append(row)
-    return chosen
+def write_figure(uri: str, output: str, rows: int, label_space: str | None = None) -> str:
+    """Save the contact sheet of a finished image set, and return the path or URI of the file.
+
+    Args:
+        uri: the image set.
+        output: path or URI of the file, NAME.png, NAME.pdf or NAME.jpg.
+        rows: how many scenes at most.
+        label_space: name or YAML file of the set's label space; needed if it is one of your own.
+
+    Raises:
+        ConfigurationError: there is no finished image set, the file has another suffix or cannot
+            be written, or the label space is not known.
+    """
+    suffix = PurePosixPath(output).suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigurationError(f"--output {output}: the suffix must be {', '.join(FORMATS)}")
+    folder = Folder(uri)
+    space = _label_space(folder) if label_space is None else find_label_space(label_space)
+    try:
+        sheet = contact_sheet(folder, space, rows)
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{folder.uri} holds no finished image set") from error
+    buffer = io.BytesIO()
+    sheet.save(buffer, FORMATS[suffix], resolution=PIXELS_PER_INCH, quality=95)
+    parent, _, name = output.rpartition("/")
+    target = Folder(parent or ("/" if output.startswith("/") else "."))
+    try:
+        target.write(name, buffer.getvalue())
+    except OSError as error:
+        raise ConfigurationError(f"{output} cannot be written: {error}") from error
+    target.clear_staging()
+    return f"{target.uri}/{name}"
+
+
+def _label_space(folder: Folder) -> LabelSpace:
+    """The label space of the job that made an image set."""
+    if not folder.exists(CONFIGURATION):
+        raise ConfigurationError(f"{folder.uri} holds no image set")
+    name = json.loads(folder.read(CONFIGURATION))["label_space"]
+    if name not in LABEL_SPACES:
+        raise ConfigurationError(f"give --label-space, the YAML file of {name.partition(' ')[0]}")
+    return LABEL_SPACES[name]
 
 
 def _tile(folder: Folder, label_space: LabelSpace, row: Row, heading: str) -> Image.Image:
@@ -98,10 +125,10 @@ def _tile(folder: Folder, label_space: LabelSpace, row: Row, heading: str) -> Im
     file = row[COLUMNS[heading][0]]
     size = TILE, max(1, round(TILE * row["height"] / row["width"]))
     if heading == "style":
-        try:
-            return _fit(read_photo(file, MOST_STYLE_PIXELS), size, Image.Resampling.LANCZOS)
-        except UnreadableImageError:
+        style = read_style(file)
+        if style is None:
             return Image.new("RGB", size, GREY)
+        return _fit(style, size, Image.Resampling.LANCZOS)
     image = decode(read_image(folder, file))
     if heading == "label map":
         colours = label_space.colourize(label_space.decode(image))
@@ -127,8 +154,7 @@ def _strip_of_texts(texts: Sequence[str], colour: str) -> Image.Image:
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(FONT_SIZE)
     for column, text in enumerate(texts):
-        # Ids may hold line breaks and may be of any length.
-        # The font has the letters of Latin 1.
+        # Ids may contain line breaks and be of any length; the font has the letters of Latin 1.
         known = text.encode("latin-1", "backslashreplace").decode("latin-1")
         line = shortened = " ".join(known.split())
         while draw.textlength(shortened, font) > TILE:

@@ -1,4 +1,4 @@
-"""The report of an image set: a page of HTML that needs nothing but the images beside it."""
+"""The report of an image set: an HTML page that needs nothing but the images beside it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jinja2 import Environment, StrictUndefined
 
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LabelSpace
-from spadepis.report.gallery import EXTREMES, SPREAD, choose_pictures, style_thumbnails
+from spadepis.report.gallery import make_gallery, style_thumbnails
+from spadepis.report.pictures import VIEWS
 from spadepis.report.summary import failure_reasons, rejection_reasons
-from spadepis.report.throughput import throughput
+from spadepis.report.throughput import measure_throughput
 
 TEMPLATE = files("spadepis.report") / "report.html.jinja"
 SHOWN_REASONS = 20
-VIEWS = (SPREAD, *(name for names in EXTREMES.values() for name in names))
-# Of the curve of the throughput, in the units of its drawing.
+# Size of the drawing of the throughput, in its own units.
 WIDTH, HEIGHT = 600, 120
 
 
@@ -32,23 +32,23 @@ def html_report(
 ) -> str:
     """Counts, seconds by stage, throughput, failures by reason, configuration, and some images.
 
-    Ids and messages come from file names and may hold anything; they are escaped. Images are linked
-    by relative URLs, those in shards and the styles are part of the page, and label maps get
-    their colours in the browser.
+    Ids and messages come from file names and may contain anything, so that they are escaped.
+    Images that are files are linked by relative URLs; images in shards, and styles, are part of
+    the page. Label maps get their colours in the browser.
 
     Args:
-        summary: what ``summarize`` gives for ``log``.
-        log: all pairs of the image set, as ``read_log`` gives them.
-        identity: what the image set was made with.
-        label_space: gives the colours of the label maps.
+        summary: what ``summarize`` returns for ``log``.
+        log: all pairs of the image set, as ``read_log`` returns them.
+        identity: the settings that the image set was made with.
+        label_space: of the label maps.
         folder: the image set.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     reasons = failure_reasons(log)
-    pictures = choose_pictures(folder, log)
-    over_time = throughput(log)
+    pictures = make_gallery(folder, log)
+    over_time = measure_throughput(log)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         summary=summary,
         identity=identity,
@@ -67,7 +67,7 @@ def html_report(
 
 
 def _curve(rates: Sequence[float]) -> str:
-    """The points of an SVG polyline, as high and wide as the drawing."""
+    """The points of an SVG polyline that fills the drawing."""
     highest = max(rates)
     last = len(rates) - 1
     points = (
@@ -78,7 +78,7 @@ def _curve(rates: Sequence[float]) -> str:
 
 
 def _colour_tables(label_space: LabelSpace) -> dict[str, str]:
-    """The tables of an SVG colour transfer from raw label values to colours, by channel."""
+    """For each channel, the table of an SVG filter from label values to colours."""
     colours = np.zeros((256, 3))
     colours[list(label_space.raw_values)] = label_space.colours / 255
     return {

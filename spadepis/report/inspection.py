@@ -1,10 +1,11 @@
-"""What an output folder holds, while its job runs and afterwards."""
+"""Inspecting an image set, while its job runs and afterwards."""
 
 from __future__ import annotations
 
 import json
 from itertools import chain
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from spadepis.configuration import ConfigurationError
@@ -24,14 +25,14 @@ def inspect(uri: str, read_back: bool) -> int:
     """Print counts, failures, completeness and configuration of an image set, finished or not.
 
     Args:
-        uri: its folder.
-        read_back: whether all of its images are read and checked.
+        uri: the folder of the image set.
+        read_back: whether all images are read and compared with the commit log.
 
     Returns:
-        1 if images were read and there are problems, else 0.
+        Exit status: 1 if problems were found, else 0.
 
     Raises:
-        ConfigurationError: no image set is there.
+        ConfigurationError: the folder holds no image set.
     """
     folder = Folder(uri)
     if not folder.exists(CONFIGURATION):
@@ -42,18 +43,23 @@ def inspect(uri: str, read_back: bool) -> int:
     print("configuration:")
     for name, value in json.loads(folder.read(CONFIGURATION)).items():
         print(f"  {name:<26} {value}")
-    if not read_back:
-        return SOUND
+    return _verify(folder, log) if read_back else SOUND
+
+
+def _verify(folder: Folder, log: pa.Table) -> int:
+    """Read all images, print the problems, and return the exit status."""
     objects = named_objects(log)
     checked = tqdm(verify(folder, log), total=len(objects), unit=" objects", disable=None)
     problems = list(chain.from_iterable(checked))
     if folder.exists(MANIFEST):
-        # Before that they may be what a running job is about to commit.
-        problems += [Problem(name, "no row of the log names it") for name in orphans(folder, log)]
+        # A job that is running may be about to commit them.
+        problems += [
+            Problem(name, "is not named in the commit log") for name in orphans(folder, log)
+        ]
     if problems:
         print(_table(problems))
     if unhashed := done(log)["image_sha256"].null_count:
-        print(f"no SHA-256 is in the log for {unhashed} images: theirs were not compared")
+        print(f"the log has no SHA-256 of {unhashed} images, which were not compared")
     print(f"{len(objects)} objects read back: {len(problems)} problems")
     return PROBLEMS if problems else SOUND
 

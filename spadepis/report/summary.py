@@ -1,4 +1,4 @@
-"""What a job has done, in figures: for the terminal, the dataset card and the manifest."""
+"""Counts, times and failures of a job, for the terminal, the manifest and the pages."""
 
 from __future__ import annotations
 
@@ -13,41 +13,19 @@ import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, failed, rejected
 
-STAGES = ("read", "synthesize", "stylize", "smooth", "assess", "write")
 SHOWN_FAILURES = 5
 VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
-# What the dataset card says about images that are files, and about those in Parquet shards.
-FILES = """\
-`metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
-same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
-`content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
-pair, with the stage, the file and the reason. `report.html` shows some of the images."""
-SHARDS = """\
-`data/*.parquet` has a row for each image: `image`, where there is one the label map of the same
-size in `mask` (values as in the source dataset) and the photo before stylization in `content`, each
-a struct of the bytes of a file and its name, and the ids of mask and style. `metadata.parquet` says
-where each image is: `data/part-0123.parquet#column=image&row=3`. `failures.parquet` has a row for
-each failed pair, with the stage, the file and the reason. `report.html` shows some images."""
-# Hugging Face's reader takes this from the head of the card.
-SHARDS_ARE_THE_DATA = """\
----
-configs:
-- config_name: default
-  data_files: data/*.parquet
----
-
-"""
 
 
 @dataclass(frozen=True)
 class FailureReason:
-    """A reason that pairs failed for, whatever the file.
+    """A reason for which pairs failed, whatever the file.
 
     Attributes:
         stage: the stage that failed.
         message: what went wrong.
-        pairs: how many failed like this.
-        example: a file that did, or, where no file is to blame, the id of a mask.
+        pairs: how many pairs failed for this reason.
+        example: a file that did; the id of a mask if no file is to blame.
     """
 
     stage: str
@@ -59,31 +37,30 @@ class FailureReason:
 def summarize(log: pa.Table) -> dict[str, Any]:
     """Counts of pairs, and the seconds of work per image in each stage.
 
+    The stages are those that the rows of the log name, in the order in which they ran.
+
     Args:
-        log: what ``read_log`` gives.
+        log: what ``read_log`` returns.
     """
     finished = done(log)
     seconds = finished["seconds"].combine_chunks()
-    # All keys and all values of the rows' maps, one behind the other.
+    # The keys and the values of all rows' maps, one after the other.
     spent = pa.table({"stage": _flat(seconds, "keys"), "seconds": _flat(seconds, "items")})
-    totals = spent.group_by("stage").aggregate([("seconds", "sum")])
-    by_stage = dict(
-        zip(totals["stage"].to_pylist(), totals["seconds_sum"].to_pylist(), strict=True)
-    )
+    # Without threads, groups are in the order of their first rows.
+    totals = spent.group_by("stage", use_threads=False).aggregate([("seconds", "sum")])
+    by_stage = zip(totals["stage"].to_pylist(), totals["seconds_sum"].to_pylist(), strict=True)
     return {
         "pairs": len(log),
         "done": len(finished),
         "failed": len(failed(log)),
         "rejected": len(rejected(log)),
         "scenes": pc.count_distinct(finished["mask_id"]).as_py(),
-        "seconds_per_image": {
-            stage: by_stage[stage] / len(finished) for stage in STAGES if stage in by_stage
-        },
+        "seconds_per_image": {stage: total / len(finished) for stage, total in by_stage},
     }
 
 
 def failure_reasons(log: pa.Table) -> list[FailureReason]:
-    """What the failed pairs failed for, the most frequent reason first."""
+    """Why pairs failed, the most frequent reason first."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in failed(log).select(["mask_id", "stage", "source", "message"]).to_pylist():
         message = (row["message"] or "").removeprefix(f"{row['source']}: ")
@@ -99,7 +76,7 @@ def rejection_reasons(log: pa.Table) -> Mapping[str, int]:
     """How many pairs each threshold rejected, the most frequent first."""
     thresholds: Counter[str] = Counter()
     for message in rejected(log)["message"].to_pylist():
-        # What the figure was is different for each pair: "structure 0.41 < 0.5".
+        # The value is different for each pair: "structure 0.41 < 0.5".
         for violation in message.split(", "):
             figure, _, threshold = violation.split(" ", 2)
             thresholds[f"{figure} {threshold}"] += 1
@@ -115,12 +92,12 @@ def _flat(maps: pa.Array, part: str) -> pa.Array:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what results depend on."""
+    """Versions of the packages that results depend on."""
     return {name: version(name) for name in VERSIONS}
 
 
 def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
-    """The summary for people: counts, seconds per image in each stage, failures by reason."""
+    """The summary as text: counts, seconds per image in each stage, failures by reason."""
     seconds = summary["seconds_per_image"]
     counts = f"{summary['failed']} failed"
     if summary["rejected"]:
@@ -141,40 +118,5 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text without what would break the line or steer the terminal: a file may have any name."""
+    """Text without line breaks and control characters, which names of files may contain."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """README of the image set, in Markdown.
-
-    Args:
-        summary: what ``summarize`` gives.
-        identity: what the image set was made with.
-    """
-    in_shards = identity["output_format"] == "parquet"
-    settings = "\n".join(f"| {name} | {value} |" for name, value in identity.items())
-    seconds = "\n".join(
-        f"| {stage} | {value:.3f} |" for stage, value in summary["seconds_per_image"].items()
-    )
-    return f"""{SHARDS_ARE_THE_DATA if in_shards else ""}# Image set
-
-{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed,
-{summary["rejected"]} were rejected.
-
-{SHARDS if in_shards else FILES}
-
-```python
-from spadepis import ImageSet
-
-image, mask = ImageSet("path/of/this/folder")[0]
-```
-
-| stage | seconds of one worker per image |
-|---|---|
-{seconds}
-
-| setting | value |
-|---|---|
-{settings}
-"""

@@ -1,4 +1,4 @@
-"""How many images a job made a minute, over the time that it ran."""
+"""The throughput of a job: images per minute over the time that it ran."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MOST_INTERVALS = 60
 FEWEST_INTERVALS = 4
 IMAGES_IN_INTERVAL = 5
 MINUTE = 60.0
-# Between two commits: longer, and the job was not running.
+# After a longer gap between two commits, the job is taken to have been stopped.
 LONGEST_GAP_SECONDS = 15 * MINUTE
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Images a minute in intervals of equal length.
+    """Images per minute in intervals of equal length.
 
     Attributes:
         start: when the first image was committed.
-        end: when the last was.
-        minutes: from start to end, without those when the job was not running.
-        images_a_minute: by interval of these minutes.
+        end: when the last image was committed.
+        minutes: from start to end, not counting the time when the job was not running.
+        images_a_minute: in each interval.
     """
 
     start: datetime
@@ -36,8 +36,8 @@ class Throughput:
     images_a_minute: Sequence[float]
 
 
-def throughput(log: pa.Table) -> Throughput | None:
-    """From the times when the pairs of a log were committed; None where there is but one time."""
+def measure_throughput(log: pa.Table) -> Throughput | None:
+    """The throughput, from the times of commits; None if there are not two different times."""
     times = done(log)["committed"].drop_null()
     if not len(times):
         return None
@@ -46,7 +46,7 @@ def throughput(log: pa.Table) -> Throughput | None:
     running = np.cumsum(np.where(gaps > LONGEST_GAP_SECONDS, 0, gaps))
     if not len(running) or not running[-1]:
         return None
-    # With fewer images in each the curve would show single blocks.
+    # With fewer images in an interval, the curve would show single blocks.
     intervals = min(MOST_INTERVALS, max(FEWEST_INTERVALS, len(seconds) // IMAGES_IN_INTERVAL))
     counts, _ = np.histogram([0, *running], bins=intervals, range=(0, running[-1]))
     minutes = float(running[-1]) / MINUTE

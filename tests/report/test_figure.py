@@ -14,8 +14,7 @@ from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
-from spadepis.report.contact_sheet import TILE
-from spadepis.report.figure import write_figure
+from spadepis.report.contact_sheet import TILE, write_figure
 
 
 def image_set(path: Path, in_shards: bool) -> str:
@@ -51,7 +50,7 @@ def test_a_figure_in_each_format(tmp_path: Path, in_shards: bool) -> None:
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     uri = image_set(tmp_path / "out", in_shards=False)
-    with pytest.raises(ConfigurationError, match=r"figure is one of \.png, \.pdf"):
+    with pytest.raises(ConfigurationError, match=r"suffix must be \.png, \.pdf"):
         write_figure(uri, "f.svg", rows=2)
     with pytest.raises(ConfigurationError, match="holds no image set"):
         write_figure(str(tmp_path), "f.png", rows=2)

@@ -21,10 +21,10 @@ from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.report.gallery import EXTREME_IMAGES, SPREAD, SPREAD_IMAGES
 from spadepis.report.html import SHOWN_REASONS, html_report
+from spadepis.report.pictures import EXTREME_IMAGES, SPREAD, SPREAD_IMAGES
 from spadepis.report.summary import summarize
-from spadepis.report.throughput import throughput
+from spadepis.report.throughput import measure_throughput
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -269,7 +269,7 @@ def test_throughput_over_time_shows_a_pause() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     times = [start + timedelta(seconds=s) for s in [*range(60), *range(240, 300)]]
     commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
-    over_time = throughput(to_table(commits))
+    over_time = measure_throughput(to_table(commits))
     assert over_time is not None
     assert over_time.minutes == pytest.approx(299 / 60)
     assert sum(over_time.images_a_minute) * over_time.minutes / 24 == pytest.approx(120)
@@ -279,14 +279,18 @@ def test_throughput_over_time_shows_a_pause() -> None:
     assert "0 min 5.0 min" in page.text
     (line,) = page.all("polyline")
     assert len(str(line["points"]).split()) == 24
-    assert throughput(to_table(commits[:1])) is None is throughput(to_table([done("a")]))
+    assert (
+        measure_throughput(to_table(commits[:1]))
+        is None
+        is measure_throughput(to_table([done("a")]))
+    )
 
 
 def test_hours_between_two_runs_are_no_part_of_the_throughput() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     times = [start + timedelta(seconds=s) for s in [*range(60), *range(86_400, 86_460)]]
     commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
-    over_time = throughput(to_table(commits))
+    over_time = measure_throughput(to_table(commits))
     assert over_time is not None and over_time.end - over_time.start > timedelta(days=1)
     assert over_time.minutes == pytest.approx(118 / 60)
     assert min(over_time.images_a_minute) > 40

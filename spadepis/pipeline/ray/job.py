@@ -44,8 +44,9 @@ from spadepis.pipeline.ray.streaming import scenes_in_block, stream
 from spadepis.pipeline.ray.style_descriptions import find_matching
 from spadepis.pipeline.resources.allocation import Allocation, allocate
 from spadepis.pipeline.scene import scenes_to_table
+from spadepis.report.card import dataset_card
 from spadepis.report.html import html_report
-from spadepis.report.summary import dataset_card, summarize, summary_text, versions
+from spadepis.report.summary import summarize, summary_text, versions
 
 log = logging.getLogger(__name__)
 

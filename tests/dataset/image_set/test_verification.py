@@ -1,8 +1,11 @@
 """Image sets in both forms: written, damaged, verified, read back, trained on."""
 
 import io
+import json
 import pickle
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
@@ -245,7 +248,7 @@ def test_a_log_without_hashes_is_no_mismatch(
     write_commits(folder, commits)
     finish(folder)
     assert inspect_image_set(folder.uri, verify=True) == 0
-    assert "no SHA-256 is in the log for 4 images" in capsys.readouterr().out
+    assert "the log has no SHA-256 of 4 images" in capsys.readouterr().out
     name = str(commits[0].file_name)
     folder.write(name, folder.read(name)[:100])
     assert inspect_image_set(folder.uri, verify=True) == 1
@@ -272,6 +275,21 @@ def test_inspect_of_a_running_job(tmp_path: Path, capsys: pytest.CaptureFixture[
     finish(folder)
     assert inspect_image_set(str(tmp_path)) == 0
     assert "finished: complete" in capsys.readouterr().out
+
+
+def test_output_that_nobody_reads_ends_the_command_without_a_trace(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, False, range(1))
+    finish(folder)
+    # More than a pipe holds, so that the command writes when its reader is gone.
+    folder.write(CONFIGURATION, json.dumps({f"{i:0100}": i for i in range(2000)}).encode())
+    command = [sys.executable, "-m", "spadepis", "inspect", folder.uri]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    assert "2 images of 1 scenes" in process.stdout.readline()
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == ("", 141)
+    process.stderr.close()
 
 
 def test_hugging_face_reads_shards(tmp_path: Path) -> None:
