@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import field_validator
 from torch import Tensor
 
-from spadepis.checkpoints.reading import CheckpointError, read_state_dict, sha256
+from spadepis.checkpoints.reading import CheckpointError, read_metadata, read_state_dict, sha256
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
@@ -73,7 +73,9 @@ def convert_checkpoint(config: ConversionConfig) -> int:
     if config.output is None:
         return 0
     weights = read_state_dict(config.checkpoint)
-    _write(config.output, halve_matrices(weights) if config.half else weights)
+    if config.half:
+        weights = halve_matrices(weights)
+    _write(config.output, weights, read_metadata(config.checkpoint))
     difference = _check(config, str(config.output)) - source
     print(
         f"the pictures differ by {difference.square().mean().sqrt():.3g} levels of 255 (RMS), "
@@ -146,11 +148,11 @@ def _check(config: ConversionConfig, uri: str) -> Tensor:
     return picture
 
 
-def _write(path: Path, weights: Mapping[str, Tensor]) -> None:
+def _write(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write safetensors so that the file appears whole or not at all."""
     tensors = {key: value.contiguous() for key, value in weights.items()}
     try:
         with replacing(path) as unfinished:
-            safetensors.torch.save_file(tensors, unfinished)
+            safetensors.torch.save_file(tensors, unfinished, dict(metadata) or None)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import struct
 from collections.abc import Mapping
@@ -58,6 +59,16 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
     ):
         raise CheckpointError(f"checkpoint {uri} does not hold a mapping from names to tensors")
     return {key.removeprefix("module."): value for key, value in weights.items()}
+
+
+def read_metadata(uri: str) -> dict[str, str]:
+    """Read the metadata of a file that ``read_state_dict`` reads; only safetensors have any."""
+    if not uri.endswith(".safetensors"):
+        return {}
+    with fsspec.open(uri, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        metadata: dict[str, str] = json.loads(file.read(length)).get("__metadata__", {})
+    return metadata
 
 
 def load_weights(

@@ -47,7 +47,9 @@ class Convolution3x3(nn.Conv2d):
         self._transformed: tuple[Tensor, Tensor, int] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve features [N,C,H,W], of the dtype of the kernel and with sides of 2 or more.
+        """Convolve features [N,C,H,W], of the dtype of the kernel.
+
+        Features with a side of 1 have no mirror image: they are surrounded by their own border.
 
         Returns:
             [N,O,H,W].
@@ -55,7 +57,11 @@ class Convolution3x3(nn.Conv2d):
         if self._winograd_pays(x):
             transformed = self._transformed_kernel()
             return winograd.convolve(x, transformed, self.bias, self.padding_mode, self.rectify)
-        convolved = super().forward(x)
+        if self.padding_mode == "reflect" and 1 in x.shape[2:]:
+            padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+            convolved = F.conv2d(padded, self.weight, self.bias)
+        else:
+            convolved = super().forward(x)
         return F.relu_(convolved) if self.rectify else convolved
 
     def _winograd_pays(self, x: Tensor) -> bool:

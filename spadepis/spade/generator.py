@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from typing import Literal, Self, cast, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.checkpoints.reading import CheckpointError, load_weights, read_state_dict
+from spadepis.checkpoints.reading import (
+    CheckpointError,
+    load_weights,
+    read_metadata,
+    read_state_dict,
+)
 from spadepis.kernels.convolution import Convolution3x3, convolve_1x1
 from spadepis.labels import LabelSpace, instance_edges
+from spadepis.spade.noise import gaussian_noise
 from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
 
 # Five doublings lie between the first feature map and the image.
 STRIDE = 32
+
+# Of the features in the blocks, in their order.
+BLOCK_STRIDES = (32, 16, 16, 8, 4, 2, 1)
 
 # Of every leaky ReLU.
 NEGATIVE_SLOPE = 0.2
@@ -26,17 +35,42 @@ NEGATIVE_SLOPE = 0.2
 BASE_WIDTH_KEY = "conv_img.weight"
 HIDDEN_WIDTH_KEY = "head_0.norm_0.mlp_shared.0.weight"
 
+# The weights that tell that a checkpoint's network adds noise.
+NOISE_KEY = "head_0.noise_strength"
+
+# What surrounds features in a 3x3 convolution: zeros in the published networks. The metadata of a
+# safetensors file may name another.
+Padding = Literal["reflect", "zeros"]
+PADDING_KEY = "padding"
+
 
 class SpadeResidualBlock(nn.Module):
-    """Residual block with SPADE before each convolution (Park et al., fig. 4 and appendix A)."""
+    """Residual block with SPADE before each convolution (Park et al., fig. 4 and appendix A).
+
+    Args:
+        channels_in: of the features.
+        channels_out: of the result.
+        semantic_channels: of the semantic map.
+        hidden_width: channels inside each SPADE.
+        padding: of the 3x3 convolutions.
+        noise: whether noise is added to the features first, with a learned strength for each
+            channel (Karras et al., CVPR 2019, section 3.2). The strength is in units of the
+            channel's running standard deviation.
+    """
 
     def __init__(
-        self, channels_in: int, channels_out: int, semantic_channels: int, hidden_width: int
+        self,
+        channels_in: int,
+        channels_out: int,
+        semantic_channels: int,
+        hidden_width: int,
+        padding: Padding,
+        noise: bool,
     ) -> None:
         super().__init__()
         channels_middle = min(channels_in, channels_out)
-        self.conv_0 = Convolution3x3(channels_in, channels_middle, "zeros")
-        self.conv_1 = Convolution3x3(channels_middle, channels_out, "zeros")
+        self.conv_0 = Convolution3x3(channels_in, channels_middle, padding)
+        self.conv_1 = Convolution3x3(channels_middle, channels_out, padding)
         semantics = semantic_channels, hidden_width
         activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
         self.norm_0 = SpadeNormalization(channels_in, *semantics, activation)
@@ -45,9 +79,18 @@ class SpadeResidualBlock(nn.Module):
         if self.learned_shortcut:
             self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
             self.norm_s = SpadeNormalization(channels_in, *semantics, nn.Identity())
+        self.noise_strength = nn.Parameter(torch.zeros(channels_in)) if noise else None
 
-    def forward(self, x: Tensor, semantics: SemanticMap) -> Tensor:
-        """Features [N,C,h,w] to features of the block's output channels."""
+    def forward(self, x: Tensor, semantics: SemanticMap, noise: Tensor | None = None) -> Tensor:
+        """Features [N,C,h,w] to features of the block's output channels.
+
+        Args:
+            x: the features.
+            semantics: the label maps.
+            noise: [N,1,h,w] of variance 1, for a block that adds noise.
+        """
+        if noise is not None:
+            x = self._add_noise(x, noise)
         shortcut = x
         if self.learned_shortcut:
             shortcut = convolve_1x1(self.norm_s(x, semantics), self.conv_s.weight)
@@ -55,6 +98,12 @@ class SpadeResidualBlock(nn.Module):
         residual = self.conv_1(self.norm_1(residual, semantics))
         output: Tensor = shortcut + residual
         return output
+
+    def _add_noise(self, x: Tensor, noise: Tensor) -> Tensor:
+        variance = self.norm_0.param_free_norm.running_var
+        assert self.noise_strength is not None and variance is not None
+        strength = self.noise_strength * variance.sqrt()
+        return torch.addcmul(x, strength.view(1, -1, 1, 1).to(x.dtype), noise.to(x.dtype))
 
 
 class SpadeGenerator(nn.Module):
@@ -68,10 +117,17 @@ class SpadeGenerator(nn.Module):
             the label space has them.
         base_width: channels of the last feature map; 64 in the published networks.
         hidden_width: channels inside each SPADE; 128 in the published networks.
+        padding: of the 3x3 convolutions of features; zeros in the published networks.
+        noise: whether the blocks add noise; those of the published networks do not.
     """
 
     def __init__(
-        self, label_space: LabelSpace, base_width: int = 64, hidden_width: int = 128
+        self,
+        label_space: LabelSpace,
+        base_width: int = 64,
+        hidden_width: int = 128,
+        padding: Padding = "zeros",
+        noise: bool = False,
     ) -> None:
         super().__init__()
         self.label_space = label_space
@@ -79,7 +135,9 @@ class SpadeGenerator(nn.Module):
 
         def block(channels_in: int, channels_out: int) -> SpadeResidualBlock:
             semantic_channels = label_space.semantic_channels
-            return SpadeResidualBlock(channels_in, channels_out, semantic_channels, hidden_width)
+            return SpadeResidualBlock(
+                channels_in, channels_out, semantic_channels, hidden_width, padding, noise
+            )
 
         self.fc = nn.Conv2d(label_space.semantic_channels, widths[0], 3, padding=1)
         self.head_0 = block(widths[0], widths[0])
@@ -89,7 +147,7 @@ class SpadeGenerator(nn.Module):
         self.up_1 = block(widths[1], widths[2])
         self.up_2 = block(widths[2], widths[3])
         self.up_3 = block(widths[3], widths[4])
-        self.conv_img = nn.Conv2d(widths[4], 3, 3, padding=1)
+        self.conv_img = Convolution3x3(widths[4], 3, padding)
 
     @classmethod
     def from_checkpoint(
@@ -101,8 +159,9 @@ class SpadeGenerator(nn.Module):
     ) -> Self:
         """Load a published ``latest_net_G.pth``, or the same weights as safetensors.
 
-        Spectral norm is folded into the weights once, here; the widths are read off the weights.
-        The generator is returned in evaluation mode.
+        Spectral norm is folded into the weights once, here. The widths, and whether the blocks
+        add noise, are read off the weights; the padding is zeros unless the metadata of a
+        safetensors file says otherwise. The generator is returned in evaluation mode.
 
         Raises:
             CheckpointError: the file is not a checkpoint, or a tensor does not fit
@@ -113,10 +172,14 @@ class SpadeGenerator(nn.Module):
         for key in (BASE_WIDTH_KEY, HIDDEN_WIDTH_KEY):
             if key not in weights or weights[key].ndim != 4:
                 raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no {key}")
+        padding = read_metadata(uri).get(PADDING_KEY, "zeros")
+        if padding not in get_args(Padding):
+            raise CheckpointError(f"checkpoint {uri} asks for an unknown padding, {padding!r}")
         with torch.device("meta"):
             base_width = weights[BASE_WIDTH_KEY].shape[1]
             hidden_width = weights[HIDDEN_WIDTH_KEY].shape[0]
-            generator = cls(label_space, base_width, hidden_width)
+            options = cast(Padding, padding), NOISE_KEY in weights
+            generator = cls(label_space, base_width, hidden_width, *options)
         # Counts batches during training only; safetensors files may leave it out.
         for key in generator.state_dict():
             if key.endswith("num_batches_tracked"):
@@ -125,7 +188,15 @@ class SpadeGenerator(nn.Module):
         load_weights(generator, weights, uri, purpose, device, dtype)
         return generator
 
-    def forward(self, labels: Tensor, edges: Tensor | None = None) -> Tensor:
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a safetensors file must say of the network beside its weights."""
+        padding = self.conv_img.padding_mode
+        return {} if padding == "zeros" else {PADDING_KEY: padding}
+
+    def forward(
+        self, labels: Tensor, edges: Tensor | None = None, seeds: Tensor | None = None
+    ) -> Tensor:
         """Synthesize photos.
 
         Args:
@@ -133,6 +204,8 @@ class SpadeGenerator(nn.Module):
             edges: instance edges, bool [N,H,W], for label spaces that have them. Without it the
                 borders between classes serve, which is what an instance map without a single
                 object would give.
+            seeds: of the noise, int64 [N]; default 0. An image depends on its own seed alone. A
+                network that adds no noise ignores them.
 
         Returns:
             [N,3,H,W] in [-1,1], of the weights' dtype.
@@ -142,14 +215,30 @@ class SpadeGenerator(nn.Module):
                 edges given for a label space without them.
         """
         semantics = self._semantic_map(labels, edges)
+        noise = self._noise(semantics.labels, seeds)
         x = self.fc(semantics.one_hot(labels.shape[1] // STRIDE))
-        x = self.head_0(x, semantics)
-        x = self.G_middle_0(_double(x), semantics)
-        x = self.G_middle_1(x, semantics)
-        for block in (self.up_0, self.up_1, self.up_2, self.up_3):
-            x = block(_double(x), semantics)
+        x = self.head_0(x, semantics, noise[0])
+        x = self.G_middle_0(_double(x), semantics, noise[1])
+        x = self.G_middle_1(x, semantics, noise[2])
+        for block, of_block in zip(
+            (self.up_0, self.up_1, self.up_2, self.up_3), noise[3:], strict=True
+        ):
+            x = block(_double(x), semantics, of_block)
         image: Tensor = self.conv_img(F.leaky_relu(x, NEGATIVE_SLOPE))
         return torch.tanh(image)
+
+    def _noise(self, labels: Tensor, seeds: Tensor | None) -> list[Tensor | None]:
+        """The noise of each block, [N,1,h,w], or None where the network adds none."""
+        if self.head_0.noise_strength is None:
+            return [None] * len(BLOCK_STRIDES)
+        count, height, width = labels.shape
+        if seeds is None:
+            seeds = torch.zeros(count, dtype=torch.int64)
+        seeds = seeds.to(labels.device)
+        return [
+            gaussian_noise(seeds, layer, height // stride, width // stride)
+            for layer, stride in enumerate(BLOCK_STRIDES)
+        ]
 
     def _semantic_map(self, labels: Tensor, edges: Tensor | None) -> SemanticMap:
         """The arguments of ``forward``, checked, on the network's device."""

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor
 
 from spadepis.checkpoints.conversion import ConversionConfig, convert_checkpoint, halve_matrices
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.checkpoints.reading import CheckpointError, read_state_dict
+from spadepis.checkpoints.reading import CheckpointError, read_metadata, read_state_dict
 from spadepis.configuration import ConfigurationError, parse_settings
+from spadepis.labels import COCO_STUFF
+from spadepis.spade import SpadeGenerator
 
 Weights = dict[str, Tensor]
 
@@ -34,6 +37,15 @@ def test_every_tensor_is_kept(
     assert "2 channels at the end, 128 inside each SPADE" in printed
     assert "differ by 0 levels of 255 (RMS), 0 at most" in printed
     assert list(output.parent.iterdir()) == [output]
+
+
+def test_keeps_what_the_metadata_say(tmp_path: Path) -> None:
+    generator = SpadeGenerator(COCO_STUFF, 2, 4, padding="reflect", noise=True)
+    source, output = tmp_path / "source.safetensors", tmp_path / "output.safetensors"
+    safetensors.torch.save_file(generator.state_dict(), source, generator.metadata)
+    arguments = "--network", "spade", "--checkpoint", str(source), "--output", str(output)
+    assert convert(*arguments) == 0
+    assert read_metadata(str(output)) == {"padding": "reflect"}
 
 
 def test_halves_matrices_and_says_what_that_changes(

@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from spadepis.checkpoints.reading import CheckpointError
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace, instance_edges
 from spadepis.spade import SpadeGenerator
+from spadepis.spade.noise import gaussian_noise
 from spadepis.spade.spectral_norm import fold_spectral_norm
 
 Weights = dict[str, Tensor]
+
+BLOCKS = ["head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3"]
 
 
 def random_labels(space: LabelSpace, *shape: int) -> Tensor:
@@ -25,12 +30,17 @@ def random_labels(space: LabelSpace, *shape: int) -> Tensor:
     return coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
 
 
-def synthesize(weights: Weights, semantics: Tensor) -> Tensor:
-    """The generator written out over a folded state dict (Park et al., appendix A)."""
+def synthesize(weights: Weights, semantics: Tensor, padding: str = "constant") -> Tensor:
+    """The generator written out over a folded state dict (Park et al., appendix A).
+
+    Padding is that of the features; noise is of seed 0.
+    """
 
     def convolve(name: str, x: Tensor) -> Tensor:
         weight = weights[f"{name}.weight"]
-        return F.conv2d(x, weight, weights.get(f"{name}.bias"), padding=weight.shape[-1] // 2)
+        of_features = name.endswith(("conv_0", "conv_1", "conv_img"))
+        padded = F.pad(x, [weight.shape[-1] // 2] * 4, padding if of_features else "constant")
+        return F.conv2d(padded, weight, weights.get(f"{name}.bias"))
 
     def spade(name: str, x: Tensor) -> Tensor:
         rows = torch.arange(x.shape[2]) * semantics.shape[2] // x.shape[2]
@@ -42,6 +52,11 @@ def synthesize(weights: Weights, semantics: Tensor) -> Tensor:
         return (x - mean) / (variance + 1e-5).sqrt() * (1 + gamma) + beta
 
     def block(name: str, x: Tensor) -> Tensor:
+        if f"{name}.noise_strength" in weights:
+            deviation = weights[f"{name}.norm_0.param_free_norm.running_var"].sqrt()
+            strength = (deviation * weights[f"{name}.noise_strength"])[:, None, None]
+            seeds = torch.zeros(len(x), dtype=torch.int64)
+            x = x + strength * gaussian_noise(seeds, BLOCKS.index(name), *x.shape[2:])
         y = convolve(f"{name}.conv_0", F.leaky_relu(spade(f"{name}.norm_0", x), 0.2))
         y = convolve(f"{name}.conv_1", F.leaky_relu(spade(f"{name}.norm_1", y), 0.2))
         if f"{name}.conv_s.weight" in weights:
@@ -51,9 +66,9 @@ def synthesize(weights: Weights, semantics: Tensor) -> Tensor:
     def double(x: Tensor) -> Tensor:
         return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
-    x = block("head_0", convolve("fc", semantics[:, :, ::32, ::32]))
-    x = block("G_middle_1", block("G_middle_0", double(x)))
-    for name in ("up_0", "up_1", "up_2", "up_3"):
+    x = block(BLOCKS[0], convolve("fc", semantics[:, :, ::32, ::32]))
+    x = block(BLOCKS[2], block(BLOCKS[1], double(x)))
+    for name in BLOCKS[3:]:
         x = block(name, double(x))
     return convolve("conv_img", F.leaky_relu(x, 0.2)).tanh()
 
@@ -86,6 +101,58 @@ def test_equals_the_functional_form(
     )
     # The weights are folded in float64 but kept in the float32 of the file.
     torch.testing.assert_close(generator(labels, edges), expected, rtol=0, atol=1e-9)
+
+
+def noisy_generator(tmp_path: Path, weights: Weights) -> SpadeGenerator:
+    """One with noise and reflection padding in float64, read from a file."""
+    random = torch.Generator().manual_seed(1)
+    for name in BLOCKS:
+        width = len(weights[f"{name}.norm_0.mlp_gamma.bias"])
+        weights[f"{name}.noise_strength"] = torch.rand(width, generator=random)
+    path = tmp_path / "noisy.safetensors"
+    safetensors.torch.save_file(weights, path, {"padding": "reflect"})
+    return SpadeGenerator.from_checkpoint(path, COCO_STUFF, dtype=torch.float64)
+
+
+def test_noise_and_padding_equal_the_functional_form(
+    spade_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    weights = fold_spectral_norm(spade_weights(base_width=3))
+    generator = noisy_generator(tmp_path, weights)
+    assert generator.metadata == {"padding": "reflect"}
+    labels = random_labels(COCO_STUFF, 2, 64, 96)
+    edges = torch.zeros(labels.shape, dtype=torch.bool)
+    semantics = F.one_hot(labels, COCO_STUFF.num_classes).permute(0, 3, 1, 2)
+    semantics = torch.cat([semantics, edges[:, None]], dim=1).double()
+    expected = synthesize({k: v.double() for k, v in weights.items()}, semantics, "reflect")
+    torch.testing.assert_close(generator(labels, edges), expected, rtol=0, atol=1e-9)
+
+
+def test_each_image_depends_on_its_own_seed_alone(
+    spade_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    generator = noisy_generator(tmp_path, fold_spectral_norm(spade_weights()))
+    labels = random_labels(COCO_STUFF, 1, 32, 64).expand(3, -1, -1)
+    images = generator(labels, seeds=torch.tensor([7, 0, 8]))
+    assert (images[0] - images[2]).abs().max() > 1e-3
+    torch.testing.assert_close(images[1:2], generator(labels[:1]), rtol=0, atol=1e-12)
+    alone = generator(labels[:1], seeds=torch.tensor([8]))
+    torch.testing.assert_close(images[2:], alone, rtol=0, atol=1e-12)
+
+
+def test_without_noise_seeds_are_ignored(spade_checkpoint: str) -> None:
+    generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
+    assert generator.metadata == {}
+    labels = random_labels(COCO_STUFF, 1, 32, 32)
+    assert torch.equal(generator(labels), generator(labels, seeds=torch.tensor([5])))
+
+
+def test_refuses_an_unknown_padding(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    weights = SpadeGenerator(COCO_STUFF, 2, 4).state_dict()
+    safetensors.torch.save_file(weights, path, {"padding": "circular"})
+    with pytest.raises(CheckpointError, match="unknown padding, 'circular'"):
+        SpadeGenerator.from_checkpoint(path, COCO_STUFF)
 
 
 @pytest.mark.usefixtures("one_thread")

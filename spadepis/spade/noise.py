@@ -1,0 +1,51 @@
+"""Gaussian noise as a function of seed, layer and position alone."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LOW_32_BITS = 0xFFFFFFFF
+
+# The sum of four independent 16-bit integers: its mean and standard deviation.
+_MEAN = 4 * (2**16 - 1) / 2
+_DEVIATION = math.sqrt(4 * (2.0**32 - 1) / 12)
+
+# Odd constants that keep the streams of seeds, layers, rows and columns apart (golden ratio).
+_STEP = 0x9E3779B9
+
+
+def gaussian_noise(seeds: Tensor, layer: int, height: int, width: int) -> Tensor:
+    """Approximately Gaussian noise of mean 0 and variance 1, the same on every device.
+
+    A value is a hash of its seed, layer, row and column, so it depends neither on the batch nor
+    on the size of the map. It is the sum of four uniform 16-bit integers, all in exact integer
+    arithmetic; the distribution ends at 3.5 standard deviations.
+
+    Args:
+        seeds: int64 [N], one for each image.
+        layer: separates the noise of one layer from that of another.
+        height: of the map.
+        width: of the map.
+
+    Returns:
+        float32 [N,1,height,width].
+    """
+    rows = torch.arange(height, device=seeds.device).view(-1, 1)
+    columns = torch.arange(width, device=seeds.device)
+    stream = _hash(_hash(seeds >> 32) ^ (seeds & LOW_32_BITS)) + _STEP * (layer + 1)
+    state = _hash(_hash(stream.view(-1, 1, 1, 1)) + _STEP * rows) + _STEP * columns
+    first = _hash(state)
+    second = _hash(first ^ _STEP)
+    total = (first & 0xFFFF) + (first >> 16) + (second & 0xFFFF) + (second >> 16)
+    return (total.float() - _MEAN) / _DEVIATION
+
+
+def _hash(x: Tensor) -> Tensor:
+    """Hash the lower 32 bits of int64 values to 32 bits (``lowbias32``, C. Wellons, 2018)."""
+    x = x & LOW_32_BITS
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & LOW_32_BITS
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & LOW_32_BITS
+    return x ^ (x >> 16)
