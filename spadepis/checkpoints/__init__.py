@@ -1,1 +1,1 @@
-"""Weights of the networks: reading, fetching and converting them, and the default models."""
+"""Weights of the networks in files: reading, loading, writing, fetching, and the default models."""

@@ -1,4 +1,4 @@
-"""The small models that come with spadepis; their README.md says how they were made."""
+"""The small models that come with spadepis; ``models/README.md`` says how they were trained."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,7 +13,7 @@ _FOLDER = files("spadepis") / "checkpoints" / "models"
 DEFAULT_SPADE_CHECKPOINTS: Final[Mapping[str, str]] = {
     COCO_STUFF.name: str(_FOLDER / "spade_coco_stuff.safetensors")
 }
-"""Path of the weights of a SPADE generator, by name of the label space."""
+"""Paths of the weights of SPADE generators, by name of the label space."""
 
 DEFAULT_PHOTOWCT_CHECKPOINT: Final[str] = str(_FOLDER / "photowct.safetensors")
 """Path of the weights of PhotoWCT."""

@@ -1,17 +1,17 @@
-"""Where the checkpoints that a job names are read."""
+"""Bringing checkpoints from object stores to a node."""
 
 from __future__ import annotations
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.node_cache import local_copy
 
 
 def fetch_checkpoint(uri: str) -> str:
-    """Path of a checkpoint on this node, fetched from its store by one process of the node.
+    """The local path of a checkpoint; one process of a node fetches it from its store for all.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: the checkpoint cannot be read.
     """
     try:
         return local_copy(uri)

@@ -1,4 +1,4 @@
-"""Reading network weights from a path or URI, without ever unpickling code."""
+"""Reading network weights from a path or URI, without ever running code from the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import fsspec
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
+
+from spadepis.checkpoints.errors import CheckpointError
 
 # What the readers raise for files that are damaged or of another kind, depending on the damage.
 DAMAGE = (
@@ -30,12 +32,8 @@ DAMAGE = (
 )
 
 
-class CheckpointError(ValueError):
-    """A file that is not a checkpoint, or one that does not fit the network asked for."""
-
-
 def read_state_dict(uri: str) -> dict[str, Tensor]:
-    """Read a state dict of tensors on the CPU.
+    """Read a state dict of tensors onto the CPU.
 
     ``*.safetensors`` is read as safetensors, anything else as a PyTorch file with
     ``weights_only=True``. A ``module.`` prefix, left by data-parallel training, is removed.
@@ -52,8 +50,8 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
     except DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"checkpoint {uri} is not a file of weights: {reason}") from error
+        message = f"checkpoint {uri} is not a file of weights: {_damage(error)}"
+        raise CheckpointError(message) from error
     if not isinstance(weights, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
     ):
@@ -71,48 +69,6 @@ def read_metadata(uri: str) -> dict[str, str]:
     return metadata
 
 
-def load_weights(
-    network: nn.Module,
-    weights: Mapping[str, Tensor],
-    uri: str,
-    purpose: str,
-    device: str | torch.device,
-    dtype: torch.dtype,
-) -> None:
-    """Give a network made on the meta device its weights, and make it ready to be used.
-
-    It is left on ``device`` in ``dtype``, in evaluation mode, without gradients, and channels
-    last, in which convolutions are faster.
-
-    Args:
-        network: takes the weights.
-        weights: the state dict read from ``uri``: every key of the network and no other.
-        uri: where ``weights`` came from, for the message.
-        purpose: what the network is for, e.g. ``"the label space ade20k"``, for the message.
-        device: of the network.
-        dtype: of the network.
-
-    Raises:
-        CheckpointError: naming the first key that does not fit and both shapes.
-    """
-    expected = network.state_dict()
-    for key, tensor in expected.items():
-        if key not in weights:
-            raise CheckpointError(f"checkpoint {uri} has no {key}, needed for {purpose}")
-        if weights[key].shape != tensor.shape:
-            raise CheckpointError(
-                f"checkpoint {uri} does not fit {purpose}: {key} has shape "
-                f"{list(weights[key].shape)}, needed is {list(tensor.shape)}"
-            )
-    for key in weights:
-        if key not in expected:
-            raise CheckpointError(f"checkpoint {uri} has {key}, unknown for {purpose}")
-    network.load_state_dict(weights, assign=True)
-    network.to(device=device, dtype=dtype)
-    network.to(memory_format=torch.channels_last)
-    network.eval().requires_grad_(False)
-
-
 def sha256(uri: str) -> str:
     """Hexadecimal SHA-256 of the file at ``uri``.
 
@@ -124,3 +80,10 @@ def sha256(uri: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
+
+
+def _damage(error: Exception) -> str:
+    # PyTorch's own messages go on to explain how to load such a file all the same.
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+        return "it is damaged, or holds objects other than tensors, which are never loaded"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

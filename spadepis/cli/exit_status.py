@@ -8,7 +8,7 @@ import select
 import sys
 from collections.abc import Callable
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.credentials import CredentialsError
 

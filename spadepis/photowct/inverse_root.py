@@ -1,4 +1,4 @@
-"""The inverse square root of symmetric matrices, in the two ways that suit CPUs and GPUs."""
+"""The inverse square root of symmetric matrices, in one way for CPUs and one for GPUs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ NEWTON_SCHULZ_STEPS = 32
 
 
 def inverse_root(matrices: Tensor) -> Tensor:
-    """Symmetric inverse square roots of symmetric matrices [...,C,C], no eigenvalue under 1."""
+    """Symmetric inverse square roots of symmetric matrices [...,C,C] with no eigenvalue below 1."""
     if matrices.is_cuda:
         return inverse_root_by_newton_schulz(matrices)
-    return inverse_root_by_eigenvalues(matrices)
+    # Not every other device can find eigenvalues, or computes in float64.
+    return inverse_root_by_eigenvalues(matrices.cpu()).to(matrices.device)
 
 
 def inverse_root_by_eigenvalues(matrices: Tensor) -> Tensor:
-    """``E diag(lambda^-1/2) E^T``, as Li et al., section 3.1."""
+    """``E diag(lambda^-1/2) E^T``, as in Li et al., section 3.1."""
     eigenvalues, eigenvectors = torch.linalg.eigh(matrices)
     # In float32 rounding may push the smallest below 1, even below 0, beside a very large one.
     roots = eigenvalues.clamp(min=1).rsqrt().unsqueeze(-2)

@@ -1,4 +1,4 @@
-"""VGG-19 encoders down to conv1_1 .. conv4_1, and decoders that unpool where they pooled."""
+"""VGG-19 encoders up to conv1_1 .. conv4_1, and decoders that unpool where the encoders pooled."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ ENCODER_BLOCKS = {
 
 
 class Pooling(NamedTuple):
-    """What a decoder needs in order to undo one max-pooling: where, and to which size."""
+    """What a decoder needs in order to undo one max-pooling.
+
+    Attributes:
+        indices: positions of the largest values, int64 [N,C,h/2,w/2].
+        size: of the features before the pooling.
+    """
 
     indices: Tensor
     size: torch.Size
 
 
 class Encoder(nn.Module):
-    """Photo to features after the ReLU of ``conv{level}_1``.
+    """Encodes photos as the features after the ReLU of ``conv{level}_1``.
 
     Args:
         level: 1 to 4.
@@ -53,14 +58,20 @@ class Encoder(nn.Module):
             channels = widths[name]
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Pooling]]:
-        """Encode [N,3,H,W] to [N,C,h,w] and the poolings on the way, shallow to deep."""
+        """Encode photos [N,3,H,W].
+
+        Returns:
+            Features [N,C,h,w], and the poolings before them in order.
+        """
         features, poolings = self.forward_levels(image)
         return features[len(self.blocks)], poolings
 
     def forward_levels(self, image: Tensor) -> tuple[dict[int, Tensor], list[Pooling]]:
-        """Features of [N,3,H,W] at this level and all above it, and the poolings between them.
+        """Encode photos [N,3,H,W] at all levels up to this one.
 
-        Level k is the output of ``conv{k}_1`` after the ReLU; k - 1 poolings lie before it.
+        Returns:
+            Features [N,C,h,w] by level, and the poolings in order. The features of level k are the
+            output of ``conv{k}_1`` after the ReLU; k - 1 poolings lie before them.
         """
         x = image
         features: dict[int, Tensor] = {}
@@ -99,7 +110,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features of one level back to a photo, with max-unpooling (Li et al., section 3.1).
+    """Decodes features of one level to a photo, with max-unpooling (Li et al., section 3.1).
 
     Args:
         level: 1 to 4.
@@ -120,7 +131,12 @@ class Decoder(nn.Module):
             self.add_module(name, convolution)
 
     def forward(self, features: Tensor, poolings: list[Pooling]) -> Tensor:
-        """Decode [N,C,h,w] to [N,3,H,W], with the encoder's poolings of N photos or of one."""
+        """Decode features [N,C,h,w] to [N,3,H,W].
+
+        Args:
+            features: of this level.
+            poolings: those of the encoder, for N photos or for one that all share.
+        """
         x = features
         for depth, block in enumerate(self.blocks):
             if depth > 0:

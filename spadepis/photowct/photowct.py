@@ -9,7 +9,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from spadepis.checkpoints.reading import CheckpointError, load_weights, read_state_dict
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.loading import load_weights
+from spadepis.checkpoints.reading import read_state_dict
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
 from spadepis.photowct.regions import SMALLEST_AREA, region_areas, resize_regions
 from spadepis.photowct.style_statistics import (
@@ -19,15 +21,20 @@ from spadepis.photowct.style_statistics import (
 )
 from spadepis.photowct.transfer import ContentFeatures
 
-# Decoded together: a GPU is kept busy, and a CPU's cache is not flooded. One at a time, no result
-# depends on the styles beside it, down to the last bit.
-STYLES_AT_ONCE = {"cpu": 1, "cuda": 8}
+# How many styles are decoded together. Several keep a GPU busy; one at a time stays in the cache of
+# a CPU, and no result depends on the styles beside it, down to the last bit.
+STYLES_AT_ONCE_ON_CPU = 1
+STYLES_AT_ONCE_ON_GPU = 8
 
-# The encoders whose features bear less precision.
-REDUCED_ENCODERS = (2, 1)
+# The levels whose encoders may compute in half precision.
+HALF_PRECISION_ENCODERS = (2, 1)
 
-# Three poolings, and reflection padding needs two pixels of what is left.
+# There are three poolings, and reflection padding needs two pixels of what is left.
 SMALLEST_SIDE = 16
+
+
+class PhotoTooSmallError(ValueError):
+    """A photo with a side of fewer than 16 pixels."""
 
 
 class PhotoWCT(nn.Module):
@@ -67,47 +74,48 @@ class PhotoWCT(nn.Module):
         return network
 
     def reduce_precision(self, dtype: torch.dtype) -> None:
-        """Compute in ``dtype``, float16 or bfloat16, what bears it.
+        """Compute in ``dtype``, float16 or bfloat16, where the result hardly changes.
 
-        That is the decoders but for their last convolution, and the encoders of levels 2 and 1.
-        The errors of those of levels 4 and 3 would be amplified by whitening.
+        That is in the decoders, except for their last convolution, and in the encoders of levels 2
+        and 1. Errors of the encoders of levels 4 and 3 would be amplified by whitening.
         """
         for level in LEVELS:
             decoder = self._decoder(level)
             for name, convolution in decoder.named_children():
                 if name != "conv1_1":
                     convolution.to(dtype)
-        for level in REDUCED_ENCODERS:
+        for level in HALF_PRECISION_ENCODERS:
             self.encoder(level).to(dtype)
 
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
-        """Statistics of a style photo, to be kept and applied to any content.
+        """Compute the statistics of a style photo, which can be applied to any content.
 
         Args:
-            image: [3,h,w] in [0,1], sides of 16 or more.
+            image: floating-point [3,h,w] in [0,1], sides of 16 or more.
             regions: integer map [h,w]; with it the statistics of each label are kept too.
                 Negative labels are of no known class and match nothing.
 
         Raises:
-            ValueError: the image is too small or of another shape, or the map does not match.
+            PhotoTooSmallError: the image is too small.
+            ValueError: the image is of another shape or dtype, or the map does not match it.
         """
-        image = self._checked(image, "style", regions)
-        # As published: the deepest encoder alone looks at the style, at all four levels.
+        image = self._check(image, "style", regions)
+        # As published, the deepest encoder alone sees the style, at all four levels.
         features, _ = self.encoder(4).forward_levels(image)
-        whole = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
+        photo = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
         if regions is None:
-            return StyleStatistics(whole, regions={}, areas={})
+            return StyleStatistics(photo, regions={}, areas={})
         areas = region_areas(regions)
-        # Those of no known class and the smallest match nothing.
-        known = [label for label in areas if label >= 0 and areas[label] > SMALLEST_AREA]
-        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in known}
+        # Regions of no known class and very small ones match nothing.
+        matchable = [label for label in areas if label >= 0 and areas[label] > SMALLEST_AREA]
+        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in matchable}
         for level in LEVELS:
             labels_at_level = resize_regions(regions, *features[level].shape[-2:]).to(image.device)
-            for label in known:
+            for label in matchable:
                 region = features[level][0][:, labels_at_level == label]
                 if region.shape[1] >= 2:
                     statistics[label][level] = feature_statistics(region)
-        return StyleStatistics(whole, statistics, areas)
+        return StyleStatistics(photo, statistics, areas)
 
     def stylize(
         self,
@@ -120,33 +128,36 @@ class PhotoWCT(nn.Module):
     ) -> Tensor:
         """Give one content photo the look of each of K styles.
 
-        With a region map on both sides, every label takes the statistics of the same label of
-        the style; labels that do not match (see ``matched_labels``) keep their features at that
-        level, as published, or with ``fallback`` are stylized as without region maps. Otherwise
-        the whole photo takes the statistics of the whole style.
+        If content and style have region maps, every label takes the statistics of the same label
+        of the style. Labels that do not match (see ``matched_labels``) keep their features, as in
+        the published code, or with ``fallback`` are stylized as without region maps. Without region
+        maps, the whole photo takes the statistics of the whole style.
 
         Args:
-            content: [3,H,W] in [0,1], sides of 16 or more.
-            styles: K values of ``encode_style`` of this network.
+            content: floating-point [3,H,W] in [0,1], sides of 16 or more.
+            styles: K values that ``encode_style`` of this network returned.
             regions: integer map [H,W] of the content; negative labels match nothing.
-            fallback: labels that do not match take part in the transfer between whole photos.
-            strength: of the style, in [0,1]: at every level features are blended with those of
-                the content. 0 is the content, encoded and decoded; 1 is as published.
+            fallback: whether labels that do not match are stylized as without region maps.
+            strength: strength of the style, in [0,1]: at every level the features are blended with
+                those of the content. 0 gives the content, encoded and decoded; 1 is as published.
 
         Returns:
             [K,3,H,W], not clipped to [0,1].
 
         Raises:
-            ValueError: the image is too small or of another shape, the map does not match, or
-                the strength is not in [0,1].
+            PhotoTooSmallError: the content is too small.
+            ValueError: the content is of another shape or dtype, the map does not match it, or the
+                strength is not in [0,1].
         """
         if not 0 <= strength <= 1:
             raise ValueError(f"the strength of a style is in [0,1], not {strength}")
-        images = self._checked(content, "content", regions)
+        images = self._check(content, "content", regions)
         features, poolings = self.encoder(4)(images)
         coarsest = ContentFeatures(features, 4, regions, fallback, strength)
-        at_once = STYLES_AT_ONCE[images.device.type]
-        stylized: list[Tensor] = []
+        on_cpu = images.device.type == "cpu"
+        at_once = STYLES_AT_ONCE_ON_CPU if on_cpu else STYLES_AT_ONCE_ON_GPU
+        # Without styles the result is empty.
+        stylized = [images[:0]]
         for start in range(0, len(styles), at_once):
             part = styles[start : start + at_once]
             decoded = self._decoder(4)(coarsest.transfer(part), poolings)
@@ -161,7 +172,7 @@ class PhotoWCT(nn.Module):
         fallback: bool,
         strength: float,
     ) -> Tensor:
-        """Carry images [K,3,H,W], stylized at level 4 with K styles, through levels 3 to 1."""
+        """Stylize images [K,3,H,W], which took the statistics of level 4, at levels 3 to 1."""
         for level in LEVELS[1:]:
             features, poolings = self.encoder(level)(images)
             content = ContentFeatures(features, level, regions, fallback, strength)
@@ -169,7 +180,7 @@ class PhotoWCT(nn.Module):
         return images
 
     def encoder(self, level: int) -> Encoder:
-        """The encoder of a level, 4 to 1."""
+        """The encoder of a level, 1 to 4."""
         encoder = self.get_submodule(f"e{level}")
         assert isinstance(encoder, Encoder)
         return encoder
@@ -179,15 +190,15 @@ class PhotoWCT(nn.Module):
         assert isinstance(decoder, Decoder)
         return decoder
 
-    def _checked(self, image: Tensor, role: str, regions: Tensor | None) -> Tensor:
-        """The image as [1,3,H,W] on the network's device in its dtype."""
+    def _check(self, image: Tensor, role: str, regions: Tensor | None) -> Tensor:
+        """Check an image [3,H,W], and bring it to the network's device and dtype as [1,3,H,W]."""
         if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
             raise ValueError(
                 f"{role} must be floating-point [3,H,W], not {image.dtype} {list(image.shape)}"
             )
         if min(image.shape[1:]) < SMALLEST_SIDE:
             height, width = image.shape[1:]
-            raise ValueError(
+            raise PhotoTooSmallError(
                 f"{role} of {width}x{height} is too small for PhotoWCT "
                 f"(sides of {SMALLEST_SIDE} or more)"
             )

@@ -14,15 +14,15 @@ LARGEST_AREA_RATIO = 100
 
 
 def region_areas(regions: Tensor) -> dict[int, int]:
-    """Number of pixels of each label of an integer map [H,W]."""
+    """The number of pixels of each label of an integer map [H,W]."""
     labels, areas = torch.unique(regions, return_counts=True)
     return dict(zip(labels.tolist(), areas.tolist(), strict=True))
 
 
 def matched_labels(content: Mapping[int, int], style: Mapping[int, int]) -> list[int]:
-    """Labels whose areas in content and style are both above 10 pixels and within 1:100.
+    """Labels whose areas in content and style both exceed 10 pixels and are within 1:100.
 
-    Negative labels, of pixels of no known class, match nothing.
+    Negative labels stand for pixels of no known class and match nothing.
     """
     return [
         label
@@ -38,7 +38,7 @@ def matched_labels(content: Mapping[int, int], style: Mapping[int, int]) -> list
 def resize_regions(regions: Tensor, height: int, width: int) -> Tensor:
     """Shrink an integer map [H,W] to [height,width] by nearest neighbour at pixel centres.
 
-    Pillow does it, so that borders fall where the published code has them.
+    Borders fall where the published code has them, which uses Pillow as well.
     """
     image = Image.fromarray(regions.cpu().numpy().astype(np.int32))
     resized = np.array(image.resize((width, height), Image.Resampling.NEAREST))

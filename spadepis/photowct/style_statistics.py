@@ -15,7 +15,7 @@ SMALLEST_STYLE_EIGENVALUE = 1e-5
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """First and second order statistics of the features of one style region at one level.
+    """First and second order statistics of features of a style at one level.
 
     Attributes:
         mean: [C].
@@ -28,46 +28,49 @@ class FeatureStatistics:
 
 @dataclass(frozen=True)
 class StyleStatistics:
-    """All that PhotoWCT keeps of a style photo: computed once, applied to any content.
+    """What PhotoWCT keeps of a style photo, to be applied to any content.
 
     Attributes:
-        whole: the statistics of the whole photo by level, 4 to 1.
-        regions: the same by label, of those that may match; a level at which the region has under
-            two pixels is left out.
-        areas: pixels by label at full size; empty for a photo without region map.
+        photo: statistics of the whole photo, by level.
+        regions: statistics of each region that may match, by label and level; levels at which a
+            region has fewer than two pixels are missing.
+        areas: number of pixels at full size, by label; empty for a photo without region map.
     """
 
-    whole: Mapping[int, FeatureStatistics]
+    photo: Mapping[int, FeatureStatistics]
     regions: Mapping[int, Mapping[int, FeatureStatistics]]
     areas: Mapping[int, int]
 
     @property
     def num_bytes(self) -> int:
-        """Memory that the statistics take."""
-        levels = (self.whole, *self.regions.values())
-        return sum(one.mean.nbytes + one.colouring.nbytes for by in levels for one in by.values())
+        """Memory that the statistics take up."""
+        by_level = (self.photo, *self.regions.values())
+        each = (statistics for levels in by_level for statistics in levels.values())
+        return sum(statistics.mean.nbytes + statistics.colouring.nbytes for statistics in each)
 
 
 def feature_statistics(features: Tensor) -> FeatureStatistics:
     """Mean and symmetric square root of the covariance of features [C,n], n >= 2.
 
-    Li et al., section 3.1: colouring is ``E_s diag(sqrt(lambda_s)) E_s^T``; eigenvalues under
+    Li et al., section 3.1: colouring is ``E_s diag(sqrt(lambda_s)) E_s^T``; eigenvalues below
     1e-5 are dropped. Statistics of features in half precision are in float32.
     """
     mean, covariance = _mean_and_covariance(features)
-    # In float32 the threshold drowns in rounding beside large eigenvalues, and now and then eigh
+    # In float32 the threshold is lost in rounding beside large eigenvalues, and now and then eigh
     # gives NaN for channels that are zero everywhere (MKL 2024.2 reads uninitialized memory).
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance.double())
+    # Apple's GPUs do not have float64.
+    matrix = covariance.cpu() if covariance.device.type == "mps" else covariance
+    eigenvalues, eigenvectors = torch.linalg.eigh(matrix.double())
     roots = torch.where(
         eigenvalues >= SMALLEST_STYLE_EIGENVALUE, eigenvalues.clamp(min=0).sqrt(), 0
     )
     colouring = (eigenvectors * roots) @ eigenvectors.T
-    return FeatureStatistics(mean, colouring.to(mean.dtype))
+    return FeatureStatistics(mean, colouring.to(mean))
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """What makes content features ready to take any style.
+    """The transform after which content features have no covariance of their own.
 
     Attributes:
         mean: [...,C].
@@ -78,23 +81,23 @@ class Whitening:
     matrix: Tensor
 
     def __getitem__(self, index: int) -> Whitening:
-        """That of one of a batch."""
+        """The whitening of one of a batch."""
         return Whitening(self.mean[index], self.matrix[index])
 
     def towards(self, style: FeatureStatistics, strength: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Whitening and colouring (Li et al., eq. 3) in one.
+        """Whitening and colouring (Li et al., eq. 3) as one affine map.
 
         Args:
-            style: what the features shall look like.
-            strength: how far to go from the features as they are, 0, to those of the style, 1.
+            style: the statistics to be taken.
+            strength: strength of the style, in [0,1].
 
         Returns:
-            Matrix [C,C] and offset [C]: of features x, ``matrix @ x + offset`` has the mean and
+            Matrix [C,C] and offset [C]: for features x, ``matrix @ x + offset`` has the mean and
             covariance of ``style`` at strength 1, and is x itself at strength 0.
         """
         matrix = style.colouring @ self.matrix
         offset = style.mean - matrix @ self.mean
-        # The blend of an affine map with the identity is one, and costs no more to apply.
+        # An affine map blended with the identity is an affine map, and costs no more to apply.
         identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
         return torch.lerp(identity, matrix, strength), strength * offset
 
@@ -103,7 +106,7 @@ def find_whitening(features: Tensor) -> Whitening:
     """Mean and whitening matrix of content features [...,C,n], n >= 2.
 
     Li et al., section 3.1: whitening is ``E_c diag(1/sqrt(lambda_c)) E_c^T``. As in the
-    published code the identity is added to the covariance first, so no eigenvalue is under 1.
+    published code the identity is added to the covariance first, so no eigenvalue is below 1.
     """
     mean, covariance = _mean_and_covariance(features)
     identity = torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)

@@ -14,14 +14,14 @@ from spadepis.photowct.style_statistics import StyleStatistics, Whitening, find_
 
 
 class ContentFeatures:
-    """Features of content photos at one level; whitened once, coloured by any style.
+    """Features of content photos at one level, whitened once for any number of styles.
 
     Args:
         features: [N,C,h,w].
         level: 4 to 1.
-        regions: integer map [H,W] of all the contents at full size, or None.
-        fallback: labels that do not match take part in the transfer between the whole photos.
-        strength: of the style, 0 to 1; see ``Whitening.towards``.
+        regions: integer map [H,W] at full size, which all contents share, or None.
+        fallback: whether labels that do not match take the statistics of the whole style.
+        strength: strength of the style, in [0,1]; see ``Whitening.towards``.
     """
 
     def __init__(
@@ -40,14 +40,17 @@ class ContentFeatures:
         self._whitening_of_regions: dict[tuple[int, int], Whitening] = {}
 
     def transfer(self, styles: Sequence[StyleStatistics]) -> Tensor:
-        """Features [K,C,h,w] with the statistics of each of K styles at this level.
+        """Give the features the statistics of each of K styles at this level.
 
         N contents take N styles, one each; a single content takes all of them.
 
-        With a region map on both sides every label takes the statistics of the same label;
-        labels that do not match, and those with under two pixels left at this level, keep
-        their features, or with ``fallback`` are carried from the statistics of the whole content
-        to those of the whole style. Otherwise the whole photo is.
+        If content and style have region maps, every label takes the statistics of the same label.
+        Labels that do not match, and those with fewer than two pixels at this level, keep their
+        features, or with ``fallback`` take part in the transfer from whole content to whole style.
+        Without region maps, all features do.
+
+        Returns:
+            [K,C,h,w].
         """
         single = len(self.features) == 1
         return torch.cat(
@@ -56,10 +59,10 @@ class ContentFeatures:
 
     def _transfer(self, index: int, style: StyleStatistics) -> Tensor:
         if self.regions is None or not style.areas:
-            return self._transfer_whole(index, style)
+            return self._transfer_photo(index, style)
         features = self.features[index].flatten(1)
         if self.fallback:
-            stylized = self._transfer_whole(index, style)[0].flatten(1)
+            stylized = self._transfer_photo(index, style)[0].flatten(1)
         else:
             stylized = features.clone()
         for label in matched_labels(self._areas, style.areas):
@@ -71,10 +74,10 @@ class ContentFeatures:
                 stylized[:, inside] = torch.addmm(offset[:, None], matrix, features[:, inside])
         return stylized.view_as(self.features[index : index + 1])
 
-    def _transfer_whole(self, index: int, style: StyleStatistics) -> Tensor:
-        """Features [1,C,h,w] of one content with the statistics of a whole style."""
+    def _transfer_photo(self, index: int, style: StyleStatistics) -> Tensor:
+        """Features [1,C,h,w] of one content with the statistics of a whole style photo."""
         features = self.features[index : index + 1]
-        transform = self._whitening[index].towards(style.whole[self.level], self.strength)
+        transform = self._whitening[index].towards(style.photo[self.level], self.strength)
         matrix, offset = (part.to(features.dtype) for part in transform)
         return convolve_1x1(features, matrix[:, :, None, None], offset)
 

@@ -23,7 +23,7 @@ class ChannelStatistics:
 
 
 def channel_statistics(features: NDArray[np.float32]) -> ChannelStatistics:
-    """Of features [C,h,w]."""
+    """Mean and standard deviation of each channel of features [C,h,w]."""
     channels = features.reshape(len(features), -1).astype(np.float64)
     return ChannelStatistics(channels.mean(axis=1), channels.std(axis=1))
 
@@ -33,23 +33,23 @@ def feature_distance(
 ) -> float:
     """Distance between means and standard deviations of features, relative to those of the style.
 
-    Huang and Belongie (ICCV 2017, eq. 13) take the style loss from these statistics; here each
-    level's is divided by what it would be for a picture without any features, so that 1 is as far
-    as a black picture of a network without biases would be.
+    Huang and Belongie (ICCV 2017, eq. 13) define a style loss by these statistics. Here the loss
+    of each level is divided by that of a picture all of whose features are 0, which therefore has
+    the distance 1.
 
     Args:
-        picture: statistics by level.
-        style: likewise, of the same levels of the same network.
+        picture: statistics of each level.
+        style: statistics of the same levels of the same network.
 
     Returns:
         The root mean square over levels.
     """
-    shares = []
+    ratios = []
     for ours, theirs in zip(picture, style, strict=True):
-        apart = _squares(ours.mean - theirs.mean, ours.deviation - theirs.deviation)
-        shares.append(apart / _squares(theirs.mean, theirs.deviation))
-    return float(np.sqrt(np.mean(shares)))
+        loss = _sum_of_squares(ours.mean - theirs.mean, ours.deviation - theirs.deviation)
+        ratios.append(loss / _sum_of_squares(theirs.mean, theirs.deviation))
+    return float(np.sqrt(np.mean(ratios)))
 
 
-def _squares(means: NDArray[np.float64], deviations: NDArray[np.float64]) -> float:
+def _sum_of_squares(means: NDArray[np.float64], deviations: NDArray[np.float64]) -> float:
     return float((means**2).sum() + (deviations**2).sum())

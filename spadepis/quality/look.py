@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spadepis.quality.colour import ColourStatistics
 from spadepis.quality.features import ChannelStatistics
+from spadepis.quality.gaussians import Gaussian
 
 
 @dataclass(frozen=True)
@@ -18,5 +18,5 @@ class Look:
         features: of each level of an encoder.
     """
 
-    colours: ColourStatistics
+    colours: Gaussian
     features: Sequence[ChannelStatistics]

@@ -1,4 +1,4 @@
-"""Whether a picture has the structure of another, and that of a label map."""
+"""Whether a picture has the structure of another picture or of a label map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skimage.color import rgb2gray
 from skimage.filters import sobel
 from skimage.metrics import structural_similarity
 
-# How far from a boundary an edge may lie to be of it, and how far the edges of others have to.
+# An edge belongs to a boundary up to the first distance in pixels, and to none beyond the second.
 REACH = 1
 FAR = 3
 
@@ -18,12 +18,12 @@ FAR = 3
 def edge_similarity(content: NDArray[np.uint8], result: NDArray[np.uint8]) -> float:
     """SSIM (Wang et al., 2004) between the luminance edges of two pictures, at most 1.
 
-    Edges are magnitudes of the Sobel gradient: a picture may become darker or take another colour
-    without losing any, and what it loses or gains of structure counts.
+    Edges are magnitudes of the Sobel gradient. A picture may become darker or change its colours
+    without losing them; structure that is lost or added lowers the similarity.
 
     Args:
         content: uint8 [H,W,3], sides of 7 or more.
-        result: likewise, of the same size.
+        result: uint8 [H,W,3], of the same size.
     """
     edges = [sobel(rgb2gray(image)) for image in (content, result)]
     return float(structural_similarity(*edges, data_range=1.0))
@@ -32,16 +32,17 @@ def edge_similarity(content: NDArray[np.uint8], result: NDArray[np.uint8]) -> fl
 def boundary_disagreement(label_map: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
     """How little the edges of a picture tell where the label map has its boundaries.
 
-    It is the chance that a pixel beside a boundary has a weaker edge, within a pixel of it, than
-    one that is farther than 3 pixels from any: 1 minus the area under the ROC curve. It is 0 where
-    boundaries are the strongest edges, 0.5 for a picture that knows nothing of the label map.
+    It is the probability that the strongest edge within a pixel of a boundary pixel is weaker than
+    that of a pixel more than 3 pixels away from all boundaries: 1 minus the area under the ROC
+    curve. It is 0 where boundaries are the strongest edges, and 0.5 for a picture that has nothing
+    to do with the label map.
 
     Args:
         label_map: class indices, uint8 [H,W].
         image: uint8 [H,W,3].
 
     Returns:
-        0 to 1; NaN where no pixel is beside a boundary, or none is far from it.
+        0 to 1; NaN if no pixel is beside a boundary, or none is far from all boundaries.
     """
     beside = np.zeros(label_map.shape, np.bool_)
     down = label_map[1:] != label_map[:-1]
@@ -54,6 +55,6 @@ def boundary_disagreement(label_map: NDArray[np.uint8], image: NDArray[np.uint8]
     if not beside.any() or not far.any():
         return float("nan")
     edges = maximum_filter(sobel(rgb2gray(image)), size=2 * REACH + 1)
-    # Mann and Whitney's U over its largest value is the area under the curve.
+    # Mann and Whitney's U, divided by its largest value, is the area under the curve.
     test = mannwhitneyu(edges[beside], edges[far], method="asymptotic")
     return float(1 - test.statistic / (beside.sum() * far.sum()))

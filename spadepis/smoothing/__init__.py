@@ -1,4 +1,4 @@
-"""Photorealistic smoothing in closed form (Li et al., ECCV 2018) without factorising anything."""
+"""Photorealistic smoothing in closed form (Li et al., ECCV 2018), solved iteratively."""
 
 from spadepis.smoothing.closed_form import SmoothingSystem, smooth
 from spadepis.smoothing.conjugate_gradient import ConvergenceError

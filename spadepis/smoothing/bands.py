@@ -6,8 +6,8 @@ one cache line: in reading order most loads of a stencil straddle two, which tak
 (Dimension-lifting transposition: Henretty et al., "Data Layout Transformation for Stencil
 Computations on Short-Vector SIMD Architectures", CC 2011.)
 
-Before and after its pixels a band has a margin as long as the largest offset of the stencil, with
-the pixels of the bands beside it, or zeros where the image ends.
+Before and after its pixels a band has a margin as long as the largest offset of the stencil. It
+holds the pixels of the neighbouring bands, or zeros where the image ends.
 """
 
 import math
@@ -27,12 +27,12 @@ def margin(width: int) -> int:
 
 
 def band_length(pixels: int, width: int) -> int:
-    """Pixels of a band, at least as many as its margin: that of the next band is in this one."""
+    """Pixels of a band: not fewer than its margin, which the next band copies from it."""
     return max(math.ceil(pixels / BANDS), margin(width))
 
 
 def zeros(count: int, length: int) -> Plane:
-    """float32 [count, length] that begins at a cache line."""
+    """Zeros, float32 [count, length], that begin at a cache line."""
     memory = np.zeros(count * length + BANDS, np.float32)
     start = -memory.ctypes.data // memory.itemsize % BANDS
     return memory[start : start + count * length].reshape(count, length)
@@ -46,7 +46,7 @@ def to_bands(planes: NDArray[np.floating], width: int) -> Plane:
         width: W.
 
     Returns:
-        float32 [C, N], where N = 16 * (`band_length` + 2 * `margin`).
+        float32 [C, N], where N = 16 * (``band_length`` + 2 * ``margin``).
     """
     count, pixels = planes.shape
     edge = margin(width)
@@ -55,7 +55,7 @@ def to_bands(planes: NDArray[np.floating], width: int) -> Plane:
     padded[:, edge : edge + pixels] = planes
     plane_bytes, pixel_bytes = padded.strides
     bands = zeros(count, BANDS * (length + 2 * edge))
-    # The margins of a band are what comes before and after it in reading order.
+    # The margins of a band are what precedes and follows it in reading order.
     bands.reshape(count, -1, BANDS)[:] = as_strided(
         padded,
         (count, length + 2 * edge, BANDS),
@@ -66,7 +66,7 @@ def to_bands(planes: NDArray[np.floating], width: int) -> Plane:
 
 
 def from_bands(bands: Plane, pixels: int, width: int) -> Plane:
-    """Planes of an image, float32 [C, H*W], from bands [C, N]; undoes `to_bands`."""
+    """Planes of an image, float32 [C, H*W], from bands [C, N]; undoes ``to_bands``."""
     edge = margin(width)
     inside = bands.reshape(len(bands), -1, BANDS)[:, edge:-edge]
     return inside.swapaxes(1, 2).reshape(len(bands), -1)[:, :pixels]

@@ -22,9 +22,9 @@ from spadepis.smoothing.conjugate_gradient import Stencil, conjugate_gradients
 from spadepis.smoothing.matting_affinity import OFFSETS, matting_affinity, window_counts
 
 # As no eigenvalue of A is below 1 - beta, the RMS error of a solution is at most this times the
-# RMS of Y: half of an 8-bit level. On nine stylized photos no pixel was off by a fifth of one.
+# RMS of Y: half of an 8-bit level. On nine stylized photos no pixel was off by a fifth of a level.
 TOLERANCE = 2e-3
-# About 350 are needed at beta = 0.9999 and 4000 at 0.999999, whatever the size of the image.
+# About 350 are needed at beta = 0.9999, and 4000 at 0.999999, for images of any size.
 MAX_ITERATIONS = 20_000
 PADDING = 2
 
@@ -34,12 +34,12 @@ class SmoothingSystem:
 
     Args:
         content: [H, W, 3], uint8 or floating-point in [0, 1].
-        beta: Weight of the content's affinity against fidelity to Y, at least 0 and below 1.
-        epsilon: Regularisation of the colour covariance in a window, above 0.
+        beta: weight of the content's affinity against fidelity to Y, at least 0 and below 1.
+        epsilon: regularisation of the colour covariance in a window, above 0.
 
     Raises:
-        ValueError: If the content has another shape or dtype, is empty or not finite, or if beta
-            or epsilon is out of range.
+        ValueError: the content has another shape or dtype, is empty or not finite, or beta or
+            epsilon is out of range.
     """
 
     def __init__(self, content: ArrayLike, beta: float = 0.9999, epsilon: float = 1e-7) -> None:
@@ -64,9 +64,9 @@ class SmoothingSystem:
             R, float32 of the shape of Y, not clipped.
 
         Raises:
-            ValueError: If the size is not that of the content, the dtype is another, or a value
+            ValueError: the size is not that of the content, the dtype is another, or a value
                 is not finite.
-            ConvergenceError: If the solver does not reach the tolerance.
+            ConvergenceError: the solver does not reach the tolerance.
         """
         pixels = _in_unit_range(stylized, "stylized")
         if pixels.shape[-3:-1] != (self.height, self.width):
@@ -100,8 +100,8 @@ def smooth(content: ArrayLike, stylized: ArrayLike) -> NDArray[np.float32]:
         float32 of the shape of Y, clipped to [0, 1].
 
     Raises:
-        ValueError: As `SmoothingSystem` and its `solve`.
-        ConvergenceError: If the solver does not reach the tolerance.
+        ValueError: under the conditions of ``SmoothingSystem`` and its ``solve``.
+        ConvergenceError: the solver does not reach the tolerance.
     """
     content = _in_unit_range(content, "content")
     stylized = _in_unit_range(stylized, "stylized")
@@ -134,12 +134,12 @@ def _replicate_border(image: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _stencil(content: NDArray[np.float64], beta: float, epsilon: float) -> Stencil:
-    """Assemble A in float64 and store it in float32, in the layout of `conjugate_gradients`."""
+    """Assemble A in float64 and store it in float32, in the layout of ``conjugate_gradients``."""
     height, width, _ = content.shape
     pixels, edge = height * width, margin(width)
     affinity = matting_affinity(content, epsilon).reshape(len(OFFSETS), pixels)
     counts = window_counts(height, width).ravel()
-    # Where there is no window the affinity is 0, so that any root does.
+    # Pixels in no window have affinity 0, so that any value serves as their root.
     root = np.pad(np.maximum(counts, 1) ** -0.5, edge)
     for weights, (rows, columns) in zip(affinity, OFFSETS, strict=True):
         neighbour = edge + rows * width + columns

@@ -1,12 +1,13 @@
 """Conjugate gradients (Hestenes and Stiefel, 1952) for a symmetric 5x5 stencil on an image.
 
-The matrix is 13 planes: plane k at pixel i holds A[i, i + offset k], where the offsets are those of
-`matting_affinity.OFFSETS`; the other half follows from symmetry. Planes and vectors are in `bands`,
-so that offsets are multiples of 16 and, with the margins, no kernel has a border case. An offset
-that leaves the image sideways meets a pixel of the next row, with coefficient 0.
+The matrix is given as 13 planes: plane k at pixel i holds A[i, i + offset k], where the offsets are
+those of ``matting_affinity.OFFSETS``; the other half follows from symmetry. Planes and vectors are
+laid out in ``bands``, so that offsets are multiples of 16 and, thanks to the margins, no kernel has
+a border case. An offset that leaves the image sideways leads to a pixel of the next row, with
+coefficient 0.
 
-All is float32 in memory. Sums are taken in float32 over a block of elements and in float64 over the
-blocks.
+Everything is stored in float32. Sums are taken in float32 within a block of elements and in float64
+over the blocks.
 """
 
 import math
@@ -37,18 +38,19 @@ def conjugate_gradients(
     """Solve A x = b for three right-hand sides at once.
 
     Args:
-        stencil: A, symmetric and positive definite: 13 planes in `bands`, float32 [N] each.
-        width: Width of the image.
-        b: in `bands`, float32 [3, N]. Overwritten with the residual, but for the margins.
-        x: in `bands`, float32 [3, N], the start. Overwritten with the solution, likewise.
-        tolerance: The iteration stops when |b - A x| <= tolerance |b| for each right-hand side.
-        max_iterations: Iterations allowed.
+        stencil: A, symmetric and positive definite: 13 planes in ``bands``, float32 [N] each.
+        width: width of the image.
+        b: in ``bands``, float32 [3, N]. Overwritten with the residual, except in the margins.
+        x: in ``bands``, float32 [3, N], the initial guess. Overwritten with the solution, except in
+            the margins.
+        tolerance: the iteration stops when |b - A x| <= tolerance |b| for each right-hand side.
+        max_iterations: largest number of iterations.
 
     Returns:
         The number of iterations done.
 
     Raises:
-        ConvergenceError: If `max_iterations` did not reach the tolerance.
+        ConvergenceError: ``max_iterations`` iterations did not reach the tolerance.
     """
     edge = BANDS * margin(width)
     goal = (tolerance * np.linalg.norm(b[:, edge:-edge].astype(np.float64), axis=1)) ** 2
@@ -98,8 +100,8 @@ def _multiply(
 ) -> tuple[np.float32, np.float32, np.float32]:
     """Set q = A p from pixel start to stop, at most BLOCK of them; returns p . q of that block.
 
-    The three rows of q lie BLOCK apart: with a constant distance between all it writes, the
-    compiler can tell that they do not overlap and vectorises the loop.
+    The three rows of q lie BLOCK apart. Because this distance is constant, the compiler can tell
+    that they do not overlap, and vectorizes the loop.
     """
     p0, p1, p2 = p[0], p[1], p[2]
     w = np.uintp(width)
@@ -166,7 +168,7 @@ def _iterate(
 ) -> int:
     """Return the number of iterations done, or max_iterations + 1 if they were not enough.
 
-    The directions p are 0 at first; q, a row for each block, is for A p.
+    The directions p start at 0; q has a row for each block and holds A p.
     """
     end = x.shape[1] - edge
     blocks = q.shape[0]
@@ -181,7 +183,7 @@ def _iterate(
             squares[c] += _reduce(r[c], q[block, c * BLOCK :], np.float32(1), start, stop)
 
     for iteration in range(max_iterations + 1):
-        # x stays a step behind, so that it is brought up to date together with p.
+        # x lags a step behind, so that it is updated in the same pass as p.
         for c in range(3):
             _advance(x[c], p[c], r[c], np.float32(alpha[c]), np.float32(beta[c]), edge, end)
         if np.all(squares <= goal):

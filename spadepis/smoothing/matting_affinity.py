@@ -12,12 +12,13 @@ one window sum to 1 over j, so that row i of W sums to the number of windows ove
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from spadepis.kernels.compilation import compiled_as_written
+
 # Offset (rows, columns) from a pixel to its neighbour, for each plane of the stencil: the pixel
-# itself and the 12 neighbours after it in reading order. Plane 5 * rows + columns has it.
+# itself and the 12 neighbours after it in reading order; the plane is 5 * rows + columns.
 OFFSETS = tuple((plane // 5, plane % 5 - 2) for plane in range(2, 15))
 
 
@@ -43,7 +44,7 @@ def matting_affinity(content: NDArray[np.float64], epsilon: float) -> NDArray[np
 
     Args:
         content: float64 [H, W, 3] in [0, 1].
-        epsilon: Regularisation of the colour covariance, above 0.
+        epsilon: regularisation of the colour covariance, above 0.
 
     Returns:
         float64 [13, H, W]. Plane k at pixel (y, x) ties it with (y + rows, x + columns), where
@@ -55,7 +56,7 @@ def matting_affinity(content: NDArray[np.float64], epsilon: float) -> NDArray[np
     return planes
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@compiled_as_written
 def _add_windows(content: NDArray[np.float64], epsilon: float, planes: NDArray[np.float64]) -> None:
     height, width, _ = content.shape
     colour = np.empty((9, 3))
@@ -77,7 +78,7 @@ def _add_windows(content: NDArray[np.float64], epsilon: float, planes: NDArray[n
                     planes[plane, top + y, left + x] += (1 + product) / 9
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@compiled_as_written
 def _whiten(colour: NDArray[np.float64], epsilon: float) -> None:
     """Turn the colours of a window, in place, into G^-1 (I_i - mu) with G G^T = C + epsilon/9 Id.
 

@@ -1,7 +1,7 @@
 """The smoothing systems of a batch of contents, assembled with PyTorch on any device.
 
-The same matrices as `matting_affinity` and `closed_form` make, as one sparse block-diagonal matrix:
-row by row it holds the 25 entries of the 5x5 stencil.
+They are the matrices of ``closed_form``, here as one sparse block-diagonal matrix whose rows hold
+the 25 entries of the 5x5 stencil.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from spadepis.smoothing.matting_affinity import OFFSETS, window_counts
 
 
 def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
-    """The matrix A of each content, in one.
+    """The matrices A of all contents, as one.
 
-    Assembled in float64 and stored in float32. A vector that it multiplies has `margin(W)` zeros
-    before the first and after the last of the N*H*W pixels, so that each row has 25 entries: an
-    offset that leaves the image meets another pixel or a zero, with coefficient 0.
+    It is assembled in float64 and stored in float32. A vector that it multiplies has ``margin(W)``
+    zeros before the first and after the last of the N*H*W pixels, so that each row has 25 entries:
+    an offset that leaves the image leads to another pixel or a zero, with coefficient 0.
 
     Args:
         contents: float64 [N, H, W, 3] in [0, 1].
-        beta: Weight of the content's affinity, at least 0 and below 1.
-        epsilon: Regularisation of the colour covariance in a window, above 0.
+        beta: weight of the content's affinity, at least 0 and below 1.
+        epsilon: regularisation of the colour covariance in a window, above 0.
 
     Returns:
         Sparse CSR, float32 [N*H*W, N*H*W + 2*margin(W)].
@@ -40,10 +40,10 @@ def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
         dtype=torch.int32,
         device=device,
     )
-    # 32 bits do for 1000 images of 256x256, and halve what an index takes to read.
+    # 32 bits suffice for 1000 images of 256x256, and halve the traffic of the indices.
     columns = torch.arange(rows, dtype=torch.int32, device=device)[:, None] + (edge + offsets)
     with warnings.catch_warnings():
-        # PyTorch calls all of CSR beta; its product with a dense matrix is what is used here.
+        # PyTorch calls CSR tensors beta; only their product with a dense matrix is used here.
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(
             torch.arange(0, 25 * rows + 1, 25, dtype=torch.int32, device=device),
@@ -55,14 +55,14 @@ def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
 
 
 def matting_affinity(contents: Tensor, epsilon: float) -> Tensor:
-    """Matting affinity of a batch of images; see `matting_affinity.matting_affinity`.
+    """Matting affinity of a batch of images; see ``matting_affinity.matting_affinity``.
 
     Args:
         contents: float64 [N, H, W, 3] in [0, 1].
-        epsilon: Regularisation of the colour covariance, above 0.
+        epsilon: regularisation of the colour covariance, above 0.
 
     Returns:
-        float64 [13, N, H, W], planes in the order of `OFFSETS`.
+        float64 [13, N, H, W], planes in the order of ``OFFSETS``.
     """
     images, height, width, _ = contents.shape
     planes = contents.new_zeros(len(OFFSETS), images, height, width)
@@ -87,7 +87,7 @@ def _whiten(colours: Tensor, epsilon: float) -> Tensor:
     """G^-1 (I_i - mu) of the colours [9,N,h,w,3] of each window, with G G^T = C + epsilon/9 Id."""
     centred = colours - colours.mean(dim=0)
     covariance = torch.einsum("inyxc,inyxd->nyxcd", centred, centred) / 9
-    # Written out, for batched factorisations of 3x3 matrices are slow on most devices.
+    # Written out, because batched factorisations of 3x3 matrices are slow on most devices.
     g00 = (covariance[..., 0, 0] + epsilon / 9).sqrt()
     g10 = covariance[..., 1, 0] / g00
     g20 = covariance[..., 2, 0] / g00
@@ -104,7 +104,7 @@ def _stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
     """The 13 planes of A, float32 [13, N, H*W]."""
     images, height, width, _ = contents.shape
     counts = torch.from_numpy(window_counts(height, width)).to(contents)
-    # Where there is no window the affinity is 0, so that any root does.
+    # Pixels in no window have affinity 0, so that any value serves as their root.
     roots = counts.clamp(min=1).rsqrt()
     neighbours = F.pad(roots, (2, 2, 0, 2))
     laplacian = matting_affinity(contents, epsilon).neg_()

@@ -1,9 +1,10 @@
 """Closed-form smoothing of a batch of images with PyTorch, on a GPU or any other device.
 
-`closed_form` says what is solved. Here the systems of N contents are one sparse block-diagonal
-matrix, and one product with it serves the 3K channels of the K stylized photos of every content. A
-product of sparse with dense reads the matrix and each vector about once, where sums of shifted
-planes would read and write every vector 25 times: memory traffic is what bounds the solver.
+``closed_form`` says what is solved. Here the systems of N contents are one sparse block-diagonal
+matrix, and one product with it serves the 3K channels of the K stylized photos of every content.
+Memory traffic is the bottleneck of the solver: the product of a sparse with a dense matrix reads
+the matrix and each vector about once, whereas sums of shifted planes would read and write every
+vector 25 times.
 """
 
 from __future__ import annotations
@@ -16,28 +17,28 @@ from spadepis.smoothing.closed_form import MAX_ITERATIONS, PADDING, TOLERANCE
 from spadepis.smoothing.conjugate_gradient import ConvergenceError
 from spadepis.smoothing.torch_affinity import smoothing_matrix
 
-# Iterations between questions whether all is solved: each lets a GPU run dry.
+# Iterations between checks for convergence: each check waits until the GPU has nothing left to do.
 CHECK_INTERVAL = 16
 
 
 def smooth_batch(
     contents: Tensor, stylized: Tensor, beta: float = 0.9999, epsilon: float = 1e-7
 ) -> Tensor:
-    """Smooth K stylized photos of each of N contents; as `smooth` does, on the tensors' device.
+    """Smooth K stylized photos of each of N contents like ``smooth``, on the device of the tensors.
 
     Args:
         contents: [N, H, W, 3], uint8 or floating-point in [0, 1].
         stylized: Y, [N, K, H, W, 3], uint8 or floating-point in [0, 1], on the same device.
-        beta: Weight of the content's affinity against fidelity to Y, at least 0 and below 1.
-        epsilon: Regularisation of the colour covariance in a window, above 0.
+        beta: weight of the content's affinity against fidelity to Y, at least 0 and below 1.
+        epsilon: regularisation of the colour covariance in a window, above 0.
 
     Returns:
         float32 [N, K, H, W, 3], clipped to [0, 1].
 
     Raises:
-        ValueError: If the shapes do not fit, an image is empty, a dtype is another, a value is not
+        ValueError: the shapes do not fit, an image is empty, a dtype is not allowed, a value is not
             finite, or beta or epsilon is out of range.
-        ConvergenceError: If the solver does not reach the tolerance.
+        ConvergenceError: the solver does not reach the tolerance.
     """
     if not 0 <= beta < 1:
         raise ValueError(f"beta must be at least 0 and below 1, got {beta}")
@@ -76,22 +77,22 @@ def conjugate_gradients(
 ) -> tuple[Tensor, Tensor]:
     """Solve A x = b for R right-hand sides of each of N systems.
 
-    A right-hand side that is solved stays as it is while the others go on. The host waits for the
-    device once in `CHECK_INTERVAL` iterations.
+    A right-hand side that is solved stays as it is while the others continue. The host waits for
+    the device once in ``CHECK_INTERVAL`` iterations.
 
     Args:
-        matrix: A of all systems, as `smoothing_matrix` returns it: each block symmetric and
+        matrix: A of all systems, as ``smoothing_matrix`` returns it: each block symmetric and
             positive definite.
         b: float32 [N, P, R].
         start: float32 [N, P, R].
         tolerance: A right-hand side is solved when |b - A x| <= tolerance |b|.
-        max_iterations: Iterations allowed.
+        max_iterations: largest number of iterations.
 
     Returns:
         x, float32 [N, P, R], and the iterations of each right-hand side, int32 [N, R].
 
     Raises:
-        ConvergenceError: If `max_iterations` did not reach the tolerance.
+        ConvergenceError: ``max_iterations`` iterations did not reach the tolerance.
     """
     edge = (matrix.shape[1] - matrix.shape[0]) // 2
     with_margin = b.new_zeros(matrix.shape[1], b.shape[2])
@@ -138,6 +139,6 @@ def _in_unit_range(images: Tensor, name: str, dtype: torch.dtype) -> Tensor:
 
 
 def _replicate_border(images: Tensor) -> Tensor:
-    """[N, H, W, 3] extended by `PADDING` on each side."""
+    """[N, H, W, 3] extended by ``PADDING`` on each side."""
     sides = (PADDING,) * 4
     return pad(images.permute(0, 3, 1, 2), sides, mode="replicate").permute(0, 2, 3, 1)

@@ -9,12 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.checkpoints.reading import (
-    CheckpointError,
-    load_weights,
-    read_metadata,
-    read_state_dict,
-)
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.loading import load_weights
+from spadepis.checkpoints.reading import read_metadata, read_state_dict
 from spadepis.kernels.convolution import Convolution3x3, convolve_1x1
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.noise import gaussian_noise
@@ -25,17 +22,17 @@ from spadepis.spade.spectral_norm import fold_spectral_norm
 # Five doublings lie between the first feature map and the image.
 STRIDE = 32
 
-# Of the features in the blocks, in their order.
+# The strides of the features in the blocks, in order.
 BLOCK_STRIDES = (32, 16, 16, 8, 4, 2, 1)
 
-# Of every leaky ReLU.
+# The slope of every leaky ReLU.
 NEGATIVE_SLOPE = 0.2
 
-# The weights that tell how wide a checkpoint's network is.
+# The weights whose shapes tell how wide the network of a checkpoint is.
 BASE_WIDTH_KEY = "conv_img.weight"
 HIDDEN_WIDTH_KEY = "head_0.norm_0.mlp_shared.0.weight"
 
-# The weights that tell that a checkpoint's network adds noise.
+# Weights that only networks with noise have.
 NOISE_KEY = "head_0.noise_strength"
 
 # What surrounds features in a 3x3 convolution: zeros in the published networks. The metadata of a
@@ -48,11 +45,11 @@ class SpadeResidualBlock(nn.Module):
     """Residual block with SPADE before each convolution (Park et al., fig. 4 and appendix A).
 
     Args:
-        channels_in: of the features.
-        channels_out: of the result.
-        semantic_channels: of the semantic map.
+        channels_in: channels of the features.
+        channels_out: channels of the result.
+        semantic_channels: channels of the semantic map.
         hidden_width: channels inside each SPADE.
-        padding: of the 3x3 convolutions.
+        padding: padding of the 3x3 convolutions.
         noise: whether noise is added to the features first, with a learned strength for each
             channel (Karras et al., CVPR 2019, section 3.2). The strength is in units of the
             channel's running standard deviation.
@@ -82,7 +79,7 @@ class SpadeResidualBlock(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(channels_in)) if noise else None
 
     def forward(self, x: Tensor, semantics: SemanticMap, noise: Tensor | None = None) -> Tensor:
-        """Features [N,C,h,w] to features of the block's output channels.
+        """Transform features [N,C,h,w] into features [N,C',h,w] of the block's output channels.
 
         Args:
             x: the features.
@@ -117,7 +114,7 @@ class SpadeGenerator(nn.Module):
             the label space has them.
         base_width: channels of the last feature map; 64 in the published networks.
         hidden_width: channels inside each SPADE; 128 in the published networks.
-        padding: of the 3x3 convolutions of features; zeros in the published networks.
+        padding: padding of the features in 3x3 convolutions; zeros in the published networks.
         noise: whether the blocks add noise; those of the published networks do not.
     """
 
@@ -159,9 +156,10 @@ class SpadeGenerator(nn.Module):
     ) -> Self:
         """Load a published ``latest_net_G.pth``, or the same weights as safetensors.
 
-        Spectral norm is folded into the weights once, here. The widths, and whether the blocks
-        add noise, are read off the weights; the padding is zeros unless the metadata of a
-        safetensors file says otherwise. The generator is returned in evaluation mode.
+        Spectral norm is folded into the weights here, once. The widths, and whether the blocks
+        add noise, follow from the weights; the padding is zeros unless the metadata of a
+        safetensors file says otherwise. The generator is returned in evaluation mode, without
+        gradients.
 
         Raises:
             CheckpointError: the file is not a checkpoint, or a tensor does not fit
@@ -180,7 +178,7 @@ class SpadeGenerator(nn.Module):
             hidden_width = weights[HIDDEN_WIDTH_KEY].shape[0]
             options = cast(Padding, padding), NOISE_KEY in weights
             generator = cls(label_space, base_width, hidden_width, *options)
-        # Counts batches during training only; safetensors files may leave it out.
+        # It counts batches in training only; safetensors files may lack it.
         for key in generator.state_dict():
             if key.endswith("num_batches_tracked"):
                 weights.setdefault(key, torch.zeros((), dtype=torch.int64))
@@ -190,7 +188,7 @@ class SpadeGenerator(nn.Module):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What a safetensors file must say of the network beside its weights."""
+        """What the metadata of a safetensors file must say, for ``from_checkpoint`` to read it."""
         padding = self.conv_img.padding_mode
         return {} if padding == "zeros" else {PADDING_KEY: padding}
 
@@ -201,18 +199,17 @@ class SpadeGenerator(nn.Module):
 
         Args:
             labels: integer class indices [N,H,W], H and W divisible by 32.
-            edges: instance edges, bool [N,H,W], for label spaces that have them. Without it the
-                borders between classes serve, which is what an instance map without a single
-                object would give.
-            seeds: of the noise, int64 [N]; default 0. An image depends on its own seed alone. A
-                network that adds no noise ignores them.
+            edges: instance edges, bool [N,H,W], for label spaces that have them. By default they
+                are the borders between classes, as of an instance map without any object.
+            seeds: seed of the noise of each image, int64 [N], by default 0. A network that adds no
+                noise ignores them.
 
         Returns:
-            [N,3,H,W] in [-1,1], of the weights' dtype.
+            [N,3,H,W] in [-1,1], in the dtype of the weights.
 
         Raises:
-            ValueError: a size not divisible by 32, a class index outside the label space, or
-                edges given for a label space without them.
+            ValueError: the size is not divisible by 32, a class index is outside the label space,
+                or edges are given for a label space without them.
         """
         semantics = self._semantic_map(labels, edges)
         noise = self._noise(semantics.labels, seeds)
@@ -220,10 +217,9 @@ class SpadeGenerator(nn.Module):
         x = self.head_0(x, semantics, noise[0])
         x = self.G_middle_0(_double(x), semantics, noise[1])
         x = self.G_middle_1(x, semantics, noise[2])
-        for block, of_block in zip(
-            (self.up_0, self.up_1, self.up_2, self.up_3), noise[3:], strict=True
-        ):
-            x = block(_double(x), semantics, of_block)
+        upsampling = self.up_0, self.up_1, self.up_2, self.up_3
+        for block, block_noise in zip(upsampling, noise[3:], strict=True):
+            x = block(_double(x), semantics, block_noise)
         image: Tensor = self.conv_img(F.leaky_relu(x, NEGATIVE_SLOPE))
         return torch.tanh(image)
 
@@ -241,7 +237,7 @@ class SpadeGenerator(nn.Module):
         ]
 
     def _semantic_map(self, labels: Tensor, edges: Tensor | None) -> SemanticMap:
-        """The arguments of ``forward``, checked, on the network's device."""
+        """Check the arguments of ``forward`` and bring them to the network's device."""
         space = self.label_space
         height, width = labels.shape[-2:]
         if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:

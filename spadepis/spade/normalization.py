@@ -1,4 +1,4 @@
-"""Spatially-adaptive (de)normalization, computed once for all pixels that look alike."""
+"""Spatially-adaptive (de)normalization, computed once for pixels with equal neighbourhoods."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from spadepis.kernels.convolution import convolve_1x1
 from spadepis.spade.neighbourhoods import Neighbourhoods
 from spadepis.spade.semantic_map import SemanticMap
 
-# Scales and shifts gathered at a time: as many as stay in the cache of a core, or all.
-GATHERED = {"cpu": 2**18}
+# On a CPU, so many scales and shifts are gathered at a time: they stay in the cache of a core.
+GATHERED_ON_CPU = 2**18
 
 
 class SpadeNormalization(nn.Module):
@@ -19,16 +19,16 @@ class SpadeNormalization(nn.Module):
 
     Park et al., eq. 1-3: ``gamma(s) * (x - mu) / sigma + beta(s)``, where the published networks
     learn ``gamma - 1``, and gamma and beta come from two stacked 3x3 convolutions of the map. An
-    activation follows.
+    activation function follows.
 
     Args:
-        channels: C, of the features.
-        semantic_channels: S, of the semantic map.
-        hidden_width: K, channels between the two convolutions; 128 in the published networks.
+        channels: channels of the features, C.
+        semantic_channels: channels of the semantic map, S.
+        hidden_width: channels between the two convolutions, K; 128 in the published networks.
         activation: applied to the result, in place.
     """
 
-    # With more distinct 3x3 neighbourhoods a pixel than this, convolving is the faster form.
+    # With a larger share of distinct 3x3 neighbourhoods, convolving is the faster form on a CPU.
     dense_above = 0.55
 
     def __init__(
@@ -56,7 +56,7 @@ class SpadeNormalization(nn.Module):
 
         The first one, of a one-hot map, is still done once for each distinct 3x3 neighbourhood.
         """
-        hidden = F.embedding(neighbourhoods.threes_of_pixels, self._hidden(neighbourhoods))
+        hidden = F.embedding(neighbourhoods.index_3x3, self._hidden(neighbourhoods))
         kernel, bias = self._second_convolution()
         modulation = F.conv2d(hidden.permute(0, 3, 1, 2), kernel, bias, padding=1)
         scale, shift = self._with_batch_norm(modulation.permute(0, 2, 3, 1))
@@ -74,48 +74,52 @@ class SpadeNormalization(nn.Module):
         products = _multiply(self._hidden(neighbourhoods), kernel.permute(2, 3, 0, 1).flatten(0, 2))
         positions = torch.arange(9, device=kernel.device)
         rows = products.view(-1, len(kernel))
-        summed = F.embedding_bag(neighbourhoods.threes_of_fives * 9 + positions, rows, mode="sum")
+        summed = F.embedding_bag(neighbourhoods.parts_of_5x5 * 9 + positions, rows, mode="sum")
         scale, shift = self._with_batch_norm(summed + bias)
         pixels = self._pixels(features)
-        fives = neighbourhoods.fives_of_pixels
+        index = neighbourhoods.index_5x5
         if scale.requires_grad or pixels.requires_grad:
-            modulated = torch.addcmul(F.embedding(fives, shift), F.embedding(fives, scale), pixels)
+            modulated = torch.addcmul(F.embedding(index, shift), F.embedding(index, scale), pixels)
             modulated = self.activation(modulated)
         else:
-            modulated = self._modulate_in_parts(pixels, scale, shift, fives)
+            modulated = self._modulate_in_parts(pixels, scale, shift, index)
         return modulated.permute(0, 3, 1, 2)
 
     def _modulate_in_parts(
-        self, pixels: Tensor, scale: Tensor, shift: Tensor, rows: Tensor
+        self, pixels: Tensor, scale: Tensor, shift: Tensor, index: Tensor
     ) -> Tensor:
-        """Scale and shift pixels [N,h,w,C] by the rows [N,h,w] of scale and shift, both [V,C].
+        """Scale and shift pixels [N,h,w,C] by the rows of scale and shift, both [V,C], at an index.
 
-        In parts, so that what is gathered never leaves the cache.
+        In parts on a CPU, so that what is gathered never leaves the cache.
         """
         flat = pixels.reshape(-1, self.channels)
         modulated = torch.empty_like(flat)
-        at_once = max(1, GATHERED.get(flat.device.type, flat.numel()) // self.channels)
-        whole = (flat, rows.flatten(), modulated)
-        for part, chosen, result in zip(*(torch.split(t, at_once) for t in whole), strict=True):
+        gathered = GATHERED_ON_CPU if flat.device.type == "cpu" else flat.numel()
+        at_once = max(1, gathered // self.channels)
+        tensors = (flat, index.flatten(), modulated)
+        for part, rows, result in zip(*(torch.split(t, at_once) for t in tensors), strict=True):
             # Embedding gathers rows several times faster than indexing does.
-            torch.addcmul(F.embedding(chosen, shift), F.embedding(chosen, scale), part, out=result)
+            torch.addcmul(F.embedding(rows, shift), F.embedding(rows, scale), part, out=result)
             self.activation(result)
         return modulated.view(pixels.shape)
 
     def _pixels(self, features: Tensor) -> Tensor:
-        """The features as [N,h,w,C]; in training normalized with the statistics of the batch."""
+        """The features as [N,h,w,C], in training normalized with the statistics of the batch."""
         if self.training:
             features = self.param_free_norm(features)
         return features.permute(0, 2, 3, 1)
 
     def _second_convolution(self) -> tuple[Tensor, Tensor]:
-        """Kernel [2C,K,3,3] and bias [2C] that give scale, then shift."""
+        """Kernel [2C,K,3,3] and bias [2C] of gamma and beta in one convolution."""
         assert self.mlp_gamma.bias is not None and self.mlp_beta.bias is not None
         kernel = torch.cat([self.mlp_gamma.weight, self.mlp_beta.weight])
         return kernel, torch.cat([1 + self.mlp_gamma.bias, self.mlp_beta.bias])
 
     def _with_batch_norm(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale and shift [...,C] from both together, normalizing as well but in training."""
+        """Scale and shift [...,C] from gamma and beta [...,2C].
+
+        Outside training they include the normalization with the running statistics.
+        """
         scale, shift = modulation.chunk(2, dim=-1)
         if self.training:
             return scale, shift
@@ -125,7 +129,7 @@ class SpadeNormalization(nn.Module):
         return scale, torch.addcmul(shift, scale, mean, value=-1)
 
     def _hidden(self, neighbourhoods: Neighbourhoods) -> Tensor:
-        """Hidden activation of each distinct 3x3 neighbourhood, [U,K], 0 outside the image."""
+        """The hidden activations of each distinct 3x3 neighbourhood, [U,K], 0 outside the image."""
         convolution = self.mlp_shared[0]
         assert isinstance(convolution, nn.Conv2d)
         weight = convolution.weight

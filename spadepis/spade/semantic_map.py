@@ -18,7 +18,7 @@ class SemanticMap:
         labels: class indices, int64 [N,H,W].
         edges: instance edges, bool [N,H,W], or None where the label space has none.
         num_classes: of the label space.
-        dtype: of the one-hot form.
+        dtype: dtype of the one-hot form.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SemanticMap:
         self._neighbourhoods: dict[int, Neighbourhoods] = {}
 
     def one_hot(self, height: int) -> Tensor:
-        """One channel a class, then the edges, [N,S,height,width]."""
+        """One-hot classes, followed by the edges if there are any, [N,S,height,width]."""
         if height not in self._one_hot:
             labels, edges = self._shrunk(height)
             classes = F.one_hot(labels, self.num_classes).permute(0, 3, 1, 2)

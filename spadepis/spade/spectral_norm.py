@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 
 
 def fold_spectral_norm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

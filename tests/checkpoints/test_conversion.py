@@ -8,9 +8,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from spadepis.checkpoints.conversion import ConversionConfig, convert_checkpoint, halve_matrices
+from jobs.convert_checkpoint import ConversionConfig, convert_checkpoint
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.checkpoints.reading import CheckpointError, read_metadata, read_state_dict
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.reading import read_metadata, read_state_dict
+from spadepis.checkpoints.writing import halve_matrices
 from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import COCO_STUFF
 from spadepis.spade import SpadeGenerator
@@ -91,8 +93,11 @@ def test_refuses_what_float16_does_not_hold() -> None:
     ("arguments", "reason"),
     [
         (["--network", "spade", "--output", "a.pth"], r"must end in \.safetensors"),
-        (["--network", "spade", "--half"], "--half goes with --output"),
-        (["--network", "photowct", "--label-space", "ade20k"], "photowct takes no --label-space"),
+        (["--network", "spade", "--half"], "--half needs --output"),
+        (
+            ["--network", "photowct", "--label-space", "ade20k"],
+            "--label-space is for --network spade",
+        ),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.spectral_norm import fold_spectral_norm
@@ -103,9 +103,23 @@ class Exploit:
 
 def test_never_runs_code_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"fc.weight": Exploit()}, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match="not a file of weights"):
+    with pytest.raises(
+        CheckpointError, match="not a file of weights: it .* never loaded"
+    ) as caught:
         SpadeGenerator.from_checkpoint(str(tmp_path / "net.pth"), COCO_STUFF)
     assert "code from a checkpoint" not in capsys.readouterr().out
+    # PyTorch's own message explains how to run that code.
+    assert "weights_only" not in str(caught.value) and "option" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_compiled_models_are_not_weights(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(nn.Linear(1, 1)), tmp_path / "net.pth")
+    with pytest.raises(
+        CheckpointError, match="not a file of weights: it .* never loaded"
+    ) as caught:
+        SpadeGenerator.from_checkpoint(str(tmp_path / "net.pth"), COCO_STUFF)
+    assert "weights_only" not in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spadepis.checkpoints.conversion import ConversionConfig
+from jobs.convert_checkpoint import ConversionConfig
 from spadepis.cli import main as cli
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
 from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from PIL import Image
 
-from spadepis.checkpoints.reading import CheckpointError, read_state_dict
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.reading import read_state_dict
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images

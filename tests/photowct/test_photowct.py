@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
-from spadepis.checkpoints.reading import CheckpointError
-from spadepis.photowct import PhotoWCT, photowct
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.photowct import PhotoTooSmallError, PhotoWCT, photowct
 from spadepis.photowct.network import LEVELS, Decoder, Encoder
 from spadepis.smoothing import smooth
 from tools.benchmark.measuring import count_macs
@@ -128,9 +128,25 @@ def test_styles_together_equal_styles_one_by_one(
     styles = [network.encode_style(random_image(30, 30, seed) ** seed) for seed in (1, 2, 3)]
     guided = [network.encode_style(random_image(32, 40, seed), halves) for seed in (1, 2, 3)]
     singly = network.stylize(content, styles), network.stylize(content, guided, halves)
-    monkeypatch.setattr(photowct, "STYLES_AT_ONCE", {"cpu": 2})
+    monkeypatch.setattr(photowct, "STYLES_AT_ONCE_ON_CPU", 2)
     together = network.stylize(content, styles), network.stylize(content, guided, halves)
     torch.testing.assert_close(together, singly, rtol=0, atol=1e-10)
+
+
+def test_without_styles_the_result_is_empty(network: PhotoWCT) -> None:
+    stylized = network.stylize(random_image(32, 40).float(), [])
+    assert stylized.shape == (0, 3, 32, 40)
+    assert stylized.dtype == torch.float64
+
+
+@pytest.mark.parametrize("device", ["cpu:0", torch.device("cpu"), torch.device("cpu", 0)])
+def test_any_spelling_of_a_device(device: str | torch.device, photowct_checkpoint: str) -> None:
+    image = random_image(32, 40).float()
+    stylized = []
+    for each in ("cpu", device):
+        network = PhotoWCT.from_checkpoint(photowct_checkpoint, each)
+        stylized.append(network.stylize(image, [network.encode_style(image**2)]))
+    assert torch.equal(*stylized)
 
 
 def test_reduced_precision_stays_near(photowct_checkpoint: str) -> None:
@@ -192,9 +208,9 @@ def test_float32_is_close_to_float64(photowct_checkpoint: str, network: PhotoWCT
 
 def test_refuses_images_that_do_not_fit(network: PhotoWCT) -> None:
     style = network.encode_style(random_image(16, 16))
-    with pytest.raises(ValueError, match="content of 64x15 is too small"):
+    with pytest.raises(PhotoTooSmallError, match="content of 64x15 is too small"):
         network.stylize(random_image(15, 64), [style])
-    with pytest.raises(ValueError, match="style of 1x1 is too small"):
+    with pytest.raises(PhotoTooSmallError, match="style of 1x1 is too small"):
         network.encode_style(random_image(1, 1))
     with pytest.raises(ValueError, match=r"content must be .* \[3,H,W\], not .* \[32, 32\]"):
         network.stylize(random_image(32, 32)[0], [style])
@@ -291,7 +307,7 @@ def test_without_regions_to_spare_fallback_is_as_published(network: PhotoWCT) ->
 def test_statistics_know_their_size(network: PhotoWCT) -> None:
     photo = random_image(40, 32)
     plain = network.encode_style(photo)
-    channels = [statistics.mean.shape[0] for statistics in plain.whole.values()]
+    channels = [statistics.mean.shape[0] for statistics in plain.photo.values()]
     assert plain.num_bytes == sum(8 * c * (c + 1) for c in channels)
     halves = torch.arange(32).expand(40, 32) // 16
     assert network.encode_style(photo, halves).num_bytes == 3 * plain.num_bytes

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from spadepis.quality.appearance import clipped_share, sharpness
-from spadepis.quality.colour import ColourStatistics, colour_distance, colour_statistics
+from spadepis.quality.colour import colour_distance, colour_statistics
+from spadepis.quality.gaussians import Gaussian
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
 
 Picture = NDArray[np.uint8]
@@ -80,8 +81,8 @@ def test_blur_takes_sharpness_and_noise_adds_it(picture: Picture) -> None:
 
 
 def test_colour_distance_is_that_of_gaussians() -> None:
-    a = ColourStatistics(np.array([50.0, 0.0, 0.0]), np.diag([4.0, 1.0, 9.0]))
-    b = ColourStatistics(np.array([53.0, 4.0, 0.0]), np.diag([16.0, 1.0, 1.0]))
+    a = Gaussian(np.array([50.0, 0.0, 0.0]), np.diag([4.0, 1.0, 9.0]))
+    b = Gaussian(np.array([53.0, 4.0, 0.0]), np.diag([16.0, 1.0, 1.0]))
     # Means are 5 apart, standard deviations 2, 0 and 2.
     assert colour_distance(a, b) == pytest.approx(np.sqrt(25 + 4 + 4))
     assert colour_distance(a, a) == pytest.approx(0, abs=1e-6)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace, instance_edges
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.noise import gaussian_noise

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.spade import SpadeGenerator
+from spadepis.spade import normalization as normalization_module
 from spadepis.spade.neighbourhoods import find_neighbourhoods
-from spadepis.spade.normalization import GATHERED, SpadeNormalization
+from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
 
 CLASSES = 7
@@ -49,21 +50,18 @@ def test_finds_exactly_the_distinct_neighbourhoods(
     edges = blocks(5, shape, seed=1) > 3 if with_edges else None
     found = find_neighbourhoods(labels, edges, CLASSES)
     both = labels if edges is None else labels + 100 * edges
-    fives = windows(both, 5)
-    assert len(found.threes_of_fives) == len(np.unique(fives, axis=0))
-    threes_of_pixels = found.classes[found.threes_of_pixels.flatten()].numpy()
-    expected_threes = windows(labels, 3)
-    assert np.array_equal(
-        np.where(threes_of_pixels == CLASSES, -1, threes_of_pixels), expected_threes
-    )
+    windows_5x5 = windows(both, 5)
+    assert len(found.parts_of_5x5) == len(np.unique(windows_5x5, axis=0))
+    classes_3x3 = found.classes[found.index_3x3.flatten()].numpy()
+    assert np.array_equal(np.where(classes_3x3 == CLASSES, -1, classes_3x3), windows(labels, 3))
     # The windows put together from their parts are the windows of the map.
-    threes = found.threes_of_fives
-    classes, bits = found.classes[threes], found.edges[threes]
+    parts = found.parts_of_5x5
+    classes, bits = found.classes[parts], found.edges[parts]
     distinct = torch.where(classes == CLASSES, -1, classes + 100 * bits)
-    values = distinct[found.fives_of_pixels.flatten()].numpy()
+    values = distinct[found.index_5x5.flatten()].numpy()
     for row in range(3):
         for column in range(3):
-            expected = fives.reshape(-1, 5, 5)[:, row : row + 3, column : column + 3]
+            expected = windows_5x5.reshape(-1, 5, 5)[:, row : row + 3, column : column + 3]
             part = values[:, 3 * row + column].reshape(-1, 3, 3)
             inside = expected[:, 1, 1] != -1
             assert np.array_equal(part[inside], expected[inside])
@@ -149,7 +147,7 @@ def test_parts_of_any_size_give_the_same(
     generator = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
     labels = blocks(9, (1, 64, 64))
     whole = generator(labels)
-    monkeypatch.setitem(GATHERED, "cpu", 1)
+    monkeypatch.setattr(normalization_module, "GATHERED_ON_CPU", 1)
     assert torch.equal(generator(labels), whole)
 
 

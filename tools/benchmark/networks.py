@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.checkpoints.reading import load_weights
+from spadepis.checkpoints.loading import load_weights
 from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS

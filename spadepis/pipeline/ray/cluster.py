@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.data import DataContext
 
-from spadepis.checkpoints.reading import CheckpointError
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.settings import Job, JobConfig
 from spadepis.pipeline.resources.allocation import ClusterSize

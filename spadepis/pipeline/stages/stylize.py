@@ -15,7 +15,7 @@ from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import limit_longest_side, read_photo
 from spadepis.matching.choice import Matching
-from spadepis.photowct import PhotoWCT, StyleStatistics
+from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
@@ -118,7 +118,7 @@ class Stylize:
 
             try:
                 in_halves(stylize, usable, give_up)
-            except ValueError as error:
+            except PhotoTooSmallError as error:
                 unusable = UnreadableImageError(str(scene.source), str(error))
                 scene.fail(STAGE, scene.source, unusable)
         return stylized
@@ -146,7 +146,7 @@ class Stylize:
             regions = self.guidance.read_regions(mask_source, height, width, self.max_pixels)
         try:
             return self.network.encode_style(_in_unit_range(photo, self.device), regions)
-        except ValueError as error:
+        except PhotoTooSmallError as error:
             raise UnreadableImageError(source, str(error)) from error
 
 

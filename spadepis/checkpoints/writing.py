@@ -1,0 +1,46 @@
+"""Writing network weights as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+from torch import Tensor
+
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.dataset.storage.replacement import replacing
+
+
+def write_weights(
+    path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a state dict as safetensors; the file appears as a whole or not at all.
+
+    Args:
+        path: the file, NAME.safetensors.
+        weights: tensors by name.
+        metadata: what else the file says, if anything.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    contiguous = {key: value.contiguous() for key, value in weights.items()}
+    with replacing(path) as unfinished:
+        safetensors.torch.save_file(contiguous, unfinished, dict(metadata or {}) or None)
+
+
+def halve_matrices(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights with all tensors of two or more dimensions in float16.
+
+    Vectors take little space; among them are the batch-norm statistics, which may be out of the
+    range of float16.
+
+    Raises:
+        CheckpointError: a value is too large for float16.
+    """
+    halved = {key: value.half() if value.ndim > 1 else value for key, value in weights.items()}
+    for key, value in halved.items():
+        if not value.isfinite().all():
+            raise CheckpointError(f"{key} has values that are too large for float16")
+    return halved
