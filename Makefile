@@ -1,12 +1,24 @@
-# Every target sets itself up in .venv; only Python 3.11 or newer and a package index are needed.
+# Every target installs what it needs into .venv: only Python 3.11 or newer and a package index
+# have to be there.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Processes that run tests at the same time.
+JOBS ?= 2
+PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-.PHONY: install demo test lint types tests docs faults long clean
+# The oldest interpreter and packages that are supported.
+OLDEST_VENV := .venv-oldest
+OLDEST_PYTHON ?= $(or $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null),python3)
 
-install: $(INSTALLED)
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types tests docs coverage test-oldest faults long hooks clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install spadepis and what its tests need into .venv.
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
@@ -14,29 +26,43 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-demo: $(INSTALLED)
+demo: $(INSTALLED) ## Make an image set from the inputs that come with spadepis.
 	$(BIN)/spadepis demo
 
-test: lint types tests
+test: lint types tests ## Run all checks: format, lint, types and tests.
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## Check format and style of the code.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(INSTALLED)
+types: $(INSTALLED) ## Check the types.
 	$(BIN)/mypy
 
-tests: $(INSTALLED)
-	$(BIN)/pytest
+tests: $(INSTALLED) ## Run the tests; JOBS=2 of them at the same time.
+	$(PYTEST)
 
-docs: $(INSTALLED)
+docs: $(INSTALLED) ## Build the documentation in build/site/ and check its links.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-faults: $(INSTALLED)
-	$(BIN)/pytest -m faults --capture=no
+coverage: $(INSTALLED) ## Run the tests and write htmlcov/: which lines they run.
+	$(PYTEST) --cov --cov-report=html --cov-report=term:skip-covered
 
-long: $(INSTALLED)
-	$(BIN)/pytest -m long --capture=no
+test-oldest: $(OLDEST_VENV)/.installed ## Run the tests with the oldest versions that are supported.
+	$(OLDEST_VENV)/bin/pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-clean:
-	rm -rf $(VENV)
+$(OLDEST_VENV)/.installed: pyproject.toml $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python $(OLDEST_PYTHON) $(OLDEST_VENV)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(OLDEST_VENV)/bin/python --resolution lowest-direct --editable '.[test]'
+	touch $@
+
+faults: $(INSTALLED) ## Kill jobs and feed them damaged files, for many minutes.
+	$(BIN)/pytest -m faults --capture=no --timeout=0
+
+long: $(INSTALLED) ## Run the tests that take many minutes.
+	$(BIN)/pytest -m long --capture=no --timeout=0
+
+hooks: $(INSTALLED) ## Check format, style and types before every commit.
+	$(BIN)/pre-commit install
+
+clean: ## Remove the environments.
+	rm -rf $(VENV) $(OLDEST_VENV)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,31 @@ from PIL import Image
 
 from tests.support.networks import Weights, photowct_weights, random_weights, spade_weights
 from tests.support.s3_service import Service, public_bucket, serve
+
+# Fixtures of tests that run jobs: on the cluster below, on one of several nodes, in processes.
+RAY_FIXTURES = {"cluster", "address", "undisturbed"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order and group the tests for several processes.
+
+    Tests that start Ray come first, for they take the longest. Those of a module stay in one
+    process and share what their fixtures made.
+    """
+    slow = Counter(_module(item) for item in items if _starts_ray(item))
+    for item in items:
+        if _module(item) in slow:
+            item.add_marker(pytest.mark.xdist_group(_module(item)))
+    items.sort(key=lambda item: -slow[_module(item)])
+
+
+def _module(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _starts_ray(item: pytest.Item) -> bool:
+    return not RAY_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
