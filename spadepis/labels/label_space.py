@@ -25,7 +25,10 @@ class LabelSpace:
         colours: Colours by class index, uint8 [num_classes, 3], read-only.
         has_instance_edges: Whether the generator also takes an instance-edge channel.
         size: Height and width of the label maps that the published checkpoint was trained with.
-        published_values: Label map values by class index, as the dataset publishes them.
+        published_values: Label map values by class index, as the dataset publishes them; None for a
+            class that its files do not tell from unlabelled pixels.
+        numbering_of: The label space with the same classes in the same order and other values, for
+            which the generator was published; None for one that has its own generator.
     """
 
     name: str
@@ -33,7 +36,8 @@ class LabelSpace:
     colours: NDArray[np.uint8]
     has_instance_edges: bool
     size: tuple[int, int]
-    published_values: tuple[int, ...]
+    published_values: tuple[int | None, ...]
+    numbering_of: str | None = None
 
     def __post_init__(self) -> None:
         self.colours.setflags(write=False)
@@ -64,17 +68,28 @@ class LabelSpace:
         return self.num_classes + self.has_instance_edges
 
     @property
-    def raw_values(self) -> tuple[int, ...]:
+    def generator_space(self) -> str:
+        """Name of the label space whose generators and related classes serve this one too."""
+        return self.numbering_of or self.name
+
+    @property
+    def raw_values(self) -> tuple[int | None, ...]:
         """Values by class index in an 8-bit PNG, where a published -1 is 255."""
-        return tuple(value % 256 for value in self.published_values)
+        return tuple(None if value is None else value % 256 for value in self.published_values)
 
     @cached_property
     def _index_of_value(self) -> NDArray[np.int64]:
         # A slot for each of 0..255, one above, one below, and the last for -1; -1 means no class.
         table = np.full(259, -1, np.int64)
         for values in (self.raw_values, self.published_values):
-            table[list(values)] = np.arange(self.num_classes)
+            for index, value in enumerate(values):
+                if value is not None:
+                    table[value] = index
         return table
+
+    @cached_property
+    def _value_of_index(self) -> NDArray[np.int16]:
+        return np.array([-1 if value is None else value for value in self.raw_values], np.int16)
 
     def decode(self, raw: NDArray[Any]) -> NDArray[np.int64]:
         """Turn the values of a label map into class indices.
@@ -116,8 +131,13 @@ class LabelSpace:
 
         Raises:
             IndexError: An index is num_classes or more.
+            ValueError: A class has no value in the label maps of this label space.
         """
-        return np.array(self.raw_values, np.uint8).take(indices)
+        values = self._value_of_index.take(indices)
+        if values.size and values.min() < 0:
+            names = {self.names[index] for index in np.unique(indices[values < 0])}
+            raise ValueError(f"{self.name}: no value stands for {', '.join(sorted(names))}")
+        return values.astype(np.uint8)
 
     def colourize(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Paint class indices with the colours of their classes.

@@ -5,6 +5,7 @@ with Spatially-Adaptive Normalization", CVPR 2019): a class index is an input ch
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,15 @@ import numpy as np
 from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 
-__all__ = ["ADE20K", "CITYSCAPES", "COCO_STUFF", "LABEL_SPACES"]
+__all__ = [
+    "ADE20K",
+    "ADE20K_0_TO_149",
+    "CITYSCAPES",
+    "CITYSCAPES_TRAIN_IDS",
+    "COCO_STUFF",
+    "COCO_STUFF_1_TO_182",
+    "LABEL_SPACES",
+]
 
 
 def _split(names: str) -> tuple[str, ...]:
@@ -133,7 +142,45 @@ CITYSCAPES: Final = LabelSpace(
 The colours are the official ones, of which several classes share black and a few others.
 """
 
+COCO_STUFF_1_TO_182: Final = replace(
+    COCO_STUFF,
+    name="coco-stuff-1-to-182",
+    published_values=(*range(1, 183), 0),
+    numbering_of=COCO_STUFF.name,
+)
+"""COCO-Stuff numbered by its published ids, 1..182, where 0 is unlabelled."""
+
+ADE20K_0_TO_149: Final = replace(
+    ADE20K,
+    name="ade20k-0-to-149",
+    published_values=(255, *range(150)),
+    numbering_of=ADE20K.name,
+)
+"""ADE20K as many training sets number it: 0..149, where 255 is unlabelled."""
+
+_TRAIN_CLASSES = _split("""
+    road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain,
+    sky, person, rider, car, truck, bus, train, motorcycle, bicycle""")
+# The other classes are ignored in training, as unlabelled pixels are.
+_TRAIN_IDS = {name: index for index, name in enumerate(_TRAIN_CLASSES)} | {"unlabeled": 255}
+
+CITYSCAPES_TRAIN_IDS: Final = replace(
+    CITYSCAPES,
+    name="cityscapes-train-ids",
+    published_values=tuple(map(_TRAIN_IDS.get, CITYSCAPES.names)),
+    numbering_of=CITYSCAPES.name,
+)
+"""The ``labelTrainIds`` of Cityscapes: 19 classes, and 255 for everything that is ignored."""
+
 LABEL_SPACES: Final[Mapping[str, LabelSpace]] = {
-    space.name: space for space in (COCO_STUFF, ADE20K, CITYSCAPES)
+    space.name: space
+    for space in (
+        COCO_STUFF,
+        ADE20K,
+        CITYSCAPES,
+        COCO_STUFF_1_TO_182,
+        ADE20K_0_TO_149,
+        CITYSCAPES_TRAIN_IDS,
+    )
 }
 """Every label space by its name."""

@@ -83,6 +83,6 @@ def region_labels(space: LabelSpace, groups: Sequence[Sequence[str]]) -> tuple[i
 
 
 def _default_groups(space: LabelSpace) -> Any:
-    if space.name not in LABEL_SPACES:
+    if space.generator_space not in LABEL_SPACES:
         return []
-    return read_yaml(str(files(__package__) / "related" / f"{space.name}.yaml"))
+    return read_yaml(str(files(__package__) / "related" / f"{space.generator_space}.yaml"))

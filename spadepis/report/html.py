@@ -80,7 +80,9 @@ def _curve(rates: Sequence[float]) -> str:
 def _colour_tables(label_space: LabelSpace) -> dict[str, str]:
     """For each channel, the table of an SVG filter from label values to colours."""
     colours = np.zeros((256, 3))
-    colours[list(label_space.raw_values)] = label_space.colours / 255
+    for value, colour in zip(label_space.raw_values, label_space.colours, strict=True):
+        if value is not None:
+            colours[value] = colour / 255
     return {
         channel: " ".join(f"{value:.3g}" for value in column)
         for channel, column in zip("RGB", colours.T, strict=True)

@@ -19,7 +19,7 @@ MAX_PIXELS = 10**6
 
 
 def test_together_they_are_small() -> None:
-    paths = [DEFAULT_PHOTOWCT_CHECKPOINT, *DEFAULT_SPADE_CHECKPOINTS.values()]
+    paths = {DEFAULT_PHOTOWCT_CHECKPOINT, *DEFAULT_SPADE_CHECKPOINTS.values()}
     assert sum(Path(path).stat().st_size for path in paths) <= 16e6
 
 

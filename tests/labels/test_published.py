@@ -13,8 +13,11 @@ from PIL import Image
 
 from spadepis.labels import (
     ADE20K,
+    ADE20K_0_TO_149,
     CITYSCAPES,
+    CITYSCAPES_TRAIN_IDS,
     COCO_STUFF,
+    COCO_STUFF_1_TO_182,
     LABEL_SPACES,
     LabelSpace,
     instance_edges,
@@ -30,6 +33,9 @@ SPACES = pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=LABEL_SPACE
         (COCO_STUFF, 183, 184, (256, 256)),
         (ADE20K, 151, 151, (256, 256)),
         (CITYSCAPES, 35, 36, (256, 512)),
+        (COCO_STUFF_1_TO_182, 183, 184, (256, 256)),
+        (ADE20K_0_TO_149, 151, 151, (256, 256)),
+        (CITYSCAPES_TRAIN_IDS, 35, 36, (256, 512)),
     ],
     ids=LABEL_SPACES,
 )
@@ -37,7 +43,9 @@ def test_counts(
     space: LabelSpace, num_classes: int, semantic_channels: int, size: tuple[int, int]
 ) -> None:
     assert space.num_classes == len(space.names) == num_classes
-    assert len(set(space.names)) == len(set(space.raw_values)) == num_classes
+    assert len(set(space.names)) == len(space.raw_values) == num_classes
+    values = values_of(space)
+    assert len(set(values)) == len(values)
     assert space.semantic_channels == semantic_channels
     assert space.size == size
     assert LABEL_SPACES[space.name] is space
@@ -79,13 +87,21 @@ def test_coco_stuff_holds_its_stuff_classes_in_alphabetical_order() -> None:
     assert list(stuff) == sorted(stuff)
 
 
+def values_of(space: LabelSpace) -> list[int]:
+    return [value for value in space.raw_values if value is not None]
+
+
+def indices_of(space: LabelSpace) -> list[int]:
+    return [index for index, value in enumerate(space.raw_values) if value is not None]
+
+
 @SPACES
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.uint64])
 def test_round_trip_over_all_raw_values(space: LabelSpace, dtype: type[np.integer]) -> None:
-    raw = np.array([space.raw_values], dtype)
+    raw = np.array([values_of(space)], dtype)
     indices = space.decode(raw)
     assert indices.dtype == np.int64
-    np.testing.assert_array_equal(indices, [range(space.num_classes)])
+    np.testing.assert_array_equal(indices, [indices_of(space)])
     encoded = space.encode(indices)
     assert encoded.dtype == np.uint8
     np.testing.assert_array_equal(encoded, raw)
@@ -97,6 +113,29 @@ def test_values_that_are_not_the_index() -> None:
         assert CITYSCAPES.decode(np.array([[255]], unsigned)).item() == 34
     for signed in (np.int8, np.int16, np.int64):
         assert CITYSCAPES.decode(np.array([[-1]], signed)).item() == 34
+
+
+def test_other_numberings_hold_the_same_classes() -> None:
+    for usual, other, value_in_usual, value_in_other in (
+        (COCO_STUFF, COCO_STUFF_1_TO_182, 156, 157),
+        (COCO_STUFF, COCO_STUFF_1_TO_182, 255, 0),
+        (ADE20K, ADE20K_0_TO_149, 3, 2),
+        (ADE20K, ADE20K_0_TO_149, 0, 255),
+        (CITYSCAPES, CITYSCAPES_TRAIN_IDS, 7, 0),
+        (CITYSCAPES, CITYSCAPES_TRAIN_IDS, 33, 18),
+        (CITYSCAPES, CITYSCAPES_TRAIN_IDS, 0, 255),
+    ):
+        assert (other.names, other.size) == (usual.names, usual.size)
+        assert other.semantic_channels == usual.semantic_channels
+        assert other.generator_space == usual.generator_space == usual.name
+        values = [np.array([[value]], np.uint8) for value in (value_in_usual, value_in_other)]
+        assert usual.decode(values[0]) == other.decode(values[1])
+
+
+def test_classes_that_a_numbering_ignores_have_no_value() -> None:
+    parking = CITYSCAPES.names.index("parking")
+    with pytest.raises(ValueError, match="cityscapes-train-ids: no value stands for parking"):
+        CITYSCAPES_TRAIN_IDS.encode(np.array([[0, parking]]))
 
 
 @SPACES
@@ -159,7 +198,7 @@ def test_colourize() -> None:
 @SPACES
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickles(space: LabelSpace, protocol: int) -> None:
-    raw = np.array([space.raw_values], np.uint8)
+    raw = np.array([values_of(space)], np.uint8)
     indices = space.decode(raw)
     copy: LabelSpace = pickle.loads(pickle.dumps(space, protocol))
     assert (copy.name, copy.names, copy.size) == (space.name, space.names, space.size)
