@@ -7,16 +7,18 @@ from typing import Any
 
 # What the card says about images that are files, and about images in Parquet shards.
 FILES = """\
-`metadata.parquet` has a row for each image: `file_name`, where there is one the label map of the
-same size in `mask_file_name` (values as in the source dataset) and the photo before stylization in
-`content_file_name`, and the ids of mask and style. `failures.parquet` has a row for each failed
-pair, with the stage, the file and the reason. `report.html` shows some of the images."""
+- `metadata.parquet` has a row for each image. `file_name` is the image, `mask_file_name` its label
+  map of the same size (with the values of the source dataset), `content_file_name` the photo before
+  stylization, `mask_id` and `style_id` are its ids. Columns without any value are left out.
+- `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
+- `report.html` shows some of the images."""
 SHARDS = """\
-`data/*.parquet` has a row for each image: `image`, where there is one the label map of the same
-size in `mask` (values as in the source dataset) and the photo before stylization in `content`, each
-a struct of the bytes of a file and its name, and the ids of mask and style. `metadata.parquet` says
-where each image is: `data/part-0123.parquet#column=image&row=3`. `failures.parquet` has a row for
-each failed pair, with the stage, the file and the reason. `report.html` shows some images."""
+- `data/*.parquet` has a row for each image. `image` is the image, `mask` its label map of the same
+  size (with the values of the source dataset), `content` the photo before stylization, each a
+  struct of the bytes and the name of a file; `mask_id` and `style_id` are its ids.
+- `metadata.parquet` says where each image is: `data/part-0123.parquet#column=image&row=3`.
+- `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
+- `report.html` shows some of the images."""
 # Hugging Face's reader takes this from the head of the card.
 SHARDS_ARE_THE_DATA = """\
 ---
@@ -42,7 +44,7 @@ def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str
     )
     return f"""{SHARDS_ARE_THE_DATA if in_shards else ""}# Image set
 
-{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed,
+{summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed and
 {summary["rejected"]} were rejected.
 
 {SHARDS if in_shards else FILES}
@@ -53,7 +55,7 @@ from spadepis import ImageSet
 image, mask = ImageSet("path/of/this/folder")[0]
 ```
 
-| stage | seconds of one worker per image |
+| stage | worker seconds per image |
 |---|---|
 {seconds}
 

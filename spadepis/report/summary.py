@@ -104,7 +104,7 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
         counts += f", {summary['rejected']} rejected"
     lines = [
         f"{summary['done']} images of {summary['scenes']} scenes in {uri}, {counts}",
-        "seconds of one worker per image:",
+        "worker seconds per image:",
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]

@@ -148,7 +148,7 @@ def test_a_large_set_has_a_small_report() -> None:
     assert len(page.gallery) == SPREAD_IMAGES
     shown = [int((link["title"] or "").split()[0]) for link in page.gallery]
     assert shown == sorted(set(shown)) and shown[-1] > 19_000
-    assert f"And {1000 - SHOWN_REASONS} other reasons" in page.text
+    assert f"There are {1000 - SHOWN_REASONS} more reasons" in page.text
     assert len(html) < 100_000
 
 
