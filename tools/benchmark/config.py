@@ -22,45 +22,45 @@ class BenchmarkConfig(Configuration):
     """Settings of tools/benchmark."""
 
     stages: tuple[Stage, ...] = ("synthesis", "stylization", "smoothing", "chain")
-    """What is measured; "job" is a whole job by Ray, with the largest number of styles."""
+    """What to measure. "job" is a whole job by Ray, with the largest number of styles."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Of the networks; on cuda smoothing runs there as well."""
+    """Device of the networks; with cuda, smoothing runs there as well."""
     sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (256, 512)
     """Sides of the images in pixels: --sizes 256,512."""
     styles: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4, 16)
     """Styles of a label map: --styles 1,4,16."""
     images: int | None = Field(default=None, ge=1)
-    """Label maps in one repeat. Default: 2 on a CPU, 16 on a GPU."""
+    """Label maps in each run. Default: 2 on a CPU, 16 on a GPU."""
     job_scenes: int = Field(default=64, ge=4)
     """Label maps of the job by Ray."""
     repeats: int = Field(default=3, ge=1)
-    """Timed runs of each form, taking turns; the median counts."""
+    """Timed runs of each form, in turns; the result is their median."""
     longest: float = Field(default=20, ge=0)
     """A form whose first run takes more seconds than this is not repeated."""
     threads: int = Field(default=1, ge=1)
-    """Of PyTorch on the CPU. Default: one, as in the pipeline's workers. Smoothing on the CPU uses
-    one in any case."""
+    """Threads of PyTorch on the CPU. Default: one, as in the workers of a job. Smoothing on the CPU
+    always uses one."""
     precision: Literal["float32", "half"] = "float32"
-    """Of the fast forms' networks; the plain forms compute in float32."""
+    """Precision of the networks in the fast forms; the plain forms compute in float32."""
     plain_keeps_memory: bool = False
-    """Let the plain forms keep freed memory, as the pipeline's workers do, too."""
+    """Let the plain forms keep freed memory too, as the workers of a job do."""
     output: str | None = None
     """JSON file for the results."""
     masks: str = str(INPUTS / "masks")
-    """Folder or glob of label maps. Default: the drawn layouts that come with spadepis."""
+    """Folder or glob of label maps. Default: the drawn ones that ship with spadepis."""
     instances: str | None = None
-    """Folder or glob of their instance maps. Default: of the drawn layouts theirs, else none."""
+    """Folder or glob of their instance maps. Default: those of the drawn label maps, else none."""
     label_space: LabelSpaceSetting = "coco-stuff"
     """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
     a label space of your own."""
     photos: str = str(INPUTS / "styles")
-    """Folder or glob of photos: the styles, and the contents that are not synthesized."""
+    """Folder or glob of photos, which serve as styles and as contents that are not synthesized."""
     spade_checkpoint: str | None = None
-    """Default: random weights of the published widths."""
+    """Weights of the SPADE generator. Default: random ones of the published widths."""
     photowct_checkpoint: str | None = None
-    """Default: random weights of the published widths."""
+    """Weights of PhotoWCT. Default: random ones of the published widths."""
     seed: int = 0
-    """Of the random weights."""
+    """Seed of the random weights."""
 
     @property
     def space(self) -> LabelSpace:

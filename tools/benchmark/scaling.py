@@ -25,7 +25,7 @@ from tools.benchmark.sleeping_stage import SCHEMA, Pass, Sleep
 # Logical: Ray starts a process for each at once.
 CPUS = 2
 OBJECT_STORE_BYTES = 200 << 20
-# Reading, three that compute, the figures, and writing.
+# Reading, three stages that compute, quality metrics, and writing.
 STAGES = 6
 
 
@@ -33,15 +33,15 @@ class ScalingConfig(Configuration):
     """Settings of tools/benchmark/simulate_scaling.py."""
 
     workers: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32, 64)
-    """That compute: --workers 1,4."""
+    """Numbers of workers that compute: --workers 1,4."""
     seconds: float = Field(default=3.0, gt=0)
-    """That a worker takes for a scene. Default: four styles on a CPU core, docs/benchmarks.md."""
+    """Seconds that a worker takes for a scene. Default: those of four styles on a CPU core."""
     scenes_per_worker: int = Field(default=24, ge=4)
-    """What lasts too short leaves no time in which all workers run."""
+    """Scenes for each worker: enough of them that all workers run at the same time for a while."""
     blocks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32)
-    """Scenes in a block, for the rate of the driver."""
+    """Scenes in a block, to measure the rate of the driver: --blocks 1,16."""
     driver_blocks: int = Field(default=400, ge=8)
-    """Blocks by which the rate of the driver is measured."""
+    """Blocks with which the rate of the driver is measured."""
 
 
 @dataclass(frozen=True)

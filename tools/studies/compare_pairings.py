@@ -1,6 +1,6 @@
-"""Image sets side by side whose styles were chosen in different ways: do styles suit the scenes?
+"""Compare image sets whose styles were chosen in different ways: how well do they suit the scenes?
 
-Prints a table; see docs/pairing.md.
+Prints a table like the one in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("image_sets", nargs="+", help="output folders of finished jobs")
     parser.add_argument("--style-masks", required=True, help="label maps of the styles")
-    parser.add_argument("--label-space", default="coco-stuff", help="of all label maps")
+    parser.add_argument("--label-space", default="coco-stuff", help="label space of all label maps")
     arguments = parser.parse_args()
     space = find_label_space(arguments.label_space)
     print(table_of(compare_pairings(arguments.image_sets, arguments.style_masks, space)))

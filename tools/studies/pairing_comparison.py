@@ -1,4 +1,4 @@
-"""Image sets of the same scenes with their styles chosen in different ways, side by side."""
+"""Compares image sets of the same scenes whose styles were chosen in different ways."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ LEAST_SHARE = 0.05
 def compare_pairings(
     uris: Sequence[str], style_masks: str, label_space: LabelSpace
 ) -> Mapping[str, Mapping[str, float]]:
-    """Figures of image sets by column, and those by the URI of the set.
+    """Means over the pairs of each image set, by URI of the set and by name.
 
     ``overlap`` is the mean histogram intersection of the class shares of scene and style,
-    ``main_classes`` the share of pairs whose style has the two largest classes of the scene; the
-    others are means of the figures of quality. Related classes count as one.
+    ``main_classes`` the share of pairs whose style has the two largest classes of the scene. The
+    others are means of the quality metrics. Related classes count as one.
 
     Args:
-        uris: of finished image sets with label maps.
+        uris: finished image sets with label maps.
         style_masks: label maps of the styles: folder, glob or shards.
-        label_space: of all label maps.
+        label_space: label space of all label maps.
     """
     styles = {
         id: _shares(read_label_map(source, MAX_PIXELS), label_space)
         for id, source in list_images(style_masks).images.items()
     }
-    return {uri: _figures(ImageSet(uri), styles, label_space) for uri in uris}
+    return {uri: _means(ImageSet(uri), styles, label_space) for uri in uris}
 
 
-def table_of(figures: Mapping[str, Mapping[str, float]]) -> str:
-    """The figures as a Markdown table, a column for each image set."""
-    names = list(next(iter(figures.values())))
-    lines = [f"| | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
+def table_of(means: Mapping[str, Mapping[str, float]]) -> str:
+    """The means as a Markdown table, with a column for each image set."""
+    names = list(next(iter(means.values())))
+    lines = [f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
     for name in names:
-        cells = (f"{of_set[name]:.3f}" for of_set in figures.values())
+        cells = (f"{of_set[name]:.3f}" for of_set in means.values())
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _figures(
+def _means(
     images: ImageSet, styles: Mapping[str, Descriptor], label_space: LabelSpace
 ) -> Mapping[str, float]:
     rows = images.table.select(["mask_id", "style_id"]).to_pylist()
@@ -66,13 +66,13 @@ def _figures(
     }
     pairs = [(scenes[row["mask_id"]], styles[row["style_id"]]) for row in rows]
     overlaps = [float(np.minimum(scene, style).sum()) for scene, style in pairs]
-    figures = {
+    means = {
         "pairs": float(len(pairs)),
         "overlap": float(np.mean(overlaps)),
         "main_classes": float(np.mean([_has_main_classes(*pair) for pair in pairs])),
     }
     measured = [name for name in METRICS if name in images.table.column_names]
-    return figures | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
+    return means | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
 
 
 def _has_main_classes(scene: Descriptor, style: Descriptor) -> bool:

@@ -42,13 +42,13 @@ class InstanceMapsConfig(Configuration):
     """Make instance maps from label maps and an instances_*.json of COCO."""
 
     annotations: str
-    """instances_train2017.json or instances_val2017.json."""
+    """Annotations of COCO: instances_train2017.json or instances_val2017.json."""
     masks: str
     """Label maps named like the images: a folder, searched recursively, a glob, or shards."""
     output: str
-    """Folder of the instance maps, PNG files with the ids of the label maps."""
+    """Folder for the instance maps, PNG files with the ids of the label maps."""
     workers: int | None = Field(default=None, ge=1)
-    """Processes. Default: one a CPU."""
+    """Number of processes. Default: one for each CPU."""
 
 
 @dataclass(frozen=True)

@@ -18,42 +18,42 @@ class AugmentationStudyConfig(Configuration):
     photos: Path
     """Folder of JPEG photos."""
     labels: Path
-    """Folder of their PNG label maps, of the same names."""
+    """Folder of their PNG label maps, with the same names."""
     label_space: LabelSpaceSetting = "coco-stuff"
-    """What the values of the label maps mean, the last class being unknown: coco-stuff, or the
-    YAML file of a label space of your own."""
+    """What the values of the label maps mean: coco-stuff, or the YAML file of a label space of
+    your own. Its last class has to be the unknown one."""
     training: str
-    """Ids of the pairs that are trained on: globs with commas between them."""
+    """Ids of the training pairs: globs, separated by commas."""
     held_out: str
-    """Ids of pairs of the look that was trained on, for tests."""
+    """Ids of the test pairs that look like the training pairs."""
     changed: str
-    """Ids of pairs that really have another look, for tests."""
+    """Ids of the test pairs that have another look in reality."""
     generated: str
-    """Image set that jobs/stylize.py made of training photos and their label maps."""
+    """Image set that jobs/stylize.py made from training photos and their label maps."""
     styled: str
-    """Image set that it made of held-out photos, with styles that --generated does not have."""
+    """Image set made from --held-out photos in the same way, with styles that --generated lacks."""
     night_styles: str = "*night*"
-    """Ids of the styles of --styled that show the night: globs with commas between them."""
+    """Ids of the styles of --styled that show the night: globs, separated by commas."""
     snow_styles: str = "*snow*"
     """Ids of the styles of --styled that show snow."""
     ground: str = "road,pavement"
-    """Classes that snow covers, with commas between them."""
+    """Classes that snow covers, separated by commas."""
     plants: str = "tree"
-    """Classes that snow covers in part."""
+    """Classes that snow covers in part, separated by commas."""
     seeds: int = Field(default=3, ge=2)
-    """Networks of each kind that are trained."""
+    """How many networks of each kind to train."""
     steps: int = Field(default=2000, ge=1)
-    """Of the training of each network."""
+    """Training steps of each network."""
     batch_size: int = Field(default=8, ge=2)
     """Crops in a step."""
     crop: int = Field(default=96, ge=32, multiple_of=16)
     """Side of the crops in pixels."""
     test_pictures: int = Field(default=50, ge=1)
-    """Pictures of each look at most, evenly spaced by id."""
+    """Use at most this many pictures of each look, evenly spaced by id."""
     threads: int = Field(default=1, ge=1)
-    """Of the CPU."""
+    """Threads of PyTorch on the CPU."""
     output: Path
-    """Folder of results.jsonl and looks.png; a study that was stopped goes on where it was."""
+    """Folder of results.jsonl and looks.png. A study that was stopped resumes from there."""
 
     @property
     def space(self) -> LabelSpace:
@@ -61,7 +61,7 @@ class AugmentationStudyConfig(Configuration):
         return find_label_space(self.label_space)
 
     def classes(self, names: str) -> Sequence[int]:
-        """The indices of classes named with commas between them.
+        """The indices of classes, whose names are separated by commas.
 
         Raises:
             ConfigurationError: the label space has no class of that name.
@@ -75,5 +75,5 @@ class AugmentationStudyConfig(Configuration):
 
 
 def split(text: str) -> list[str]:
-    """What stands between commas."""
+    """The parts of a text that are separated by commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
