@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.cli.exit_status import exit_status
@@ -47,7 +48,9 @@ REGIONS = 2
 
 
 class LaunchesConfig(Configuration):
-    """Settings of tools/count_launches.py."""
+    """Count what each stage makes a GPU start, and what the host waits for."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m tools.count_launches")
 
     size: int = Field(default=256, ge=32, multiple_of=32)
     """Side of the images in pixels."""

@@ -1,1 +1,1 @@
-"""How fast each stage is, beside its plain form and the most that the device does."""
+"""The throughput of each stage, beside its textbook form and the peak of the device."""

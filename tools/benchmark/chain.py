@@ -1,4 +1,4 @@
-"""Label map to smoothed photo, all stages in one process, in 8 bits between them."""
+"""From label map to smoothed photo: all stages in one process, with 8 bits between them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tools.benchmark.synthesis import synthesize
 
 
 def chain_case(networks: Networks, inputs: Inputs, device: str) -> Case:
-    """All stages beside the published form of each, a pair a result.
+    """All stages beside the published form of each; a result is a pair.
 
-    The plain form goes all the way from the label map for each pair; the fast one synthesizes once
-    for the K styles of a label map.
+    The textbook form starts from the label map for each pair; the fast form synthesizes a label
+    map once for its K styles.
     """
     labels = inputs.labels.to(device)
     edges = None if inputs.edges is None else inputs.edges.to(device)

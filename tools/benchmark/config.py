@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration
 from spadepis.labels import LabelSpace
@@ -19,46 +20,48 @@ Stage = Literal["synthesis", "stylization", "smoothing", "chain", "job"]
 
 
 class BenchmarkConfig(Configuration):
-    """Settings of tools/benchmark."""
+    """Measure the throughput of each stage beside its textbook form."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m tools.benchmark")
 
     stages: tuple[Stage, ...] = ("synthesis", "stylization", "smoothing", "chain")
-    """What to measure. "job" is a whole job by Ray, with the largest number of styles."""
+    """Stages to measure; "job" is a whole job on Ray, with the largest number of styles."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Device of the networks; with cuda, smoothing runs there as well."""
     sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (256, 512)
-    """Sides of the images in pixels: --sizes 256,512."""
+    """Sides of the square images in pixels: --sizes 256,512."""
     styles: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4, 16)
-    """Styles of a label map: --styles 1,4,16."""
+    """Numbers of styles for each label map: --styles 1,4,16."""
     images: int | None = Field(default=None, ge=1)
     """Label maps in each run. Default: 2 on a CPU, 16 on a GPU."""
     job_scenes: int = Field(default=64, ge=4)
-    """Label maps of the job by Ray."""
+    """Label maps in the job on Ray."""
     repeats: int = Field(default=3, ge=1)
-    """Timed runs of each form, in turns; the result is their median."""
+    """Timed runs of each form, in turns; the median is reported."""
     longest: float = Field(default=20, ge=0)
-    """A form whose first run takes more seconds than this is not repeated."""
+    """Seconds; a form whose first run takes longer is not run again."""
     threads: int = Field(default=1, ge=1)
-    """Threads of PyTorch on the CPU. Default: one, as in the workers of a job. Smoothing on the CPU
-    always uses one."""
+    """CPU threads of PyTorch. The default is one, as in the pipeline's workers; smoothing on the
+    CPU always uses one."""
     precision: Literal["float32", "half"] = "float32"
-    """Precision of the networks in the fast forms; the plain forms compute in float32."""
+    """Precision of the networks in the fast forms; the textbook forms compute in float32."""
     plain_keeps_memory: bool = False
-    """Let the plain forms keep freed memory too, as the workers of a job do."""
+    """Let the textbook forms keep freed memory too, as the pipeline's workers do."""
     output: str | None = None
-    """JSON file for the results."""
+    """JSON file to write the results to."""
     masks: str = str(INPUTS / "masks")
-    """Folder or glob of label maps. Default: the drawn ones that ship with spadepis."""
+    """Folder or glob of label maps. Default: the layouts that come with spadepis."""
     instances: str | None = None
-    """Folder or glob of their instance maps. Default: those of the drawn label maps, else none."""
+    """Folder or glob of instance maps. Default: those of the layouts that come with spadepis."""
     label_space: LabelSpaceSetting = "coco-stuff"
     """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
     a label space of your own."""
     photos: str = str(INPUTS / "styles")
     """Folder or glob of photos, which serve as styles and as contents that are not synthesized."""
     spade_checkpoint: str | None = None
-    """Weights of the SPADE generator. Default: random ones of the published widths."""
+    """Default: random weights of the published widths."""
     photowct_checkpoint: str | None = None
-    """Weights of PhotoWCT. Default: random ones of the published widths."""
+    """Default: random weights of the published widths."""
     seed: int = 0
     """Seed of the random weights."""
 

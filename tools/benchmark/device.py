@@ -1,4 +1,4 @@
-"""What a device is and what it can do at most."""
+"""The name of a device, its peak rates and its memory."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ DEFAULT_TOP_PAD = 1 << 17
 
 @dataclass(frozen=True)
 class Peak:
-    """The most that a device does in this process: the best of a few runs.
+    """The peak rates of a device in this process, the best of a few runs.
 
     Attributes:
-        macs_per_second: multiply-accumulates of a large matrix product.
-        bytes_per_second: read and written by a large copy.
+        macs_per_second: multiply-accumulates per second of a large matrix product.
+        bytes_per_second: bytes per second that a large copy reads and writes.
     """
 
     macs_per_second: float
@@ -42,7 +42,7 @@ class Peak:
 
 
 def device_name(device: str) -> str:
-    """The processor or GPU, as it calls itself."""
+    """The model name of the processor or GPU."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -54,8 +54,7 @@ def device_name(device: str) -> str:
 def measure_peak(device: str, dtype: torch.dtype = torch.float32) -> Peak:
     """Time a large matrix product and a large copy.
 
-    The product may use what convolutions may use: on NVIDIA GPUs they round float32 to TF32 unless
-    told otherwise.
+    The product uses TF32 if convolutions may use it, as they do by default on NVIDIA GPUs.
     """
     side = MATRIX_SIDE[device]
     a = torch.rand(side, side, device=device, dtype=dtype)
@@ -73,7 +72,7 @@ def measure_peak(device: str, dtype: torch.dtype = torch.float32) -> Peak:
 
 
 def seconds(run: Callable[[], Tensor], device: str) -> float:
-    """How long a run takes, until the device is done."""
+    """Time a run until the device has finished."""
     start = perf_counter()
     run()
     if device == "cuda":
@@ -82,9 +81,9 @@ def seconds(run: Callable[[], Tensor], device: str) -> float:
 
 
 def return_freed_memory() -> None:
-    """Undo ``keep_freed_memory``: hand freed blocks back as glibc does by default.
+    """Undo ``keep_freed_memory``: return freed blocks to the system as glibc does by default.
 
-    The thresholds are those that its default ends at after a few large blocks.
+    The thresholds are those that glibc's dynamic default reaches after a few large blocks.
     """
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_MAX, DEFAULT_MMAP_MAX)
@@ -94,12 +93,12 @@ def return_freed_memory() -> None:
 
 
 def release_memory() -> None:
-    """Hand all that is free back to the system."""
+    """Return all free memory to the system."""
     ctypes.CDLL(None).malloc_trim(0)
 
 
 def reset_peak_memory(device: str) -> None:
-    """Forget the peak so far."""
+    """Start to measure the peak anew."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     else:
@@ -107,11 +106,11 @@ def reset_peak_memory(device: str) -> None:
 
 
 def peak_memory(device: str) -> int:
-    """Most bytes since ``reset_peak_memory``: allocated on a GPU, else resident in this process."""
+    """Peak bytes since ``reset_peak_memory``: allocated on a GPU, or resident in this process."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
-    # Kilobytes, and never forgotten.
+    # In kilobytes, over the whole life of the process.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,4 +1,4 @@
-"""What the stages are measured on."""
+"""The label maps and photos that the stages are measured on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spadepis.labels import instance_edges
 from tools.benchmark.config import BenchmarkConfig
 
 MAX_PIXELS = 2**26
-# Of a style photo, in what stands for a stylization of another photo.
+# The weight of the style photo in what replaces a stylized photo.
 FOREIGN_SHARE = 0.3
 
 
@@ -41,10 +41,10 @@ class Inputs:
     styles: NDArray[np.uint8]
 
     def stylized(self) -> NDArray[np.float32]:
-        """Contents in the colours of the styles, with something of their shapes: [N,K,H,W,3].
+        """Contents in the colours of the styles, with a share of their shapes: [N,K,H,W,3].
 
-        They stand for what smoothing is given, whatever the weights of the networks are: of these
-        the solver needs as many iterations as of stylized photos.
+        They replace stylized photos as the input of smoothing, so that its speed does not depend
+        on the weights of the networks; the solver needs as many iterations for them.
         """
         contents = self.contents.astype(np.float32) / 255
         styles = self.styles.astype(np.float32) / 255
@@ -58,10 +58,10 @@ class Inputs:
 
 
 def read_inputs(config: BenchmarkConfig, size: int, styles: int) -> Inputs:
-    """Read as many label maps and photos as a repeat needs; few files are used several times.
+    """Read as many label maps and photos as a run needs, repeating files if there are too few.
 
     Raises:
-        ConfigurationError: a folder or file that cannot be used.
+        ConfigurationError: a folder or file cannot be used.
     """
     count = config.images_in_a_repeat
     try:

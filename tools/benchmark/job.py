@@ -56,11 +56,11 @@ def _run(config: BenchmarkConfig) -> int:
 
 
 def cases(config: BenchmarkConfig) -> Iterator[Case]:
-    """What is to be measured, one after the other; each is made when it is its turn.
+    """The cases to measure; each one is made when its turn has come.
 
     Raises:
-        ConfigurationError: inputs that cannot be used.
-        CheckpointError: a checkpoint that cannot be used.
+        ConfigurationError: the inputs cannot be used.
+        CheckpointError: a checkpoint cannot be used.
     """
     networks = load_networks(config)
     for size in config.sizes:
@@ -73,7 +73,7 @@ def cases(config: BenchmarkConfig) -> Iterator[Case]:
 def as_json(
     config: BenchmarkConfig, peak: Peak, rows: Sequence[Row], job: RayJobRates | None
 ) -> dict[str, object]:
-    """Rows and all that they depend on."""
+    """The rows, with all that they depend on."""
     return {
         "device": device_name(config.device),
         "threads": torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""Timing two forms of the same computation, taking turns."""
+"""Time two forms of the same computation in turns."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Form:
     """One way to compute results.
 
     Attributes:
-        run: returns [items, ...] on any device.
-        items: results of a run.
-        device: that it runs on, "cpu" or "cuda".
+        run: returns the results [items, ...] on any device.
+        items: number of results of a run.
+        device: "cpu" or "cuda".
     """
 
     run: Callable[[], Tensor]
@@ -43,11 +43,12 @@ class Case:
     Attributes:
         stage: its name.
         size: side of the images in pixels.
-        styles: of a label map; None where the stage knows of none.
+        styles: number of styles of a label map; None for stages without styles.
         fast: the form that the pipeline runs.
-        plain: the textbook form; its results are the first of the fast form's.
+        plain: the textbook form; it computes the first results of the fast form.
         macs: multiply-accumulates of a run of the fast form.
-        traffic: bytes that a run of the fast form reads and writes at least, where they bound it.
+        traffic: bytes that a run of the fast form has to read and write, if memory is its
+            bottleneck.
     """
 
     stage: str
@@ -61,12 +62,12 @@ class Case:
 
 @dataclass
 class Measured:
-    """What was measured of one form.
+    """The measurements of one form.
 
     Attributes:
-        results: of its first run.
-        peak_bytes: of its first run.
-        seconds: of each timed run.
+        results: the results of its first run.
+        peak_bytes: peak memory of its first run.
+        seconds: duration of each timed run.
     """
 
     results: Tensor
@@ -82,11 +83,11 @@ class Measured:
 def measure(
     case: Case, repeats: int, longest: float, plain_keeps_memory: bool
 ) -> tuple[Measured, Measured]:
-    """Run the fast and the plain form of a case in turns.
+    """Run the fast and the textbook form of a case in turns.
 
-    The fast form keeps freed memory, as the pipeline's workers do; the plain one only if asked to.
-    The first run of each warms it up, unless it takes more than ``longest`` seconds: then it is
-    the only one and counts.
+    The fast form keeps freed memory, as the pipeline's workers do; the textbook form does so only
+    with ``plain_keeps_memory``. The first run of each form is a warm-up, unless it takes more than
+    ``longest`` seconds: then it is the only one, and it is timed.
     """
     forms = (case.fast, keep_freed_memory), (case.plain, return_freed_memory)
     if plain_keeps_memory:
@@ -108,7 +109,7 @@ def measure(
 def count_macs(run: Callable[[], Tensor]) -> int:
     """Multiply-accumulates of the convolutions and matrix products of a run.
 
-    Of Winograd's method its products count, not the transforms around them.
+    For Winograd's method the products are counted, without the transforms around them.
     """
     products = {torch.ops.mkldnn._convolution_pointwise: _grouped_convolution_flops}
     with FlopCounterMode(display=False, custom_mapping=products) as counter:

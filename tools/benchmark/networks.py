@@ -1,4 +1,4 @@
-"""The networks to measure: of a checkpoint, or of the published widths with random weights."""
+"""The networks to measure: from checkpoints, or with random weights of the published widths."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Networks:
 
 
 def load_networks(config: BenchmarkConfig) -> Networks:
-    """Read the checkpoints given, and make up those that are not.
+    """Read the given checkpoints, and make up random weights for the others.
 
     Raises:
-        CheckpointError: a file that is no checkpoint, or does not fit the label space.
+        CheckpointError: a file is not a checkpoint, or does not fit the label space.
     """
     if config.spade_checkpoint is None:
         spade = random_spade(config.space, config.seed, config.device)

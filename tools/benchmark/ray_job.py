@@ -1,4 +1,4 @@
-"""What Ray costs: a whole job beside the same stages called one after the other."""
+"""The overhead of Ray: a whole job beside the same stages called one after the other."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ANY_SECONDS = {"synthesize": 1.0, "stylize": 1.0, "smooth": 1.0}
 
 @dataclass(frozen=True)
 class RayJobRates:
-    """Pairs a second of a job, reading and writing included.
+    """Pairs per second of a job, including reading and writing.
 
     Attributes:
-        job: by Ray, without its start.
-        alone: by as many processes as there are cores, each calling all stages in turn.
-        cores: of this machine.
-        scenes: in the longer of two jobs; the shorter one has half of them.
-        styles: of each scene.
+        job: rate of the job on Ray, without its start.
+        alone: rate of one process per core, each of which calls all stages in turn.
+        cores: number of cores of this machine.
+        scenes: number of scenes in the longer of two jobs; the shorter one has half as many.
+        styles: number of styles of each scene.
     """
 
     job: float
@@ -50,7 +50,7 @@ class RayJobRates:
 
     @property
     def efficiency(self) -> float:
-        """The job's share of what the stages do alone."""
+        """The rate of the job as a share of the rate without Ray."""
         return self.job / self.alone
 
     def summary(self) -> str:
@@ -65,8 +65,9 @@ class RayJobRates:
 def measure_ray_job(config: BenchmarkConfig) -> RayJobRates:
     """Run a job of ``job_scenes`` scenes and one of half as many, and the stages without Ray.
 
-    What the longer job takes more than the shorter one is what its scenes take once all workers
-    run. The networks are those of the checkpoints given, or the models that come with spadepis.
+    The difference between the durations of the two jobs is the time for the additional scenes
+    while all workers run. The networks are those of the given checkpoints, or the models that come
+    with spadepis.
     """
     # Ray takes seconds to import, and the machine that measures the stages may have none.
     from spadepis.pipeline.ray.job import run
@@ -97,7 +98,7 @@ def measure_ray_job(config: BenchmarkConfig) -> RayJobRates:
 
 
 def _copies(uri: str, folder: Path, count: int) -> str:
-    """``count`` files in a folder, copies of images; few images are copied several times."""
+    """Copy images into a folder until it has ``count`` files, repeating them if needed."""
     folder.mkdir()
     for number, source in enumerate(islice(cycle(list_images(uri).images.values()), count)):
         copyfile(source, folder / f"{number:05d}{Path(source).suffix}")

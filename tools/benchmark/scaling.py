@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 from ray.data import DataContext
 
 from spadepis.cli.exit_status import exit_status
@@ -25,23 +26,26 @@ from tools.benchmark.sleeping_stage import SCHEMA, Pass, Sleep
 # Logical: Ray starts a process for each at once.
 CPUS = 2
 OBJECT_STORE_BYTES = 200 << 20
-# Reading, three stages that compute, quality metrics, and writing.
+# Reading, three stages that compute, the quality metrics, and writing.
 STAGES = 6
 
 
 class ScalingConfig(Configuration):
-    """Settings of tools/benchmark/simulate_scaling.py."""
+    """Simulate how a job scales with its workers, with stages that only sleep."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m tools.benchmark.simulate_scaling")
 
     workers: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32, 64)
     """Numbers of workers that compute: --workers 1,4."""
     seconds: float = Field(default=3.0, gt=0)
-    """Seconds that a worker takes for a scene. Default: those of four styles on a CPU core."""
+    """Seconds that a worker takes for a scene. The default is that of four styles on a CPU core
+    (docs/benchmarks.md)."""
     scenes_per_worker: int = Field(default=24, ge=4)
-    """Scenes for each worker: enough of them that all workers run at the same time for a while."""
+    """Scenes for each worker. With too few, there is no time in which all workers run."""
     blocks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32)
-    """Scenes in a block, to measure the rate of the driver: --blocks 1,16."""
+    """Numbers of scenes in a block at which to measure the rate of the driver."""
     driver_blocks: int = Field(default=400, ge=8)
-    """Blocks with which the rate of the driver is measured."""
+    """Blocks to send through the stages to measure the rate of the driver."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,10 @@ class Scaling:
     """What workers that sleep achieve.
 
     Attributes:
-        workers: how many.
-        scenes: done.
-        efficiency: share of their time that they worked, while all of them were there and had work.
-        rate: scenes a second in that time.
+        workers: number of workers.
+        scenes: number of scenes processed.
+        efficiency: share of the time that workers were busy while all of them had work.
+        rate: scenes per second in that time.
     """
 
     workers: int
@@ -63,11 +67,11 @@ class Scaling:
 
 @dataclass(frozen=True)
 class DriverRate:
-    """What the driver schedules if stages take no time.
+    """How fast the driver schedules stages that take no time.
 
     Attributes:
         rows: scenes in a block.
-        rate: scenes a second through all stages.
+        rate: scenes per second through all stages.
     """
 
     rows: int
@@ -75,7 +79,7 @@ class DriverRate:
 
 
 def simulate(config: ScalingConfig) -> str:
-    """Run pipelines of sleeping stages on a cluster of this machine; two tables of Markdown."""
+    """Run pipelines of sleeping stages on a local cluster; returns two Markdown tables."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     ray.init(
         address="local",
@@ -98,12 +102,15 @@ def simulate(config: ScalingConfig) -> str:
 
 
 def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
-    """Send scenes through reading, one stage that sleeps and writing, as a job does.
+    """Send scenes through reading, one sleeping stage and writing, as a job does.
 
     Args:
-        workers: that sleep.
-        scenes: how many.
-        seconds: of sleep for each.
+        workers: number of workers of the sleeping stage.
+        scenes: number of scenes.
+        seconds: duration of the sleep for each scene.
+
+    Raises:
+        ValueError: with so few scenes there is no time in which all workers run.
     """
     cpus = CPUS / 2 / workers
     io = Workers(max(1, workers // CPUS_PER_IO_WORKER), cpus / 4)
@@ -115,7 +122,7 @@ def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
     rows = scenes_in_block(scenes, workers)
     done = pa.concat_tables(_run(stages, scenes, rows))
     assert len(done) == scenes
-    # The start and the end of a job are left out: there some have nothing to do.
+    # At the start and at the end of a job some workers have nothing to do.
     spans = done.group_by("worker").aggregate([("start", "min"), ("end", "max")])
     first, last = pc.max(spans["start_min"]).as_py(), pc.min(spans["end_max"]).as_py()
     if len(spans) < workers or first >= last:
@@ -131,13 +138,13 @@ def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
 
 
 def measure_driver(rows: int, blocks: int) -> DriverRate:
-    """Send blocks through as many stages as a job has, which take no time.
+    """Send blocks through as many stages as a job has; the stages take no time.
 
-    What arrives in the first quarter is left out, for workers are still being started.
+    The first quarter of the blocks is not counted, because workers are still being started.
 
     Args:
         rows: scenes in a block.
-        blocks: how many.
+        blocks: number of blocks.
     """
     stages = [Stage(Pass, {}, Workers(1, CPUS / 2 / STAGES)) for _ in range(STAGES)]
     arrivals = [perf_counter() for _ in _run(stages, rows * blocks, rows)]
@@ -161,7 +168,7 @@ def _quieten() -> None:
 
 
 def scaling_table(measured: Sequence[Scaling]) -> str:
-    """A table of Markdown."""
+    """The results as a Markdown table."""
     rows = "\n".join(
         f"| {each.workers} | {each.scenes} | {each.rate:.2f} | {100 * each.efficiency:.1f} % |"
         for each in measured
@@ -170,7 +177,7 @@ def scaling_table(measured: Sequence[Scaling]) -> str:
 
 
 def driver_table(measured: Sequence[DriverRate], seconds: float) -> str:
-    """A table of Markdown, with the workers that take as many scenes as the driver schedules."""
+    """A Markdown table, with the number of workers that would keep the driver busy."""
     rows = "\n".join(
         f"| {each.rows} | {each.rate / each.rows:.0f} | {each.rate:.0f} | "
         f"{each.rate * seconds:.0f} |"

@@ -1,4 +1,4 @@
-"""A stage that only takes time. What it imports is little: many run on one machine."""
+"""A stage that only takes time. It imports little, so that many run on one machine."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SCHEMA = pa.schema(
 
 
 class Sleep:
-    """Take some time for every scene.
+    """Sleep for every scene.
 
     Args:
-        seconds: of a scene.
+        seconds: time for a scene.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Rows of ``SCHEMA``: when this worker, known by its process, was at the scenes."""
+        """Rows of ``SCHEMA``: when this worker, identified by its process, had the scenes."""
         start = monotonic()
         sleep(self.seconds * len(batch))
         count = [None] * len(batch)
@@ -40,8 +40,8 @@ class Sleep:
 
 
 class Pass:
-    """Hand on what came in, in no time."""
+    """Return the batch at once."""
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """The same rows."""
+        """Return the same rows."""
         return batch

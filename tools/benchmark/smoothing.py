@@ -32,7 +32,7 @@ TORCH_VECTORS = 16
 
 
 def smoothing_case(inputs: Inputs, device: str) -> Case:
-    """Smoothing beside its published form, a pair a result; the latter always on the CPU."""
+    """Smoothing beside its published form, which runs on the CPU; a result is a pair."""
     contents = torch.from_numpy(inputs.contents).to(device)
     stylized = torch.from_numpy(inputs.stylized()).to(device)
 
@@ -67,8 +67,8 @@ def smooth_all(contents: Tensor, stylized: Tensor) -> Tensor:
 def smoothing_work(contents: Tensor, stylized: Tensor) -> tuple[int, int]:
     """Multiply-accumulates and bytes that the solver needs for [N,K,H,W,3], by formula.
 
-    From the iterations that the first style of each content takes; the others take as many within
-    a few. The bytes are those of vectors and matrices too large for a cache.
+    They follow from the iterations for the first style of each content; the other styles take
+    nearly as many. The bytes are those of vectors and matrices that do not fit into a cache.
     """
     iterations = _iterations(contents, stylized[:, :1])
     height, width = contents.shape[1:3]

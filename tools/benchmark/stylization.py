@@ -1,4 +1,4 @@
-"""Photos in the look of styles: K styles of a photo together, and pair by pair."""
+"""PhotoWCT with K styles of a photo together, and pair by pair."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tools.benchmark.plain_stylization import stylize_pair
 
 
 def stylization_case(networks: Networks, inputs: Inputs, device: str) -> Case:
-    """PhotoWCT beside its published form, a pair a result.
+    """PhotoWCT beside its published form; a result is a pair.
 
-    The statistics of the styles are there before the fast form starts, for all contents share
-    them; the plain form encodes the style of each pair.
+    The fast form is given the statistics of the styles, because all contents share them; the
+    textbook form encodes the style of each pair.
     """
     contents = as_tensor(inputs.contents, device)
     photos = as_tensor(inputs.styles, device)
@@ -45,7 +45,7 @@ def encode_styles(networks: Networks, photos: Tensor) -> list[StyleStatistics]:
 
 
 def stylize(networks: Networks, contents: Tensor, styles: Sequence[StyleStatistics]) -> Tensor:
-    """Each of the contents [N,3,H,W] in [0,1] with each of K styles, [N,K,3,H,W]."""
+    """Stylize each content [N,3,H,W] in [0,1] with each of K styles: [N,K,3,H,W]."""
     return torch.stack([networks.photowct.stylize(content, styles) for content in contents])
 
 

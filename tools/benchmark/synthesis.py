@@ -1,4 +1,4 @@
-"""Label maps to photos: by distinct neighbourhoods, and densely."""
+"""SPADE by distinct neighbourhoods, and densely."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tools.benchmark.measuring import Case, Form, count_macs
 from tools.benchmark.networks import Networks
 from tools.benchmark.plain_synthesis import synthesize_densely
 
-# Label maps that the generator is given at once, as in the pipeline.
+# Label maps in a batch, as in the pipeline.
 BATCH = {"cpu": 1, "cuda": 16}
 
 
 def synthesis_case(networks: Networks, inputs: Inputs, device: str) -> Case:
-    """SPADE beside its dense form, a label map a result."""
+    """SPADE beside its dense form; a result is a photo."""
     labels = inputs.labels.to(device)
     edges = None if inputs.edges is None else inputs.edges.to(device)
     count, _, size = labels.shape

@@ -1,4 +1,4 @@
-"""The results of the benchmark: a row for each case."""
+"""The results of the benchmark, one row for each case."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one case.
+    """The results of one case.
 
     Attributes:
         stage: "synthesis", "stylization", "smoothing" or "chain".
         size: side of the images in pixels.
-        styles: of a label map, or None.
-        per_second: results a second of the fast form: photos in synthesis, else pairs.
-        plain_per_second: of the plain form.
-        ratio: of the two.
-        largest_difference: between the results of both.
-        largest_value: of the plain form's results, by magnitude.
-        peak_megabytes: of the fast form's first run.
-        plain_peak_megabytes: of the plain form's first run.
-        gigamacs: multiply-accumulates of the fast form for a result, in 1e9.
-        percent_of_product: of the multiply-accumulates a second of a large matrix product.
-        percent_of_copy: of the bytes a second of a large copy, where they bound the stage.
-        seconds: of the timed runs of the fast form.
-        plain_seconds: of the timed runs of the plain form.
-        items: results in a run of the fast form.
-        plain_items: results in a run of the plain form.
+        styles: number of styles of a label map, or None.
+        per_second: results per second of the fast form: photos in synthesis, otherwise pairs.
+        plain_per_second: results per second of the textbook form.
+        ratio: ratio of these rates.
+        largest_difference: largest difference between the results of the two forms.
+        largest_value: largest magnitude among the results of the textbook form.
+        peak_megabytes: peak memory of the first run of the fast form.
+        plain_peak_megabytes: peak memory of the first run of the textbook form.
+        gigamacs: multiply-accumulates of the fast form for one result, in 1e9.
+        percent_of_product: percentage of the rate at which a large matrix product computes.
+        percent_of_copy: percentage of the rate of a large copy, if memory is the bottleneck.
+        seconds: durations of the timed runs of the fast form.
+        plain_seconds: durations of the timed runs of the textbook form.
+        items: number of results in a run of the fast form.
+        plain_items: number of results in a run of the textbook form.
     """
 
     stage: str
@@ -67,12 +67,12 @@ class Row:
     plain_items: int
 
     def as_json(self) -> dict[str, object]:
-        """All attributes by name."""
+        """Return all attributes by name."""
         return asdict(self)
 
 
 def row(case: Case, fast: Measured, plain: Measured, peak: Peak) -> Row:
-    """Put the measurements of a case in relation."""
+    """Compute the row of a case from its measurements."""
     per_second = case.fast.items / fast.median_seconds
     plain_per_second = case.plain.items / plain.median_seconds
     difference = fast.results[: case.plain.items].double() - plain.results.double()

@@ -1,4 +1,4 @@
-"""Compares image sets of the same scenes whose styles were chosen in different ways."""
+"""Compare image sets of the same scenes whose styles were chosen in different ways."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spadepis.matching.style_index import Descriptor
 from spadepis.quality.metrics import METRICS
 
 MAX_PIXELS = 50_000_000
-# A scene's main classes are its largest ones, and a style has a class from this share on.
+# The main classes of a scene are its largest ones; a style has a class if its share is this large.
 MAIN_CLASSES = 2
 LEAST_SHARE = 0.05
 
@@ -27,35 +27,38 @@ LEAST_SHARE = 0.05
 def compare_pairings(
     uris: Sequence[str], style_masks: str, label_space: LabelSpace
 ) -> Mapping[str, Mapping[str, float]]:
-    """Means over the pairs of each image set, by URI of the set and by name.
+    """Measure how well the styles of each image set suit its scenes.
 
-    ``overlap`` is the mean histogram intersection of the class shares of scene and style,
-    ``main_classes`` the share of pairs whose style has the two largest classes of the scene. The
-    others are means of the quality metrics. Related classes count as one.
+    ``overlap`` is the mean histogram intersection of the class shares of scene and style, and
+    ``main_classes`` is the share of pairs whose style has the two largest classes of the scene. The
+    other measures are means of the quality metrics. Related classes count as one.
 
     Args:
         uris: finished image sets with label maps.
-        style_masks: label maps of the styles: folder, glob or shards.
+        style_masks: label maps of the styles: a folder, a glob or shards.
         label_space: label space of all label maps.
+
+    Returns:
+        For each URI, the measures by name.
     """
     styles = {
         id: _shares(read_label_map(source, MAX_PIXELS), label_space)
         for id, source in list_images(style_masks).images.items()
     }
-    return {uri: _means(ImageSet(uri), styles, label_space) for uri in uris}
+    return {uri: _figures(ImageSet(uri), styles, label_space) for uri in uris}
 
 
-def table_of(means: Mapping[str, Mapping[str, float]]) -> str:
-    """The means as a Markdown table, with a column for each image set."""
-    names = list(next(iter(means.values())))
-    lines = [f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
+def table_of(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The measures as a Markdown table with one column for each image set."""
+    names = list(next(iter(figures.values())))
+    lines = [f"| | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
     for name in names:
-        cells = (f"{of_set[name]:.3f}" for of_set in means.values())
+        cells = (f"{of_set[name]:.3f}" for of_set in figures.values())
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _means(
+def _figures(
     images: ImageSet, styles: Mapping[str, Descriptor], label_space: LabelSpace
 ) -> Mapping[str, float]:
     rows = images.table.select(["mask_id", "style_id"]).to_pylist()
@@ -66,13 +69,13 @@ def _means(
     }
     pairs = [(scenes[row["mask_id"]], styles[row["style_id"]]) for row in rows]
     overlaps = [float(np.minimum(scene, style).sum()) for scene, style in pairs]
-    means = {
+    figures = {
         "pairs": float(len(pairs)),
         "overlap": float(np.mean(overlaps)),
         "main_classes": float(np.mean([_has_main_classes(*pair) for pair in pairs])),
     }
     measured = [name for name in METRICS if name in images.table.column_names]
-    return means | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
+    return figures | {name: float(pc.mean(images.table[name]).as_py()) for name in measured}
 
 
 def _has_main_classes(scene: Descriptor, style: Descriptor) -> bool:

@@ -27,12 +27,12 @@ LAYOUTS: Final[Mapping[str, Callable[[np.random.Generator], Layout]]] = {
 
 
 def draw_layout(name: str) -> Layout:
-    """Draw one of `LAYOUTS`; the same each time, whatever the others are."""
+    """Draw one of ``LAYOUTS``; the same each time, whatever the others are."""
     return LAYOUTS[name](np.random.default_rng(list(name.encode())))
 
 
 def draw_layouts(output: Path) -> None:
-    """Draw all layouts to `masks/<name>.png` and `instances/<name>.png` below a folder.
+    """Draw all layouts to ``masks/<name>.png`` and ``instances/<name>.png`` below a folder.
 
     Both are greyscale of 512x512, of 8 and 16 bits; masks hold the raw values of COCO-Stuff.
     """

@@ -17,7 +17,7 @@ def photograph(name: str, width: int = 512, height: int = 384) -> NDArray[np.uin
     """Render a style picture, the same each time.
 
     Args:
-        name: One of `STYLES`.
+        name: One of ``STYLES``.
         width: Pixels, a multiple of 16.
         height: Pixels, a multiple of 16.
 

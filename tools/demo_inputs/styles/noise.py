@@ -64,7 +64,7 @@ class FractalNoise:
 
 
 def smoothstep(start: float, end: float, x: Array) -> Array:
-    """Rise from 0 at `start` to 1 at `end` along a cubic with flat ends."""
+    """Rise from 0 at ``start`` to 1 at ``end`` along a cubic with flat ends."""
     t = np.clip((x - start) / (end - start), 0, 1)
     rise: Array = t * t * (3 - 2 * t)
     return rise

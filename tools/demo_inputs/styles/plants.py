@@ -155,7 +155,7 @@ def litter(rng: np.random.Generator, places: Array, colours: Array, radius: floa
 def _limb(
     rng: np.random.Generator, start: Array, end: Array, thick: float, thin: float, finest: float
 ) -> Surfels:
-    """A crooked, tapering branch of furrowed bark, of surfels no smaller than `finest`."""
+    """A crooked, tapering branch of furrowed bark, of surfels no smaller than ``finest``."""
     length = float(np.linalg.norm(end - start))
     size = max(min(0.3 * thick, 0.03), finest)
     count = int(np.clip(3 * (thick + thin) * length / size**2, 12, 15000))

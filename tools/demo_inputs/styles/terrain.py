@@ -54,7 +54,7 @@ class Terrain:
         return total
 
     def normal(self, x: Array, y: Array, step: Array) -> Array:
-        """Unit normals by differences over `step` metres, [..., 3]."""
+        """Unit normals by differences over ``step`` metres, [..., 3]."""
         here = self.height(x, y)
         across = (self.height(x + step, y) - here) / step
         along = (self.height(x, y + step) - here) / step

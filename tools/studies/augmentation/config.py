@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
@@ -13,25 +14,26 @@ from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 
 
 class AugmentationStudyConfig(Configuration):
-    """Settings of tools/studies/augmentation."""
+    """Train segmentation networks with and without stylized pairs, and test them."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m tools.studies.augmentation")
 
     photos: Path
     """Folder of JPEG photos."""
     labels: Path
-    """Folder of their PNG label maps, with the same names."""
+    """Folder of their PNG label maps, which have the same names."""
     label_space: LabelSpaceSetting = "coco-stuff"
-    """What the values of the label maps mean: coco-stuff, or the YAML file of a label space of
-    your own. Its last class has to be the unknown one."""
+    """Label space whose last class is unknown: coco-stuff, or the YAML file of your own."""
     training: str
-    """Ids of the training pairs: globs, separated by commas."""
+    """Ids of the pairs to train on: globs, separated by commas."""
     held_out: str
-    """Ids of the test pairs that look like the training pairs."""
+    """Ids of test pairs that look like those of training."""
     changed: str
-    """Ids of the test pairs that have another look in reality."""
+    """Ids of test pairs that really look different, for example photos at night."""
     generated: str
-    """Image set that jobs/stylize.py made from training photos and their label maps."""
+    """Image set made by jobs/stylize.py from the training photos and their label maps."""
     styled: str
-    """Image set made from --held-out photos in the same way, with styles that --generated lacks."""
+    """Image set made from the held-out photos, with styles that --generated does not have."""
     night_styles: str = "*night*"
     """Ids of the styles of --styled that show the night: globs, separated by commas."""
     snow_styles: str = "*snow*"
@@ -39,25 +41,25 @@ class AugmentationStudyConfig(Configuration):
     ground: str = "road,pavement"
     """Classes that snow covers, separated by commas."""
     plants: str = "tree"
-    """Classes that snow covers in part, separated by commas."""
+    """Classes that snow covers partly, separated by commas."""
     seeds: int = Field(default=3, ge=2)
-    """How many networks of each kind to train."""
+    """Number of networks to train in each way."""
     steps: int = Field(default=2000, ge=1)
     """Training steps of each network."""
     batch_size: int = Field(default=8, ge=2)
     """Crops in a step."""
     crop: int = Field(default=96, ge=32, multiple_of=16)
-    """Side of the crops in pixels."""
+    """Side of the square crops in pixels."""
     test_pictures: int = Field(default=50, ge=1)
-    """Use at most this many pictures of each look, evenly spaced by id."""
+    """Largest number of pictures of each look, evenly spaced by id."""
     threads: int = Field(default=1, ge=1)
-    """Threads of PyTorch on the CPU."""
+    """CPU threads of PyTorch."""
     output: Path
-    """Folder of results.jsonl and looks.png. A study that was stopped resumes from there."""
+    """Folder of results.jsonl and looks.png; a study that was stopped resumes there."""
 
     @property
     def space(self) -> LabelSpace:
-        """The label space of that name or file."""
+        """The label space of the setting ``label_space``."""
         return find_label_space(self.label_space)
 
     def classes(self, names: str) -> Sequence[int]:
@@ -75,5 +77,5 @@ class AugmentationStudyConfig(Configuration):
 
 
 def split(text: str) -> list[str]:
-    """The parts of a text that are separated by commas."""
+    """The parts of a text that is separated by commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
