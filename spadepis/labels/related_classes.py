@@ -17,15 +17,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from spadepis.configuration import ConfigurationError, read_yaml
-from spadepis.labels.label_space import LabelSpace, no_such_class
+from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace, no_such_class
 from spadepis.labels.published import LABEL_SPACES
 
 __all__ = ["UNKNOWN_REGION", "find_region_labels", "region_labels"]
 
 ALONE = "none"
 UNKNOWN_REGION = -1
-# They do not say what is under them, so that two such areas need not be alike.
-UNKNOWN_CLASSES = frozenset(("unknown", "unlabeled", "rectification border", "out of roi"))
 
 _GROUPS = TypeAdapter(list[list[str]])
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import hashlib
 import io
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
@@ -21,6 +23,7 @@ from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels.training import TrainingLabels
 
 Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]
 
@@ -28,7 +31,8 @@ Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]
 class ImageSet(Dataset[Example]):
     """The images of a finished job with their label maps, whether files or rows of shards.
 
-    It can be sent to the workers of a ``DataLoader``, forked or spawned.
+    It can be sent to the workers of a ``DataLoader``, forked or spawned. A set without label maps
+    gives None in their place, and a ``DataLoader`` batches of images alone.
 
     Args:
         uri: the output folder of the job, a local path or any fsspec URI.
@@ -36,41 +40,82 @@ class ImageSet(Dataset[Example]):
             ``torchvision.transforms.v2``.
         cache: a local folder that keeps every file or shard that is read, for remote image sets.
             Several image sets and processes may share it.
+        labels: values of the label maps: "raw", as the source dataset stores them, or "training",
+            the indices of ``classes`` and ``ignore_index``.
+
+    Attributes:
+        table: the metadata, a row for each image.
 
     Raises:
-        FileNotFoundError: no finished image set is there.
+        FileNotFoundError: the folder holds no finished image set.
+        ValueError: training labels are asked for, and the classes of the set are not known.
     """
 
     def __init__(
-        self, uri: str, transforms: Callable[..., Any] | None = None, cache: str | None = None
+        self,
+        uri: str,
+        transforms: Callable[..., Any] | None = None,
+        cache: str | None = None,
+        labels: Literal["raw", "training"] = "raw",
     ) -> None:
         self._folder = Folder(str(uri))
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")
         metadata = self._folder.read(METADATA)
+        manifest = self._folder.read(MANIFEST) if self._folder.exists(MANIFEST) else b"{}"
         self.table: pa.Table = pq.read_table(io.BytesIO(metadata))
         self.transforms = transforms
+        self._labels = TrainingLabels.from_manifest(json.loads(manifest))
+        self._as_indices = labels == "training"
+        if self._as_indices:
+            self._known_labels()
         self._cache: Folder | None = None
         if cache is not None:
-            # A set that was made anew under the same URI shares nothing with the old one.
-            manifest = self._folder.read(MANIFEST) if self._folder.exists(MANIFEST) else b""
+            # A set that was made again under the same URI shares nothing with the old one.
             key = hashlib.sha256(self._folder.uri.encode() + b"\0" + metadata + manifest)
             self._cache = Folder(f"{cache}/{key.hexdigest()[:32]}")
 
+    def __repr__(self) -> str:
+        counts = [f"{len(self)} images", f"{pc.count_distinct(self.table['mask_id'])} scenes"]
+        if styles := pc.count_distinct(self.table["style_id"], mode="only_valid").as_py():
+            counts.append(f"{styles} styles")
+        name = "unknown classes" if self._labels is None else self._labels.label_space
+        counts.append(f"label maps of {name}" if self._has_label_maps else "no label maps")
+        return f"<ImageSet {self._folder.uri}: {', '.join(counts)}>"
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes by training index.
+
+        Raises:
+            ValueError: the classes of the set are not known.
+        """
+        return self._known_labels().classes
+
+    @property
+    def ignore_index(self) -> int:
+        """The training index of pixels without a class, for the ``ignore_index`` of a loss."""
+        return self._known_labels().ignore_index
+
     def where(self, expression: pc.Expression | None = None, **columns: Any) -> ImageSet:
-        """The part of the set whose metadata fit. No image is read.
+        """The part of the set whose metadata match. No image is read.
 
         Args:
             expression: of pyarrow, e.g. ``pyarrow.compute.field("height") >= 256``.
-            columns: the value that a column of ``table`` has, or a list of values, one of which it
-                has. A column of lists has to hold all of them: ``classes=["car", "road"]``.
+            columns: for columns of ``table``, the value, or a list of values one of which it must
+                have. A column of lists must hold all of them: ``classes=["car", "road"]``.
 
         Raises:
             KeyError: there is no such column.
+            ValueError: the label space has no class of this name.
         """
         table = self.table if expression is None else self.table.filter(expression)
         for name, value in columns.items():
             values = value if isinstance(value, list) else [value]
+            if name not in table.column_names:
+                raise KeyError(f"no column {name!r}{_similar(name, table.column_names)}")
+            if name == "classes" and self._labels is not None:
+                self._check_classes(values, self._labels)
             kind = table.schema.field(name).type
             if pa.types.is_list(kind):
                 table = table.filter(_holds_all(table[name], values))
@@ -87,28 +132,62 @@ class ImageSet(Dataset[Example]):
         """Image and label map of a row of ``table``.
 
         Returns:
-            The image, uint8 [3,H,W], and the label map, uint8 [H,W], with the values that the
-            source dataset stores in its files; None where the job had no label maps.
+            The image, uint8 [3,H,W], and the label map, uint8 [H,W], with raw values or training
+            indices; None if the job had no label maps.
         """
         row = {name: self.table[name][index].as_py() for name in self.table.column_names}
-        image = tv_tensors.Image(self._read(row["file_name"]).permute(2, 0, 1))
+        image = tv_tensors.Image(torch.from_numpy(self._read(row["file_name"])).permute(2, 0, 1))
         example: Example = (image, None)
         if row.get("mask_file_name") is not None:
-            example = (image, tv_tensors.Mask(self._read(row["mask_file_name"])))
+            label_map = self._read(row["mask_file_name"])
+            if self._as_indices:
+                label_map = self._known_labels().encode(label_map)
+            example = (image, tv_tensors.Mask(torch.from_numpy(label_map)))
         return example if self.transforms is None else self.transforms(*example)
 
-    def _read(self, name: str) -> Tensor:
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[Any]:
+        """The examples of a batch of a ``DataLoader``; without label maps, their images."""
+        examples = [self[index] for index in indices]
+        if self._has_label_maps:
+            return examples
+        # None cannot be part of a batch.
+        return [e[0] if isinstance(e, tuple) and e[1:] == (None,) else e for e in examples]
+
+    @property
+    def _has_label_maps(self) -> bool:
+        return "mask_file_name" in self.table.column_names
+
+    def _known_labels(self) -> TrainingLabels:
+        if self._labels is None:
+            raise ValueError(
+                f"{self._folder.uri} does not say which classes its label maps have: it was made "
+                "by version 0.1 in a label space of your own"
+            )
+        return self._labels
+
+    def _check_classes(self, names: Sequence[Any], labels: TrainingLabels) -> None:
+        for name in names:
+            if name not in labels.names:
+                similar = _similar(str(name), labels.names)
+                raise ValueError(f"{labels.label_space} has no class {name!r}{similar}")
+
+    def _read(self, name: str) -> NDArray[np.uint8]:
         folder = self._folder
         stored = object_name(name)
         if self._cache is not None:
             folder = self._cache
             if not folder.exists(stored):
                 folder.write(stored, self._folder.read(stored))
-        return torch.from_numpy(decode(read_image(folder, name)).copy())
+        return decode(read_image(folder, name)).copy()
+
+
+def _similar(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def _holds_all(lists: pa.ChunkedArray, values: list[Any]) -> pa.Array:
-    """Whether each of some lists holds all values."""
+    """For each list, whether it holds all values."""
     holds = np.ones(len(lists), np.bool_)
     parents, members = pc.list_parent_indices(lists), pc.list_flatten(lists)
     for value in values:

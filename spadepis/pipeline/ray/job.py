@@ -18,6 +18,7 @@ from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLA
 from spadepis.dataset.image_set.orphans import orphans, remove_orphans
 from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels.training import TrainingLabels
 from spadepis.pipeline.assembly import Stage, assemble
 from spadepis.pipeline.config.identity import check_identity, identify, write_identity
 from spadepis.pipeline.config.parsing import check_config
@@ -170,6 +171,7 @@ def _write_index(run: _Run, commits: pa.Table, summary: Mapping[str, Any], compl
         "status": "complete" if complete else "too many failed pairs",
         **summary,
         "configuration": run.identity,
+        "label_space": TrainingLabels.of(run.config.space).to_manifest(),
         "versions": versions(),
     }
     report = html_report(summary, commits, run.identity, run.config.space, run.folder)

@@ -3,12 +3,14 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch.utils.data import DataLoader, Subset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -19,6 +21,8 @@ from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import ADE20K
+from spadepis.labels.training import TrainingLabels
 
 
 def done(mask_id: str, style_id: str | None = "s") -> Commit:
@@ -93,6 +97,74 @@ def test_image_set_without_label_maps(folder: Folder) -> None:
     images = ImageSet(folder.uri)
     assert images[0][1] is None
     assert "mask_file_name" not in images.table.column_names
+
+
+def test_a_loader_of_images_without_label_maps(folder: Folder) -> None:
+    writer = ImageSetWriter(folder, "png", 95)
+    image = writer.encode(np.full((4, 6, 3), 7, np.uint8))
+    pairs = [Encoded(Commit(id, "s", "m", "s"), image, mask=None, content=None) for id in "abcd"]
+    write_index(folder, to_table(writer.publish(pairs)), {}, {})
+    images = ImageSet(folder.uri)
+    for loaded in (images, Subset(images, [1, 2, 3])):
+        (batch, *more) = DataLoader(loaded, batch_size=2)
+        assert batch.shape == (2, 3, 4, 6) and batch.dtype == torch.uint8 and len(more) == 1
+    floats = ImageSet(folder.uri, transforms=v2.ToDtype(torch.float32, scale=True))
+    (batch,) = DataLoader(floats, batch_size=4)
+    assert batch.shape == (4, 3, 4, 6) and batch.max() < 0.1
+
+
+LABELS = {"label_space": TrainingLabels.of(ADE20K).to_manifest()}
+
+
+def labelled(folder: Folder, manifest: dict[str, Any]) -> Folder:
+    """A set of one image: unknown, wall, sky, flag from left to right."""
+    writer = ImageSetWriter(folder, "png", 95)
+    label_map = np.tile(np.array([0, 1, 3, 150], np.uint8), (2, 1))
+    image = writer.encode(np.zeros((2, 4, 3), np.uint8))
+    commit = Commit("m", "s", "m", "s", classes=["unknown", "wall", "sky", "flag"])
+    pair = Encoded(commit, image, encode_png(label_map), None)
+    write_index(folder, to_table(writer.publish([pair])), {}, manifest)
+    return folder
+
+
+def first_row(images: ImageSet) -> list[int]:
+    label_map = images[0][1]
+    assert isinstance(label_map, tv_tensors.Mask) and label_map.dtype == torch.uint8
+    values: list[int] = label_map[0].tolist()
+    return values
+
+
+def test_label_maps_as_raw_values_or_training_indices(folder: Folder) -> None:
+    uri = labelled(folder, LABELS).uri
+    raw, training = ImageSet(uri), ImageSet(uri, labels="training")
+    assert first_row(raw) == [0, 1, 3, 150]
+    assert first_row(training) == [255, 0, 2, 149]
+    assert len(raw.classes) == 150 and raw.ignore_index == 255
+    assert [raw.classes[index] for index in (0, 2, 149)] == ["wall", "sky", "flag"]
+    assert repr(raw) == f"<ImageSet {uri}: 1 images, 1 scenes, 1 styles, label maps of ade20k>"
+    assert "0 images" in repr(raw.where(mask_id="none"))
+
+
+def test_classes_of_sets_of_version_0_1(folder: Folder) -> None:
+    uri = labelled(folder, {"configuration": {"label_space": "ade20k"}}).uri
+    assert first_row(ImageSet(uri, labels="training")) == [255, 0, 2, 149]
+    folder.write("_SUCCESS", b'{"configuration": {"label_space": "mine (0123456789ab)"}}')
+    images = ImageSet(uri)
+    assert "label maps of unknown classes" in repr(images)
+    assert len(images.where(classes="wall")) == 1 and len(images.where(classes="x")) == 0
+    for ask in (lambda: images.classes, lambda: ImageSet(uri, labels="training")):
+        with pytest.raises(ValueError, match="does not say which classes"):
+            ask()
+
+
+def test_filters_name_what_they_do_not_know(folder: Folder) -> None:
+    images = ImageSet(labelled(folder, LABELS).uri)
+    assert len(images.where(classes=["wall", "sky"])) == 1
+    assert len(images.where(classes="car")) == 0
+    with pytest.raises(ValueError, match=r"ade20k has no class 'walls' \(did you mean wall"):
+        images.where(classes=["sky", "walls"])
+    with pytest.raises(KeyError, match=r"no column 'style' \(did you mean style_id"):
+        images.where(style="s")
 
 
 def test_unfinished_image_set(tmp_path: Path) -> None:
