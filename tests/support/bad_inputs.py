@@ -121,7 +121,6 @@ BROKEN: Mapping[str, BadInput] = {
     "wide header": _content(png_of(png_header(60_000, 60_000), FULL_IDAT), TOO_LARGE),
     "endless header": _content(png_of(png_header(2**31 - 1, 2**31 - 1), FULL_IDAT), TOO_LARGE),
     "bomb": _content(BOMB, TOO_LARGE),
-    "text bomb": _content(save(_grey(1), "PNG", pnginfo=TEXT_BOMB), NOT_DECODED),
     "wide netpbm": _content(b"P5 99999 99999 255\n", TOO_LARGE),
     "cut netpbm": _content(b"P5 24 24 255\n123", NOT_DECODED),
     "cut jpeg": _content(GREY_JPEG[: len(GREY_JPEG) // 2], NOT_DECODED),
@@ -163,7 +162,8 @@ NO_LABEL_MAP: Mapping[str, BadInput] = {
     "outside": _content(save(_grey(200), "PNG"), "raw value 200"),
     "16 bits": _content(save(Image.fromarray(LABELS.astype(np.uint16) + 60_000), "PNG"), "60000"),
     "negative": _content(save(Image.fromarray(LABELS.astype(np.int32) - 7), "TIFF"), "-7"),
-    "animation": _content(frames([200, 5]), "raw value 200"),
+    "animation": _content(frames([5, 7]), "several images"),
+    "grey jpeg": _content(GREY_JPEG, "lossy compression"),
 }
 
 # Instance maps of sound label maps.
@@ -172,18 +172,20 @@ NO_INSTANCE_MAP: Mapping[str, BadInput] = {
     "instances in rgb": _content(encode_png(PHOTO), "this is a RGB image"),
     "instances cut off": _content(PNG[: len(PNG) // 2], NOT_DECODED),
     "instances in a folder": BadInput(Path.mkdir, "cannot be read .Is a directory"),
+    "instances of another shape": _content(save(Image.new("L", (24, 12)), "PNG"), "24x12 pixels"),
     "instances are text": _content(b"1 2 3", NOT_AN_IMAGE),
 }
 
 # Unusual, but of use.
 SOUND_LABEL_MAPS: Mapping[str, bytes] = {
     "one pixel": save(Image.new("L", (1, 1), 7), "PNG"),
-    "one row": save(Image.new("L", (300, 1), 7), "PNG"),
+    "half the size": save(Image.new("L", (12, 12), 7), "PNG"),
+    "text bomb": save(_grey(1), "PNG", pnginfo=TEXT_BOMB),
     "palette": save(Image.fromarray(LABELS).convert("P"), "PNG"),
     "bits": save(Image.new("1", (24, 24), 1), "PNG"),
     "tiff in a circle": tiff_in_a_circle(GREY_TIFF),
     "integers": save(Image.fromarray(LABELS.astype(np.int32)), "TIFF"),
-    "a gif": frames([5, 200]),
+    "a gif": frames([5]),
     "label map\nof 'two' lines; $(id) é 図 👩‍🎨": PNG,
     "almost..hidden..": PNG,
     "x.parquet#column=mask&row=3": PNG,

@@ -1,22 +1,28 @@
-"""Opening an encoded image: which formats are read, and how large they may be."""
+"""Opening an encoded image: which formats are read, how large they may be, and what goes wrong."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from spadepis.dataset.encoding import DECODING_ERRORS
+from spadepis.dataset.inputs.containers import ImageFile, split_metadata
 from spadepis.dataset.inputs.shards import read_source
 from spadepis.dataset.storage.errors import reason
 
-# The other decoders of Pillow are not offered untrusted files: that of PostScript starts a program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # The largest image is 16-bit RGBA without compression.
 BYTES_PER_PIXEL = 8
+Size = tuple[int, int]
+"""Height and width."""
 Read = Callable[[str, int], bytes]
 """Returns the content of a source; takes the source and how many bytes it may have."""
+
+
+class RefusedImageError(ValueError):
+    """A sound image whose values cannot be read with certainty; the message says why."""
 
 
 class UnreadableImageError(ValueError):
@@ -27,13 +33,37 @@ class UnreadableImageError(ValueError):
         self.uri = uri
 
 
-def open_image(uri: str, max_pixels: int, read: Read = read_source) -> Image.Image:
+@dataclass(frozen=True)
+class Extent:
+    """What decides about the grid of an image.
+
+    Attributes:
+        size: height and width as stored.
+        orientation: the EXIF orientation, 1 to 8.
+    """
+
+    size: Size
+    orientation: int = 1
+
+    @property
+    def displayed_size(self) -> Size:
+        """Height and width once turned for display."""
+        height, width = self.size
+        return (width, height) if self.orientation in (5, 6, 7, 8) else (height, width)
+
+
+def open_image(
+    uri: str, max_pixels: int, read: Read = read_source
+) -> tuple[ImageFile, Image.Image]:
     """Read an image file; its pixels are not decoded yet.
 
     Args:
         uri: source of the image; see ``read_source``.
         max_pixels: larger images are refused.
         read: returns the content of the file.
+
+    Returns:
+        What stands beside the pixels and how they are stored, and the image without metadata.
 
     Raises:
         UnreadableImageError: with the file and the reason.
@@ -42,14 +72,44 @@ def open_image(uri: str, max_pixels: int, read: Read = read_source) -> Image.Ima
         content = read(uri, BYTES_PER_PIXEL * max_pixels)
     except OSError as error:
         raise UnreadableImageError(uri, f"cannot be read ({reason(error)})") from error
-    try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise UnreadableImageError(uri, "not an image") from error
-    except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
+    # Only decoders of these formats see untrusted files: that of PostScript starts a program.
+    file = split_metadata(content)
+    if file is None:
+        raise UnreadableImageError(uri, "not an image")
+    with decoding(uri):
+        image = Image.open(io.BytesIO(file.content), formats=(file.format,))
     if image.width * image.height > max_pixels:
         raise UnreadableImageError(
             uri, f"{image.width}x{image.height} is more than {max_pixels} pixels"
         )
-    return image
+    return file, image
+
+
+def read_extent(uri: str, max_pixels: int) -> Extent:
+    """Read the size and the orientation of an image; its pixels are not decoded.
+
+    Raises:
+        UnreadableImageError: with the file and the reason.
+    """
+    return extent_of(*open_image(uri, max_pixels))
+
+
+def extent_of(file: ImageFile, image: Image.Image) -> Extent:
+    """The extent of an opened image."""
+    return Extent((image.height, image.width), file.exif_orientation)
+
+
+@contextmanager
+def decoding(uri: str) -> Iterator[None]:
+    """Report whatever is raised while a file is decoded as its ``UnreadableImageError``."""
+    try:
+        yield
+    except UnreadableImageError:
+        raise
+    except RefusedImageError as error:
+        raise UnreadableImageError(uri, str(error)) from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(uri, "not an image") from error
+    except Exception as error:
+        # Decoders raise exceptions of any type on damaged files.
+        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error

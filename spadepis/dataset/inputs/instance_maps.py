@@ -29,6 +29,7 @@ from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.credentials import CredentialsError
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import COCO_STUFF
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def _paint_all(paintings: Sequence[_Painting], folder: Folder, workers: int) -> 
 def _paint(painting: _Painting, folder: Folder) -> str | None:
     """Make one map; why it cannot be made, or None."""
     try:
-        label_map = read_label_map(painting.source, MAX_PIXELS)
+        label_map = read_label_map(painting.source, MAX_PIXELS, label_space=COCO_STUFF)
     except UnreadableImageError as error:
         return str(error)
     png = io.BytesIO()

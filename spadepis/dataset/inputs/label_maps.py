@@ -2,60 +2,142 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spadepis.dataset.encoding import DECODING_ERRORS
-from spadepis.dataset.inputs.image_files import UnreadableImageError, open_image
-from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.inputs.conventions import (
+    STORED_NUMBERS,
+    UNKNOWN_CONVENTIONS,
+    LabelConventions,
+    choose_reading,
+)
+from spadepis.dataset.inputs.grids import check_same_grid, orientation_on, turn
+from spadepis.dataset.inputs.image_files import (
+    Extent,
+    UnreadableImageError,
+    decoding,
+    extent_of,
+    open_image,
+)
+from spadepis.dataset.inputs.label_values import label_values
 from spadepis.labels import LabelSpace
 
 Integer = TypeVar("Integer", bound=np.integer[Any])
-LABEL_MAP_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
 
-def read_label_map(uri: str, max_pixels: int) -> NDArray[np.integer[Any]]:
-    """Read a label map or an instance map.
+@dataclass(frozen=True)
+class LabelMap:
+    """A label map and how it was stored.
+
+    Attributes:
+        classes: class indices as stored, or turned as its photo is, uint8 [H,W].
+        extent: its size as stored, and its orientation.
+    """
+
+    classes: NDArray[np.uint8]
+    extent: Extent
+
+
+def read_label_map(
+    uri: str,
+    max_pixels: int,
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    label_space: LabelSpace | None = None,
+) -> NDArray[np.integer[Any]]:
+    """Read the values of a label map, as the annotator wrote them.
 
     Args:
         uri: source of the map; see ``read_source``.
         max_pixels: larger maps are refused.
+        conventions: those of the set of label maps.
+        label_space: the values that there can be, if it is known.
 
     Returns:
-        The values as stored in the file, integers [H,W].
+        The values, integers [H,W], in the grid that is stored.
 
     Raises:
         UnreadableImageError: with the file and the reason, e.g. that it has colour channels.
     """
-    image = open_image(uri, max_pixels)
-    if image.mode not in LABEL_MAP_MODES:
-        raise UnreadableImageError(
-            uri, f"a label map has one channel of integers, this is a {image.mode} image"
-        )
-    try:
-        values = np.asarray(image)
-    except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
-    return values.astype(np.uint8 if image.mode == "1" else values.dtype.newbyteorder("="))
+    return _read(uri, max_pixels, conventions, label_space)[0]
 
 
-def read_classes(uri: str, label_space: LabelSpace, max_pixels: int) -> NDArray[np.uint8]:
-    """Read a label map as class indices, uint8 [H,W].
+def read_class_map(
+    uri: str,
+    label_space: LabelSpace,
+    max_pixels: int,
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    photo: Extent | None = None,
+) -> LabelMap:
+    """Read a label map as class indices.
+
+    Args:
+        uri: source of the map; see ``read_source``.
+        label_space: decodes the values.
+        max_pixels: larger maps are refused.
+        conventions: those of the set of label maps.
+        photo: extent of the photo that the map describes. The map is turned as the photo is
+            displayed, and refused if it does not show the same pixels.
 
     Raises:
         UnreadableImageError: with the file and the reason, e.g. a value that is no class.
     """
-    raw = read_label_map(uri, max_pixels)
+    raw, stored = _read(uri, max_pixels, conventions, label_space)
     try:
-        return label_space.decode(raw).astype(np.uint8)
+        classes = label_space.decode(raw).astype(np.uint8)
+        if photo is not None:
+            orientation = orientation_on(stored, photo, conventions.grid)
+            classes = np.ascontiguousarray(turn(classes, orientation))
     except ValueError as error:
         raise UnreadableImageError(uri, str(error)) from error
+    return LabelMap(classes, stored)
+
+
+def read_classes(
+    uri: str,
+    label_space: LabelSpace,
+    max_pixels: int,
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    photo: Extent | None = None,
+) -> NDArray[np.uint8]:
+    """Read a label map as class indices, uint8 [H,W]; see ``read_class_map``."""
+    return read_class_map(uri, label_space, max_pixels, conventions, photo).classes
+
+
+def read_instance_map(uri: str, label_map: Extent, max_pixels: int) -> NDArray[np.integer[Any]]:
+    """Read the ids of an instance map, integers [H,W], in the grid that is stored.
+
+    Only where ids differ counts: scaled ids are as good as others.
+
+    Args:
+        uri: source of the map; see ``read_source``.
+        label_map: extent of its label map, which it has to match.
+        max_pixels: larger maps are refused.
+
+    Raises:
+        UnreadableImageError: with the file and the reason.
+    """
+    ids, stored = _read(uri, max_pixels, STORED_NUMBERS, None)
+    try:
+        check_same_grid(stored, label_map)
+    except ValueError as error:
+        raise UnreadableImageError(uri, str(error)) from error
+    return ids
 
 
 def resize_label_map(label_map: NDArray[Integer], height: int, width: int) -> NDArray[Integer]:
     """Resize integers [H,W] to [height,width] by nearest neighbour at pixel centres."""
     image = Image.fromarray(label_map)
     return np.asarray(image.resize((width, height), Image.Resampling.NEAREST))
+
+
+def _read(
+    uri: str, max_pixels: int, conventions: LabelConventions, label_space: LabelSpace | None
+) -> tuple[NDArray[np.integer[Any]], Extent]:
+    file, image = open_image(uri, max_pixels)
+    with decoding(uri):
+        values = choose_reading(label_values(image, file), label_space, conventions)
+    return values, extent_of(file, image)

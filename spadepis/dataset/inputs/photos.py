@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from spadepis.dataset.encoding import DECODING_ERRORS
-from spadepis.dataset.inputs.image_files import Read, UnreadableImageError, open_image
+from spadepis.dataset.inputs.colours import to_srgb
+from spadepis.dataset.inputs.grids import turn
+from spadepis.dataset.inputs.image_files import Extent, Read, decoding, extent_of, open_image
 from spadepis.dataset.inputs.shards import read_source
-from spadepis.dataset.storage.errors import reason
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and how it was stored.
+
+    Attributes:
+        pixels: sRGB as displayed, uint8 [H,W,3].
+        extent: its size as stored, and its orientation.
+    """
+
+    pixels: NDArray[np.uint8]
+    extent: Extent
 
 
 def read_photo(uri: str, max_pixels: int, read: Read = read_source) -> NDArray[np.uint8]:
-    """Read a photo as RGB.
+    """Read a photo as displayed, in sRGB; see ``read_photo_with_extent``.
 
-    Grey, CMYK, palette and 16-bit photos are converted, alpha is dropped, and the EXIF
-    orientation is applied.
+    Returns:
+        The photo, uint8 [H,W,3].
+    """
+    return read_photo_with_extent(uri, max_pixels, read).pixels
+
+
+def read_photo_with_extent(uri: str, max_pixels: int, read: Read = read_source) -> Photo:
+    """Read a photo as displayed, in sRGB.
+
+    Grey, CMYK, palette, 16-bit and floating-point photos are converted, embedded colour profiles
+    are applied and alpha is dropped; see ``colours.to_srgb``. The orientation in EXIF or XMP is
+    applied. Of files with several images the first is taken.
 
     Args:
         uri: source of the photo; see ``read_source``.
         max_pixels: larger photos are refused.
         read: returns the content of the file.
 
-    Returns:
-        The photo, uint8 [H,W,3].
-
     Raises:
         UnreadableImageError: with the file and the reason.
     """
-    image = open_image(uri, max_pixels, read)
-    try:
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        return np.asarray(image.convert("RGB"))
-    except DECODING_ERRORS as error:
-        raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error
+    file, image = open_image(uri, max_pixels, read)
+    with decoding(uri):
+        image.load()
+        pixels = to_srgb(image, file, uri)
+    displayed = np.ascontiguousarray(turn(pixels, file.exif_orientation))
+    return Photo(displayed, extent_of(file, image))
 
 
 def resize_photo(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

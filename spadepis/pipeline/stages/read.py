@@ -8,9 +8,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.label_maps import read_classes, read_label_map, resize_label_map
-from spadepis.dataset.inputs.photos import limit_longest_side, read_photo, resize_photo
+from spadepis.dataset.inputs.label_maps import (
+    read_class_map,
+    read_instance_map,
+    resize_label_map,
+)
+from spadepis.dataset.inputs.photos import (
+    limit_longest_side,
+    read_photo_with_extent,
+    resize_photo,
+)
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 
@@ -28,12 +37,14 @@ class ReadScenes:
         size: height and width that everything is resized to; None keeps each photo's own.
         longest_side: photos that keep their own size are shrunk to this.
         max_pixels: files with more are refused.
+        conventions: how label maps are read where a file leaves it open.
     """
 
     label_space: LabelSpace
     size: tuple[int, int] | None
     longest_side: int
     max_pixels: int
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``content`` of scenes with a photo, ``label_map`` and ``edges`` with a mask."""
@@ -48,19 +59,25 @@ class ReadScenes:
 
     def _read(self, scene: Scene) -> None:
         size = self.size
+        extent = None
         if scene.photo_source is not None:
-            scene.content = self._read_photo(scene.photo_source)
+            photo = read_photo_with_extent(scene.photo_source, self.max_pixels)
+            scene.content = self._resize_photo(photo.pixels)
             size = scene.content.shape[:2]
+            extent = photo.extent
         if scene.mask_source is not None:
-            label_map = read_classes(scene.mask_source, self.label_space, self.max_pixels)
-            size = size or label_map.shape
-            scene.label_map = resize_label_map(label_map, *size)
-        if scene.instance_source is not None and size is not None:
-            instance_ids = read_label_map(scene.instance_source, self.max_pixels)
-            scene.edges = instance_edges(resize_label_map(instance_ids, *size))
+            label_map = read_class_map(
+                scene.mask_source, self.label_space, self.max_pixels, self.conventions, extent
+            )
+            size = size or label_map.classes.shape
+            scene.label_map = resize_label_map(label_map.classes, *size)
+            if scene.instance_source is not None:
+                instance_ids = read_instance_map(
+                    scene.instance_source, label_map.extent, self.max_pixels
+                )
+                scene.edges = instance_edges(resize_label_map(instance_ids, *size))
 
-    def _read_photo(self, source: str) -> NDArray[np.uint8]:
-        photo = read_photo(source, self.max_pixels)
+    def _resize_photo(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.size is None:
             return limit_longest_side(photo, self.longest_side)
         return resize_photo(photo, *self.size)

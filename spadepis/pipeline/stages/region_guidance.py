@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
+from spadepis.dataset.inputs.image_files import Extent
 from spadepis.dataset.inputs.label_maps import read_classes, resize_label_map
 from spadepis.labels import LabelSpace
 
@@ -22,21 +24,32 @@ class RegionGuidance:
         label_space: of all label maps.
         region_labels: the region that each class belongs to, by class index.
         fallback: regions that the style lacks take its global statistics, instead of none.
+        conventions: how label maps of styles are read where a file leaves it open.
     """
 
     label_space: LabelSpace
     region_labels: Sequence[int]
     fallback: bool
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     def regions(self, label_map: NDArray[np.uint8]) -> Tensor:
         """The region map int64 [H,W] of class indices [H,W]."""
         return torch.from_numpy(np.array(self.region_labels, np.int64)[label_map])
 
-    def read_regions(self, source: str, height: int, width: int, max_pixels: int) -> Tensor:
-        """Read the label map of a style photo of that size, as region map int64 [H,W].
+    def read_regions(
+        self, source: str, photo: Extent, height: int, width: int, max_pixels: int
+    ) -> Tensor:
+        """Read the label map of a style photo, as region map int64 [height,width].
+
+        Args:
+            source: of the label map.
+            photo: extent of the style photo, which the label map has to match.
+            height: of the style photo that regions are compared on.
+            width: the same.
+            max_pixels: label maps with more are refused.
 
         Raises:
-            UnreadableImageError: naming the file and the reason.
+            UnreadableImageError: with the file and the reason.
         """
-        label_map = read_classes(source, self.label_space, max_pixels)
+        label_map = read_classes(source, self.label_space, max_pixels, self.conventions, photo)
         return self.regions(resize_label_map(label_map, height, width))

@@ -13,7 +13,7 @@ from torch import Tensor
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.node_cache import read_image_once
-from spadepis.dataset.inputs.photos import limit_longest_side, read_photo
+from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_extent
 from spadepis.matching.choice import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
@@ -137,13 +137,15 @@ class Stylize:
         return usable
 
     def _style_statistics(self, source: str, mask_source: str | None) -> StyleStatistics:
-        photo = read_photo(source, self.max_pixels, read_image_once)
-        photo = limit_longest_side(photo, self.longest_side)
+        stored = read_photo_with_extent(source, self.max_pixels, read_image_once)
+        photo = limit_longest_side(stored.pixels, self.longest_side)
         regions = None
         if self.guidance is not None:
             assert mask_source is not None
             height, width = photo.shape[:2]
-            regions = self.guidance.read_regions(mask_source, height, width, self.max_pixels)
+            regions = self.guidance.read_regions(
+                mask_source, stored.extent, height, width, self.max_pixels
+            )
         try:
             return self.network.encode_style(_in_unit_range(photo, self.device), regions)
         except PhotoTooSmallError as error:

@@ -87,7 +87,7 @@ def test_reads_label_maps_and_edges_at_the_size_of_the_result(tmp_path: Path) ->
 
 def test_photos_keep_their_own_size_up_to_a_limit(tmp_path: Path) -> None:
     Image.fromarray(random_photo(40, 100)).save(tmp_path / "p.png")
-    Image.fromarray(np.zeros((7, 9), np.uint8)).save(tmp_path / "m.png")
+    Image.fromarray(np.zeros((4, 10), np.uint8)).save(tmp_path / "m.png")
     scene = Scene(
         "p", [], photo_source=str(tmp_path / "p.png"), mask_source=str(tmp_path / "m.png")
     )

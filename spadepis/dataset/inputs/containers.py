@@ -1,0 +1,256 @@
+"""Image files without their metadata.
+
+Decoders parse EXIF, XMP, comments and colour profiles while they open a file, and a mistyped tag
+makes them fail though the pixels are sound. So metadata is taken out of the file first. What is
+left decides about pixels alone; the orientation and the colour profile are kept beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from spadepis.dataset.inputs import tiff
+
+_LARGEST_PROFILE = 16 << 20
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_WEBP_PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF")
+# Flags of VP8X: colour profile, EXIF, XMP.
+_WEBP_METADATA = 0b00101100
+_LOSSLESS_TIFF = frozenset((1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000))
+# Kind, width, height and largest value, between white space and comments.
+_NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * 3)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An encoded image, what stands beside its pixels, and how these are stored.
+
+    Attributes:
+        format: Pillow's name of the format.
+        content: the file, as far as possible without metadata.
+        exif_orientation: 1 to 8; 1 if the file does not say. See ``grids.turn``.
+        icc_profile: the embedded colour profile, if any.
+        bits: bits of a stored sample, if the header says.
+        maximum: of a Netpbm file, the value that stands for white; for a bitmap 0.
+        samples: stored samples of a pixel, where they may be more than the decoder gives.
+        lossy: whether the compression changes values.
+        pages: whether the file says that it holds several images.
+        white_is_zero: whether the smallest value stands for white.
+    """
+
+    format: str
+    content: bytes
+    exif_orientation: int = 1
+    icc_profile: bytes | None = None
+    bits: int | None = None
+    maximum: int | None = None
+    samples: int = 1
+    lossy: bool = False
+    pages: bool = False
+    white_is_zero: bool = False
+
+
+def split_metadata(content: bytes) -> ImageFile | None:
+    """Take an image file apart; None if it has none of the formats that are read.
+
+    A file that is damaged stays as it is from the damage on, so that decoding it fails.
+    """
+    if content.startswith(b"\xff\xd8\xff"):
+        return _jpeg(content)
+    if content.startswith(_PNG_SIGNATURE):
+        return _png(content)
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return _webp(content)
+    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff(content)
+    if content[:6] in (b"GIF87a", b"GIF89a"):
+        return ImageFile("GIF", content)
+    if content.startswith(b"BM"):
+        return ImageFile("BMP", content, bits=_bmp_bits(content))
+    if re.match(rb"P[1-6][\s#]", content):
+        return _netpbm(content)
+    return None
+
+
+def _jpeg(content: bytes) -> ImageFile:
+    kept, exif, xmp = [content[:2]], b"", b""
+    profile: dict[int, bytes] = {}
+    position = 2
+    while (header := content[position : position + 4])[:1] == b"\xff" and len(header) == 4:
+        marker, size = header[1], struct.unpack(">H", header[2:])[0] + 2
+        segment = content[position : position + size]
+        # Padding, a scan, which the end of the file follows, and segments without a size.
+        if marker in (0xFF, 0x01, 0xDA) or 0xD0 <= marker <= 0xD9 or len(segment) < size:
+            break
+        position += size
+        payload = segment[4:]
+        if marker == 0xE1 and payload.startswith(b"Exif\0"):
+            exif = exif or payload[6:]
+        elif marker == 0xE1:
+            xmp = xmp or payload
+        elif marker == 0xE2 and payload.startswith(b"ICC_PROFILE\0") and len(payload) > 14:
+            profile.setdefault(payload[12], payload[14:])
+        # Of the segments of applications, JFIF and Adobe say what the colours mean.
+        if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):
+            kept.append(segment)
+    icc_profile = b"".join(part for _, part in sorted(profile.items())) or None
+    return ImageFile(
+        "JPEG",
+        b"".join((*kept, content[position:])),
+        _orientation(exif, xmp),
+        icc_profile,
+        lossy=True,
+    )
+
+
+def _png(content: bytes) -> ImageFile:
+    kept, exif, xmp, profile = [content[:8]], b"", b"", None
+    pages = False
+    for kind, start, end in _png_chunks(content):
+        payload = content[start + 8 : end - 4]
+        if kind in _PNG_PIXELS:
+            kept.append(content[start:end])
+        elif kind == b"eXIf":
+            exif = exif or payload
+        elif kind == b"iCCP":
+            profile = profile or _inflate(payload.partition(b"\0")[2][1:])
+        elif kind == b"iTXt" and payload.startswith(b"XML:com.adobe.xmp\0"):
+            xmp = xmp or _png_text(payload)
+        elif kind in (b"tEXt", b"zTXt") and payload.startswith(b"Raw profile type exif\0"):
+            exif = exif or _png_raw_profile(kind, payload)
+        elif kind == b"acTL":
+            pages = True
+        elif not kind:
+            kept.append(content[start:])
+    bits = content[24] if content[12:16] == b"IHDR" and len(content) > 24 else None
+    orientation = _orientation(exif.removeprefix(b"Exif\0\0"), xmp)
+    return ImageFile("PNG", b"".join(kept), orientation, profile, bits=bits, pages=pages)
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk; the kind is empty where the file is damaged."""
+    start = 8
+    while start < len(content):
+        header = content[start : start + 8]
+        end = start + 12 + struct.unpack(">I", header[:4])[0] if len(header) == 8 else 0
+        if not start < end <= len(content):
+            yield b"", start, len(content)
+            return
+        yield header[4:], start, end
+        start = end
+
+
+def _png_text(payload: bytes) -> bytes:
+    """The text of an iTXt chunk: keyword, compression, language, translated keyword, text."""
+    _, _, rest = payload.partition(b"\0")
+    text = rest[2:].split(b"\0", 2)[-1]
+    return _inflate(text) or b"" if rest[:1] == b"\1" else text
+
+
+def _png_raw_profile(kind: bytes, payload: bytes) -> bytes:
+    """EXIF as ImageMagick writes it: a name, a size and hexadecimal digits, each on lines."""
+    text = payload.partition(b"\0")[2]
+    if kind == b"zTXt":
+        text = _inflate(text[1:]) or b""
+    try:
+        return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
+    except ValueError:
+        return b""
+
+
+def _webp(content: bytes) -> ImageFile:
+    kept: list[bytes] = []
+    found = {b"EXIF": b"", b"XMP ": b"", b"ICCP": b""}
+    lossy = pages = False
+    position = 12
+    while position < len(content):
+        kind, size = content[position : position + 4], content[position + 4 : position + 8]
+        if len(size) < 4:
+            kept.append(content[position:])
+            break
+        end = position + 8 + struct.unpack("<I", size)[0]
+        payload = content[position + 8 : end]
+        end += end % 2
+        if kind == b"VP8X" and payload:
+            flags = bytes((payload[0] & ~_WEBP_METADATA,))
+            kept.append(content[position : position + 8] + flags + content[position + 9 : end])
+        elif kind in _WEBP_PIXELS:
+            kept.append(content[position:end])
+        elif kind in found:
+            found[kind] = found[kind] or payload
+        lossy = lossy or kind == b"VP8 "
+        pages = pages or kind == b"ANIM"
+        position = end
+    body = b"".join(kept)
+    return ImageFile(
+        "WEBP",
+        b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body,
+        _orientation(found[b"EXIF"].removeprefix(b"Exif\0\0"), found[b"XMP "]),
+        found[b"ICCP"] or None,
+        lossy=lossy,
+        pages=pages,
+    )
+
+
+def _tiff(content: bytes) -> ImageFile:
+    directory = tiff.read_directory(content)
+    if directory is None:
+        return ImageFile("TIFF", content)
+    orientation = directory.orientation
+    if orientation is None:
+        orientation = _orientation(b"", directory.data(tiff.XMP) or b"")
+    bits = directory.integers(tiff.BITS_PER_SAMPLE)
+    compression = directory.integers(tiff.COMPRESSION)
+    samples = directory.integers(tiff.SAMPLES_PER_PIXEL)
+    photometric = directory.integers(tiff.PHOTOMETRIC_INTERPRETATION)
+    return ImageFile(
+        "TIFF",
+        tiff.without_metadata(directory),
+        orientation,
+        directory.data(tiff.ICC_PROFILE) or None,
+        bits=bits[0] if bits else 1,
+        samples=samples[0] if samples else 1,
+        lossy=bool(compression) and compression[0] not in _LOSSLESS_TIFF,
+        pages=directory.has_next,
+        white_is_zero=tuple(photometric) == (tiff.WHITE_IS_ZERO,),
+    )
+
+
+def _bmp_bits(content: bytes) -> int | None:
+    header = content[14:30]
+    if len(header) < 16:
+        return None
+    # The first version of the format has a shorter header.
+    place = 10 if header[:4] == b"\x0c\0\0\0" else 14
+    return int.from_bytes(header[place : place + 2], "little")
+
+
+def _netpbm(content: bytes) -> ImageFile:
+    file = ImageFile("PPM", content)
+    if content[1:2] in (b"1", b"4"):
+        return replace(file, maximum=0)
+    header = _NETPBM.match(content)
+    return file if header is None else replace(file, maximum=int(header[3]))
+
+
+def _orientation(exif: bytes, xmp: bytes) -> int:
+    """What EXIF says, else what XMP says, else 1."""
+    directory = tiff.read_directory(exif)
+    if directory is not None and directory.orientation is not None:
+        return directory.orientation
+    found = _XMP_ORIENTATION.search(xmp)
+    return int(found[1]) if found else 1
+
+
+def _inflate(content: bytes) -> bytes | None:
+    """Decompress, up to a size that is more than any honest profile's; None if damaged."""
+    try:
+        return zlib.decompressobj().decompress(content, _LARGEST_PROFILE)
+    except zlib.error:
+        return None

@@ -1,0 +1,159 @@
+"""The first directory of a TIFF file, which is also the structure of EXIF (TIFF 6.0, 1992).
+
+Only what is needed is read, and nothing in a directory is trusted: an entry of the wrong type, or
+one that points out of the file, is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+ORIENTATION = 274
+ICC_PROFILE = 34675
+XMP = 700
+BITS_PER_SAMPLE = 258
+COMPRESSION = 259
+PHOTOMETRIC_INTERPRETATION = 262
+SAMPLES_PER_PIXEL = 277
+WHITE_IS_ZERO = 0
+
+# Struct codes of the integer types: BYTE, SHORT, LONG, their signed ones, and LONG8 of BigTIFF.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q"}
+# BYTE, ASCII, UNDEFINED.
+_BYTES = (1, 2, 7)
+# What decides about pixels: their layout, compression and colours. Orientation does not.
+_PIXEL_TAGS = frozenset(
+    (
+        *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323),
+        *(324, 325, 332, 336, 338, 339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529),
+        *(530, 531, 532),
+    )
+)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes of the fields of a directory, in a file of a byte order."""
+
+    order: str
+    is_big: bool
+
+    @property
+    def pointer(self) -> str:
+        return f"{self.order}{'Q' if self.is_big else 'I'}"
+
+    @property
+    def count(self) -> str:
+        return f"{self.order}{'Q' if self.is_big else 'H'}"
+
+    @property
+    def entry(self) -> str:
+        """Tag, type, number of values, and the values themselves or where they are."""
+        return f"{self.order}HH{'Q8s' if self.is_big else 'I4s'}"
+
+    @property
+    def first(self) -> int:
+        """Where the file says where the directory is."""
+        return 8 if self.is_big else 4
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The first directory of a TIFF file.
+
+    Attributes:
+        content: the whole file.
+        entries: type, number of values and value field by tag.
+        has_next: whether the file says that another directory follows.
+    """
+
+    content: bytes
+    layout: _Layout
+    entries: Mapping[int, tuple[int, int, bytes]]
+    has_next: bool
+
+    def integers(self, tag: int) -> Sequence[int]:
+        """The values of an entry; none if it is missing, damaged or not of integers."""
+        kind, count, field = self.entries.get(tag, (0, 0, b""))
+        code = _INTEGERS.get(kind)
+        if code is None:
+            return ()
+        found = self._value(count * struct.calcsize(code), field)
+        return () if found is None else struct.unpack(f"{self.layout.order}{count}{code}", found)
+
+    def data(self, tag: int) -> bytes | None:
+        """The value of an entry of bytes; None if it is missing, damaged or of another type."""
+        kind, count, field = self.entries.get(tag, (0, 0, b""))
+        return self._value(count, field) if kind in _BYTES else None
+
+    @property
+    def orientation(self) -> int | None:
+        """The EXIF orientation, 1 to 8; None if it is missing or is none of these."""
+        values = self.integers(ORIENTATION)
+        return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else None
+
+    def _value(self, size: int, field: bytes) -> bytes | None:
+        if size <= len(field):
+            return field[:size]
+        (offset,) = struct.unpack(self.layout.pointer, field)
+        return self.content[offset : offset + size] if offset + size <= len(self.content) else None
+
+
+def read_directory(content: bytes) -> Directory | None:
+    """The first directory of a TIFF file or of EXIF; None if there is none."""
+    layout = _layout(content)
+    if layout is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(layout.pointer, content, layout.first)
+        (count,) = struct.unpack_from(layout.count, content, start)
+    except struct.error:
+        return None
+    first, start = start, start + struct.calcsize(layout.count)
+    size = struct.calcsize(layout.entry)
+    count = min(count, (len(content) - start) // size)
+    entries: dict[int, tuple[int, int, bytes]] = {}
+    for tag, *entry in struct.iter_unpack(layout.entry, content[start : start + count * size]):
+        entries.setdefault(tag, tuple(entry))
+    pointer = content[start + count * size :][: struct.calcsize(layout.pointer)]
+    # Some files say that their first directory follows again.
+    has_next = any(pointer) and pointer != struct.pack(layout.pointer, first)
+    return Directory(content, layout, entries, has_next)
+
+
+def without_metadata(directory: Directory) -> bytes:
+    """The file with a directory that has nothing but what decides about pixels, and no other page.
+
+    The new directory stands at the end of the file, so that nothing else moves.
+    """
+    layout, content = directory.layout, directory.content
+    entries = [
+        struct.pack(layout.entry, tag, *entry)
+        for tag, entry in directory.entries.items()
+        if tag in _PIXEL_TAGS
+    ]
+    start = len(content) + len(content) % 2
+    return b"".join(
+        (
+            content[: layout.first],
+            struct.pack(layout.pointer, start),
+            content[layout.first + struct.calcsize(layout.pointer) :],
+            bytes(len(content) % 2),
+            struct.pack(layout.count, len(entries)),
+            *entries,
+            bytes(struct.calcsize(layout.pointer)),
+        )
+    )
+
+
+def _layout(content: bytes) -> _Layout | None:
+    order = {b"II": "<", b"MM": ">"}.get(content[:2])
+    if order is None or len(content) < 8:
+        return None
+    (version,) = struct.unpack_from(f"{order}H", content, 2)
+    if version == 43:
+        # The offsets of BigTIFF have 8 bytes, and it says so.
+        return _Layout(order, True) if content[4:8] == struct.pack(f"{order}HH", 8, 0) else None
+    return _Layout(order, False) if version == 42 else None
