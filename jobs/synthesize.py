@@ -1,7 +1,7 @@
 import sys
 
 from spadepis.cli.main import run_job
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 
 if __name__ == "__main__":
     sys.exit(run_job(Job.SYNTHESIZE, sys.argv[1:]))

@@ -1,60 +1,100 @@
-"""Configurations of jobs: one validated object behind YAML files and command-line flags."""
+"""Configurations of commands: validated settings behind command-line flags and YAML files."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-import fsspec
-import yaml
-from pydantic import ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    CliApp,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+
+# The JSON Schema of a setting.
+Schema = Mapping[str, Any]
+
+# What an error of pydantic asks for, by its type; other errors speak for themselves.
+EXPECTED: Mapping[str, str] = {
+    "bool_parsing": "give true or false",
+    "bool_type": "give true or false",
+    "float_parsing": "give a number",
+    "float_type": "give a number",
+    "greater_than": "give more than {gt}",
+    "greater_than_equal": "give {ge} or more",
+    "int_from_float": "give a whole number",
+    "int_parsing": "give a whole number",
+    "int_type": "give a whole number",
+    "less_than": "give less than {lt}",
+    "less_than_equal": "give {le} or less",
+    "literal_error": "give {expected}",
+    "missing": "this setting is required",
+    "multiple_of": "give a multiple of {multiple_of}",
+    "path_type": "give a path",
+    "string_type": "give text",
+    "tuple_type": "give a list",
+}
 
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be run, with the reason in one line."""
 
 
-class Configuration(BaseSettings):
-    """Settings of a job. Every setting is a flag, and a key of a YAML file given by --config."""
+class Configuration(BaseModel):
+    """Settings. Each of them is a flag, and a key of the YAML file that ``--config`` names."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        cli_exit_on_error=False,
-    )
-
-    config: str | None = None
-    """YAML file with any of these settings; flags win over it."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Settings come from the caller and from flags, never from the environment."""
-        return (init_settings,)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 Settings = TypeVar("Settings", bound=Configuration)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, with the settings that its flags and YAML files may give.
+
+    Attributes:
+        name: of the command.
+        description: one line for ``--help``.
+        sections: the JSON Schema of each setting by its name, under the headings of ``--help``.
+        elsewhere: the commands that have a setting which this one does not have.
+    """
+
+    name: str
+    description: str
+    sections: Mapping[str, Mapping[str, Schema]]
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, Schema]:
+        """All settings by name."""
+        return {name: schema for part in self.sections.values() for name, schema in part.items()}
+
+    def refuse(self, name: str, spelling: str) -> None:
+        """Check that there is a setting of this name.
+
+        Args:
+            name: of the setting, with underscores.
+            spelling: how the user wrote it.
+
+        Raises:
+            ConfigurationError: the command does not have this setting. The message suggests a
+                similar one, and names the commands that have it.
+        """
+        if name in self.settings:
+            return
+        if name in self.elsewhere:
+            raise ConfigurationError(f"{self.name} takes no {spelling}{self._owners(name)}")
+        close = difflib.get_close_matches(name, [*self.settings, *self.elsewhere], n=1)
+        spelt = spelling.replace(spelling.lstrip("-"), "")
+        shown = [flag(found) if spelt else found for found in close]
+        hint = f" (did you mean {shown[0]}{self._owners(close[0])}?)" if close else ""
+        raise ConfigurationError(f"{spelling} is no setting of {self.name}{hint}")
+
+    def _owners(self, name: str) -> str:
+        owners = self.elsewhere.get(name, ())
+        return f", a setting of {' and '.join(owners)}" if owners else ""
 
 
 def parse_settings(settings: type[Settings], arguments: Sequence[str]) -> Settings:
@@ -63,13 +103,42 @@ def parse_settings(settings: type[Settings], arguments: Sequence[str]) -> Settin
     Raises:
         ConfigurationError: an unknown flag or key, or a value that does not fit.
     """
-    from_file = _read_yaml(settings, arguments)
+    description = (settings.__doc__ or "").partition("\n")[0]
+    schemas = settings.model_json_schema()["properties"]
+    command = Command("this command", description, {"Settings": schemas})
     try:
-        return CliApp.run(settings, cli_args=list(arguments), **from_file)
+        return settings.model_validate(read_values(command, arguments))
     except ValidationError as error:
-        raise ConfigurationError("; ".join(map(_describe, error.errors()))) from error
-    except SettingsError as error:
-        raise ConfigurationError(str(error).removeprefix("error parsing CLI: ")) from error
+        raise ConfigurationError("; ".join(explain(error))) from error
+
+
+def read_values(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
+    """The values that flags and the YAML file of ``--config`` give, not yet validated.
+
+    Flags win over the file.
+
+    Raises:
+        ConfigurationError: an unknown flag or key, or a file that cannot be read.
+        SystemExit: ``--help`` was given; the text has been printed.
+    """
+    parser = _parser(command)
+    try:
+        parsed, unknown = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise ConfigurationError(str(error).removeprefix("argument ")) from error
+    for argument in unknown:
+        if not argument.startswith("--"):
+            raise ConfigurationError(f"{argument!r} belongs to no flag")
+        spelling = argument.partition("=")[0]
+        command.refuse(spelling.lstrip("-").removeprefix("no-").replace("-", "_"), spelling)
+    given = vars(parsed)
+    uri = given.pop("config", None)
+    values = {} if uri is None else _read_settings(command, uri)
+    for name, value in given.items():
+        # A list is given by one flag with commas, or by several flags.
+        is_list = isinstance(value, list)
+        values[name] = [item for part in value for item in part.split(",")] if is_list else value
+    return values
 
 
 def read_yaml(uri: str) -> Any:
@@ -81,13 +150,40 @@ def read_yaml(uri: str) -> Any:
     Raises:
         ConfigurationError: the file cannot be read, or is not YAML.
     """
+    # These two take a while to import, and most commands need neither.
+    import fsspec
+    import yaml
+
     try:
         with fsspec.open(uri, "rb") as file:
             return yaml.safe_load(file.read())
-    except OSError as error:
-        raise ConfigurationError(f"{uri} cannot be read: {error.strerror or error}") from error
+    # The filesystem may be unknown (ValueError), or its package may be missing (ImportError).
+    except (OSError, ValueError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"{uri} cannot be read: {reason}{_moved(uri)}") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from the text WIDTHxHEIGHT.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ValueError("give WIDTHxHEIGHT, e.g. 512x256")
+    return int(height), int(width)
+
+
+def _is_size(text: str) -> str:
+    parse_size(text)
+    return text
+
+
+Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
+"""A setting of the form WIDTHxHEIGHT, see ``parse_size``."""
 
 
 def flag(name: str) -> str:
@@ -95,30 +191,89 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _read_yaml(settings: type[Configuration], arguments: Sequence[str]) -> dict[str, Any]:
-    """The settings in the file that ``--config`` names, if any."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    parser.add_argument("--config")
-    try:
-        uri = parser.parse_known_args(arguments)[0].config
-    except argparse.ArgumentError as error:
-        raise ConfigurationError(str(error)) from error
-    if uri is None:
-        return {}
-    from_file = read_yaml(uri) or {}
-    if not isinstance(from_file, dict):
+def explain(error: ValidationError) -> Iterator[str]:
+    """One sentence for each value that does not fit: the flag, the value, and what to give."""
+    for details in error.errors(include_url=False):
+        yield _explain(details)
+
+
+def kind_of(schema: Schema) -> Schema:
+    """The JSON Schema of a setting's value, where the setting may also be left open."""
+    kinds: list[Schema] = schema.get("anyOf", [schema])
+    return next(kind for kind in kinds if kind.get("type") != "null")
+
+
+def _parser(command: Command) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=command.description,
+        usage="%(prog)s [--config FILE] [--SETTING VALUE ...]",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file with any of these settings; flags win over it"
+    )
+    for heading, settings in command.sections.items():
+        group = parser.add_argument_group(heading)
+        for name, schema in settings.items():
+            group.add_argument(flag(name), help=_help(schema), **_value(schema))
+    return parser
+
+
+def _value(schema: Schema) -> dict[str, Any]:
+    """How argparse takes a setting's value; text is converted when it is validated."""
+    kind = kind_of(schema)
+    if kind.get("type") == "boolean":
+        return {"action": argparse.BooleanOptionalAction}
+    if kind.get("type") == "array":
+        return {"action": "append", "metavar": "A,B,..."}
+    if "enum" in kind:
+        return {"metavar": "{" + ",".join(kind["enum"]) + "}"}
+    return {"metavar": {"integer": "N", "number": "X"}.get(kind.get("type", ""), "TEXT")}
+
+
+def _help(schema: Schema) -> str:
+    text = " ".join(schema.get("description", "").split()).replace("%", "%%")
+    default = schema.get("default")
+    if default is None or default == []:
+        return text
+    shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
+    shown = ",".join(map(str, shown)) if isinstance(shown, list) else shown
+    return f"{text} (default: {shown})"
+
+
+def _read_settings(command: Command, uri: str) -> dict[str, Any]:
+    """The settings in a YAML file."""
+    content = read_yaml(uri) or {}
+    if not isinstance(content, dict):
         raise ConfigurationError(f"{uri} is not a mapping from settings to values")
     # Keys may also be spelt like the flags.
-    from_file = {str(key).replace("-", "_"): value for key, value in from_file.items()}
-    known = [name for name in settings.model_fields if name != "config"]
-    for key in from_file:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise ConfigurationError(f"{uri}: unknown key {key}{hint}")
-    return from_file
+    values = {str(key).replace("-", "_"): value for key, value in content.items()}
+    for name in values:
+        try:
+            command.refuse(name, name)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{uri}: {error}") from error
+    return values
 
 
-def _describe(error: ErrorDetails) -> str:
-    name = ".".join(map(str, error["loc"]))
-    return f"{flag(name)}: {error['msg'][0].lower()}{error['msg'][1:]}"
+def _moved(uri: str) -> str:
+    """Where a file is that was moved into the folder ``presets`` beside it."""
+    path = Path(uri)
+    preset = path.parent / "presets" / path.name
+    return f"; it is {preset} now" if not path.exists() and preset.exists() else ""
+
+
+def _explain(details: ErrorDetails) -> str:
+    name, context = str(details["loc"][0]) if details["loc"] else "", details.get("ctx", {})
+    if details["type"] == "value_error":
+        expected = str(context["error"])
+    elif details["type"] in EXPECTED:
+        expected = EXPECTED[details["type"]].format(**context)
+    else:
+        expected = details["msg"][0].lower() + details["msg"][1:]
+    # A missing setting's "input" is all the others.
+    value = details["input"]
+    shown = f" {value}" if isinstance(value, str | int | float) else ""
+    return f"{flag(name)}{shown}: {expected}"

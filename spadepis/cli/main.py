@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import flag
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.command import parse_config
+from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.planning.estimate import (
     CPU_RATES,
     GPU_STAGES,
@@ -49,7 +49,7 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
         # Ray takes seconds to import; a wrong flag should not.
         from spadepis.pipeline.ray.job import run
 
-        outcome = run(job, config)
+        outcome = run(config)
         print(outcome.summary)
         return outcome.status
 

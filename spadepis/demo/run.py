@@ -11,7 +11,8 @@ from spadepis.dataset.encoding import encode_jpeg
 from spadepis.dataset.image_set.layout import REPORT
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.report.contact_sheet import contact_sheet
 
 OUTPUT = "spadepis-demo"
@@ -46,13 +47,14 @@ def demo_config(
         style_count = len(list_images(styles, exclude=Folder(output).uri).images)
     except SourceError as error:
         raise ConfigurationError(str(error)) from error
-    return JobConfig(
-        masks=masks,
-        instances=instances,
-        styles=styles,
-        output=output,
-        styles_per_mask=min(STYLES_PER_MASK, style_count),
-    )
+    settings = {
+        "masks": masks,
+        "instances": instances,
+        "styles": styles,
+        "output": output,
+        "styles_per_mask": min(STYLES_PER_MASK, style_count),
+    }
+    return resolve(Job.SYNTHESIZE_AND_STYLIZE, settings)
 
 
 def run_demo(config: JobConfig) -> int:
@@ -65,9 +67,9 @@ def run_demo(config: JobConfig) -> int:
     # Ray takes seconds to import; a wrong flag should not.
     from spadepis.pipeline.ray.job import run
 
-    outcome = run(Job.SYNTHESIZE_AND_STYLIZE, config)
-    folder = Folder(config.output)
-    sheet = np.asarray(contact_sheet(folder, config.space))
+    outcome = run(config)
+    folder = Folder(config.output.output)
+    sheet = np.asarray(contact_sheet(folder, config.label_space))
     folder.write(CONTACT_SHEET, encode_jpeg(sheet, JPEG_QUALITY))
     folder.clear_staging()
     print(outcome.summary)

@@ -8,7 +8,7 @@ from typing import Any
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.matching.choice import Matching
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.resources.allocation import Allocation, Workers
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.read import ReadScenes
@@ -36,35 +36,38 @@ class Stage:
 
 
 def assemble(
-    job: Job, config: JobConfig, allocation: Allocation, matching: Matching | None = None
+    config: JobConfig, allocation: Allocation, matching: Matching | None = None
 ) -> list[Stage]:
     """The stages of a job, from reading to writing.
 
     Args:
-        job: has the stages.
-        config: their settings.
+        config: of the job.
         allocation: their workers.
         matching: chooses the styles of scenes that have none yet.
     """
-    stages = [Stage(ReadScenes, _reading(job, config), allocation.read)]
+    job, networks = config.job, config.networks
+    half = networks.precision == "half" or (
+        networks.precision == "auto" and allocation.device == "cuda"
+    )
+    stages = [Stage(ReadScenes, _reading(config), allocation.read)]
     if job.synthesizes:
         synthesis = {
-            "checkpoint": config.spade_checkpoint,
-            "label_space": config.space,
+            "checkpoint": networks.spade_checkpoint,
+            "label_space": config.label_space,
             "device": allocation.device,
-            "half": allocation.half,
+            "half": half,
         }
         stages.append(Stage(Synthesize, synthesis, allocation.synthesize))
     if job.stylizes:
         stylization = {
-            "checkpoint": config.photowct_checkpoint,
+            "checkpoint": networks.photowct_checkpoint,
             "device": allocation.device,
-            "half": allocation.half,
-            "longest_side": config.longest_style_side,
-            "max_pixels": config.max_pixels,
+            "half": half,
+            "longest_side": config.styles.longest_style_side,
+            "max_pixels": config.inputs.max_pixels,
             "matching": matching,
             "guidance": _guidance(config),
-            "strength": config.style_strength,
+            "strength": config.styles.style_strength,
         }
         stages.append(Stage(Stylize, stylization, allocation.stylize))
         if allocation.smoothing_device == "cpu":
@@ -72,22 +75,23 @@ def assemble(
         else:
             device = {"device": allocation.smoothing_device}
             stages.append(Stage(SmoothBatches, device, allocation.smooth))
-    if config.quality:
+    if config.quality.quality:
         assessment = {
-            "checkpoint": config.photowct_checkpoint if job.stylizes else None,
-            "max_pixels": config.max_pixels,
-            "thresholds": config.reject,
+            "checkpoint": networks.photowct_checkpoint if job.stylizes else None,
+            "max_pixels": config.inputs.max_pixels,
+            "thresholds": config.quality.reject,
         }
         stages.append(Stage(Assess, assessment, allocation.assess))
+    output = config.output
     writing = {
         "writer": ImageSetWriter(
-            Folder(config.output),
-            config.image_format,
-            config.jpeg_quality,
-            in_shards=config.output_format == "parquet",
+            Folder(output.output),
+            output.image_format,
+            output.jpeg_quality,
+            in_shards=output.output_format == "parquet",
         ),
-        "label_space": config.space,
-        "keep_contents": config.keep_contents and job.stylizes,
+        "label_space": config.label_space,
+        "keep_contents": output.keep_contents and job.stylizes,
     }
     return [*stages, Stage(Write, writing, allocation.write)]
 
@@ -97,17 +101,15 @@ def _guidance(config: JobConfig) -> RegionGuidance | None:
     region_labels = config.region_labels
     if region_labels is None:
         return None
-    return RegionGuidance(config.space, region_labels, config.region_guidance == "fallback")
+    return RegionGuidance(
+        config.label_space, region_labels, config.styles.region_guidance == "fallback"
+    )
 
 
-def _reading(job: Job, config: JobConfig) -> dict[str, Any]:
-    width_and_height = config.width_and_height
-    size = width_and_height and width_and_height[::-1]
-    if job.synthesizes:
-        size = size or config.space.size
+def _reading(config: JobConfig) -> dict[str, Any]:
     return {
-        "label_space": config.space,
-        "size": size,
-        "longest_side": config.longest_side,
-        "max_pixels": config.max_pixels,
+        "label_space": config.label_space,
+        "size": config.size,
+        "longest_side": config.output.longest_side,
+        "max_pixels": config.inputs.max_pixels,
     }

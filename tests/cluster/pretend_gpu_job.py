@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pyarrow as pa
 
 from spadepis.cli.main import run_job
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.resources.allocation import Allocation, allocate
 from spadepis.pipeline.stages.smooth import Smooth
 
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.05
 
 def allocate_without_cuda(*arguments: Any, **named: Any) -> Allocation:
     """Workers that ask for a GPU and compute on the CPU."""
-    return replace(allocate(*arguments, **named), device="cpu", half=False)
+    return replace(allocate(*arguments, **named), device="cpu")
 
 
 class HeldSmooth:

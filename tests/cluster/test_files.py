@@ -20,8 +20,9 @@ from ray.scripts.scripts import cli as ray_cli
 
 from spadepis.cli import main as cli
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job, JobConfig, with_dataset
+from spadepis.pipeline.config.command import parse_config
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.ray.metrics import Report
 
 ROOT = Path(__file__).parents[2]
@@ -254,8 +255,8 @@ def test_command_lines_are_found_in_full() -> None:
     assert commands(text_of("kuberay-job.yaml"), "spadepis") == job == submitted
     assert len(started) == 1
     config = check_job(job[0])
-    assert (config.cluster_cpus, config.cluster_gpus) == (384, 8)
-    assert config.styles_per_mask == 4
+    assert (config.machines.cluster_cpus, config.machines.cluster_gpus) == (384, 8)
+    assert config.styles.styles_per_mask == 4
     submissions = [w for w in commands(text_of("README.md"), "ray") if w[1:3] == ["job", "submit"]]
     assert len(submissions) == 1
     flags = submissions[0][3:]
@@ -300,9 +301,9 @@ def test_presets_parse_and_name_the_published_folders(name: str) -> None:
     dataset, masks = PRESETS[name]
     job = Job.SYNTHESIZE_AND_STYLIZE
     config = parse_config(job, ["--config", str(ROOT / "jobs" / "presets" / f"{name}.yaml")])
-    assert (config.dataset, config.styles_per_mask) == (dataset, 4)
-    assert str(with_dataset(job, config).masks).endswith(masks)
-    assert Path(config.output).name == name
+    assert (config.inputs.dataset, config.styles.styles_per_mask) == (dataset, 4)
+    assert str(config.inputs.masks).endswith(masks)
+    assert Path(config.output.output).name == name
 
 
 def test_the_dashboard_shows_metrics_that_there_are() -> None:

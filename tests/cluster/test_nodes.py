@@ -12,7 +12,7 @@ import pytest
 from spadepis.cli.main import run_job
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 from tests.cluster.pretend_gpu_job import GO_ON
 from tests.support.cluster_nodes import add_node, head_alone, stages_on
 from tests.support.damage import Damage, find_damage, read_files

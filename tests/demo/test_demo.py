@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from spadepis import ImageSet
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.cli.main import main
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.listing import list_images
@@ -30,24 +31,25 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Command:
 
 def test_what_is_not_given_is_what_comes_with_spadepis() -> None:
     config = demo_config()
-    assert config.output == "spadepis-demo"
-    assert config.styles_per_mask == 3
-    assert (config.spade_checkpoint, config.photowct_checkpoint) == (None, None)
-    assert config.masks is not None and config.instances is not None
-    masks, instances = list_images(config.masks), list_images(config.instances)
+    assert config.output.output == "spadepis-demo"
+    assert config.styles.styles_per_mask == 3
+    assert config.networks.spade_checkpoint == DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    assert config.networks.photowct_checkpoint == DEFAULT_PHOTOWCT_CHECKPOINT
+    assert config.inputs.masks is not None and config.inputs.instances is not None
+    masks, instances = list_images(config.inputs.masks), list_images(config.inputs.instances)
     assert len(masks.images) >= 12
     assert set(masks.images) == set(instances.images)
 
 
 def test_other_label_maps_do_not_get_the_instances_of_the_shipped_ones() -> None:
-    assert demo_config(masks="m").instances is None
-    assert demo_config(masks="m", instances="i").instances == "i"
-    assert demo_config(instances="i").instances == "i"
+    assert demo_config(masks="m").inputs.instances is None
+    assert demo_config(masks="m", instances="i").inputs.instances == "i"
+    assert demo_config(instances="i").inputs.instances == "i"
 
 
 def test_a_single_style_is_enough(tmp_path: Path) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "mine.jpg")
-    assert demo_config(styles=str(tmp_path / "mine.jpg")).styles_per_mask == 1
+    assert demo_config(styles=str(tmp_path / "mine.jpg")).styles.styles_per_mask == 1
 
 
 def test_no_styles_at_all(
@@ -79,7 +81,7 @@ def test_it_makes_a_set_with_contact_sheet_and_report_once(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    config = "spadepis.pipeline.config.settings"
+    config = "spadepis.pipeline.config.resolution"
     monkeypatch.setattr(f"{config}.DEFAULT_SPADE_CHECKPOINTS", {"coco-stuff": spade_checkpoint})
     monkeypatch.setattr(f"{config}.DEFAULT_PHOTOWCT_CHECKPOINT", photowct_checkpoint)
     monkeypatch.setattr("spadepis.demo.run.INPUTS", tmp_path)

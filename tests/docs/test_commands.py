@@ -14,8 +14,8 @@ from jobs.convert_checkpoint import ConversionConfig
 from spadepis.cli import main as cli
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
 from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.command import parse_config
+from spadepis.pipeline.config.job import Job
 from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
 from tools.benchmark.config import BenchmarkConfig

@@ -12,7 +12,7 @@ from PIL import Image
 from spadepis import ImageSet
 from spadepis.cli.main import inspect_image_set, run_job
 from spadepis.dataset.inputs.listing import SourceError, list_images
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 from tests.support.bad_inputs import (
     BROKEN,
     NO_INSTANCE_MAP,

@@ -18,9 +18,10 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF, LABEL_SPACES, LabelSpace
 from spadepis.labels.custom import find_label_space, read_label_space
 from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
@@ -41,8 +42,8 @@ STREETS = {
 }
 
 
-def planned(job: Job, config: JobConfig) -> Plan:
-    return make_plan(config, list_inputs(job, config))
+def planned(config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(config))
 
 
 def write(path: Path, **changes: Any) -> str:
@@ -165,8 +166,12 @@ def test_a_job_needs_weights_and_a_size_for_it(tmp_path: Path) -> None:
 
 
 def test_another_file_is_another_image_set(tmp_path: Path) -> None:
+    weights = str(tmp_path / "weights.pth")
+    Path(weights).touch()
+
     def identity(uri: str) -> dict[str, Any]:
-        return identify(Job.SYNTHESIZE, JobConfig(masks="m", output="o", label_space=uri), [])
+        settings = {"masks": "m", "output": "o", "label_space": uri, "spade_checkpoint": weights}
+        return identify(resolve(Job.SYNTHESIZE, settings), [])
 
     first = identity(write(tmp_path / "a.yaml"))
     assert first["label_space"].startswith("my-streets (")
@@ -188,10 +193,11 @@ def test_from_label_maps_to_an_image_set(
     flags += [f"--label-space={uri}", f"--spade-checkpoint={tmp_path / 'weights.pth'}"]
     config = parse_config(Job.SYNTHESIZE, [*flags, f"--output={tmp_path / 'out'}"])
 
-    plan = planned(Job.SYNTHESIZE, config)
-    seconds = seconds_per_scene(Job.SYNTHESIZE, config, styles=1)
+    plan = planned(config)
+    seconds = seconds_per_scene(config, styles=1)
     table = scenes_to_table(plan.scenes)
-    for stage in assemble(Job.SYNTHESIZE, config, allocate(config, ClusterSize(2, 0), 2, seconds)):
+    allocation = allocate(config.machines, ClusterSize(2, 0), 2, seconds)
+    for stage in assemble(config, allocation):
         table = stage.kind(**stage.arguments)(table)
 
     good, other = sorted(

@@ -26,7 +26,7 @@ from spadepis.dataset.image_set.commit_log import read_commits
 from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import ADE20K
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
 

@@ -18,7 +18,8 @@ from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
@@ -29,8 +30,8 @@ from spadepis.pipeline.stages.write import Write
 from tests.support.s3_service import Service
 
 
-def planned(job: Job, config: JobConfig) -> Plan:
-    return make_plan(config, list_inputs(job, config))
+def planned(config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(config))
 
 
 def upload(folder: str, target: str) -> None:
@@ -158,16 +159,17 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
     assert "6 images of 3 scenes" in capsys.readouterr().out
 
     output = str(tmp_path / "out")
-    config = JobConfig(photos=photos, masks=masks, styles=styles, styles_per_mask=2, output=output)
-    batch = scenes_to_table(planned(Job.STYLIZE, config).scenes)
+    settings = {"photos": photos, "masks": masks, "styles": styles, "styles_per_mask": 2}
+    config = resolve(Job.STYLIZE, settings | {"output": output})
+    batch = scenes_to_table(planned(config).scenes)
     for stage in (
-        ReadScenes(COCO_STUFF, None, config.longest_side, config.max_pixels),
+        ReadScenes(COCO_STUFF, None, config.output.longest_side, config.inputs.max_pixels),
         Stylize(
             photowct_checkpoint,
             device="cpu",
             half=False,
-            longest_side=config.longest_style_side,
-            max_pixels=config.max_pixels,
+            longest_side=config.styles.longest_style_side,
+            max_pixels=config.inputs.max_pixels,
         ),
         Smooth(),
         Write(ImageSetWriter(Folder(output), "png", 95), COCO_STUFF, True),

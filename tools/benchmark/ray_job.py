@@ -15,10 +15,10 @@ from time import perf_counter
 
 import torch
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.dataset.inputs.listing import list_images
 from spadepis.pipeline.assembly import assemble
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
@@ -80,10 +80,10 @@ def measure_ray_job(config: BenchmarkConfig) -> RayJobRates:
         seconds = {}
         for count in (scenes // 2, scenes):
             start = perf_counter()
-            run(JOB, _job_config(config, folder, masks, photos, count, styles))
+            run(_job_config(config, folder, masks, photos, count, styles))
             seconds[count] = perf_counter() - start
-        settings = _job_config(config, folder, masks, photos, scenes, styles)
-        plan = make_plan(settings, list_inputs(JOB, settings)).scenes
+        settings = _job_config(config, folder, masks, photos, scenes, styles, "alone")
+        plan = make_plan(settings, list_inputs(settings)).scenes
         parts = [plan[core::cores] for core in range(cores)]
         with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
             alone = max(pool.map(_seconds_alone, [settings] * cores, parts))
@@ -106,28 +106,35 @@ def _copies(uri: str, folder: Path, count: int) -> str:
 
 
 def _job_config(
-    config: BenchmarkConfig, folder: str, masks: str, photos: str, count: int, styles: int
+    config: BenchmarkConfig,
+    folder: str,
+    masks: str,
+    photos: str,
+    count: int,
+    styles: int,
+    name: str = "out",
 ) -> JobConfig:
-    return JobConfig(
-        masks=masks,
-        styles=photos,
-        output=str(Path(folder) / f"out{count}"),
-        label_space=config.label_space,
-        styles_per_mask=styles,
-        limit=count,
-        device=config.device,
-        precision=config.precision,
-        spade_checkpoint=config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINTS[config.label_space],
-        photowct_checkpoint=config.photowct_checkpoint or DEFAULT_PHOTOWCT_CHECKPOINT,
-    )
+    settings = {
+        "masks": masks,
+        "styles": photos,
+        "output": str(Path(folder) / f"{name}{count}"),
+        "label_space": config.label_space,
+        "styles_per_mask": styles,
+        "limit": count,
+        "device": config.device,
+        "precision": config.precision,
+        "spade_checkpoint": config.spade_checkpoint,
+        "photowct_checkpoint": config.photowct_checkpoint,
+    }
+    return resolve(JOB, settings)
 
 
 def _seconds_alone(config: JobConfig, scenes: Sequence[Scene]) -> float:
     """Seconds of all stages, one after the other, for scenes in blocks of one."""
-    gpus = torch.cuda.device_count() if config.device == "cuda" else 0
-    allocation = allocate(config, ClusterSize(len(ANY_SECONDS), gpus), len(scenes), ANY_SECONDS)
-    config = config.model_copy(update={"output": f"{config.output}-alone"})
-    stages = [stage.kind(**stage.arguments) for stage in assemble(JOB, config, allocation)]
+    gpus = torch.cuda.device_count() if config.machines.device == "cuda" else 0
+    cluster = ClusterSize(len(ANY_SECONDS), gpus)
+    allocation = allocate(config.machines, cluster, len(scenes), ANY_SECONDS)
+    stages = [stage.kind(**stage.arguments) for stage in assemble(config, allocation)]
 
     def through(scene: Scene) -> None:
         table = scenes_to_table([scene])

@@ -14,54 +14,38 @@ from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
-from spadepis.pipeline.config.settings import INPUTS, Job, JobConfig, with_dataset
+from spadepis.pipeline.config import groups
+from spadepis.pipeline.config.resolution import JobConfig
 
-# Settings that do not change what a pair looks like, or only through what is listed instead.
-LEFT_OUT = frozenset(
-    (
-        "config",
-        "output",
-        "dataset",
-        "root",
-        "split",
-        "where",
-        "containing_classes",
-        "limit",
-        "pairing_table",
-        "spade_checkpoint",
-        "photowct_checkpoint",
-        "max_failed_fraction",
-        "retry_failed",
-        "replace_rejected",
-        "s3_endpoint",
-        "s3_anonymous",
-        "device",
-        "smoothing_device",
-        "synthesis_workers",
-        "stylization_workers",
-        "smoothing_workers",
-        "cluster_cpus",
-        "cluster_gpus",
-    )
-)
+# Inputs, which are compared by their absolute URIs.
+SOURCES = ("masks", "instances", "photos", "styles", "style_masks")
+CHECKPOINTS = ("spade_checkpoint", "photowct_checkpoint")
 
 
-def identify(job: Job, config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
+def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
     """The settings that results depend on, inputs as absolute URIs, checkpoints by SHA-256.
+
+    Args:
+        config: of the job.
+        style_ids: of all styles there are.
 
     Raises:
         CheckpointError: a checkpoint cannot be read.
     """
-    identity: dict[str, Any] = {"job": job.value}
-    config = with_dataset(job, config)
-    identity |= config.model_dump(exclude=set(LEFT_OUT))
-    identity["label_space"] = _label_space_identity(config.space)
-    identity["related_classes"] = _related_classes_identity(config.region_labels)
-    for name in INPUTS:
-        if identity[name] is not None:
+    identity: dict[str, Any] = {"job": config.job.value}
+    for group in groups.GROUPS:
+        settings = getattr(config, group.name)
+        for name in group.settings_of(config.job):
+            if group.is_identity(name):
+                identity[name] = getattr(settings, name)
+    for name in SOURCES:
+        if identity.get(name) is not None:
             identity[name] = Folder(identity[name]).uri
-    for name in ("spade_checkpoint", "photowct_checkpoint"):
-        uri = getattr(config, name)
+    identity["label_space"] = _label_space_identity(config.label_space)
+    if config.job.stylizes:
+        identity["related_classes"] = _related_classes_identity(config.region_labels)
+    for name in CHECKPOINTS:
+        uri = getattr(config.networks, name)
         identity[f"{name}_sha256"] = None if uri is None else sha256(fetch_checkpoint(uri))
     names = "\n".join(style_ids)
     identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
@@ -96,16 +80,24 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         return
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be read: {reason(error)}") from error
+    # A setting that came later had its default before; one that is gone decides nothing any more.
+    before = {name: earlier.get(name, default) for name, default in _defaults(identity).items()}
     differences = [
-        f"{name} was {earlier.get(name)}, is {identity.get(name)}"
-        for name in sorted(earlier.keys() | identity.keys())
-        if earlier.get(name) != identity.get(name)
+        f"{name} was {before[name]}, is {identity[name]}"
+        for name in sorted(identity)
+        if before[name] != identity[name]
     ]
     if differences:
         raise ConfigurationError(
             f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
             "Give another --output, or remove that folder"
         )
+
+
+def _defaults(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The default of each key; None where it is not a setting."""
+    fields = {name: field for group in groups.GROUPS for name, field in group.model_fields.items()}
+    return {name: fields[name].default if name in fields else None for name in identity}
 
 
 def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spadepis.configuration import ConfigurationError, flag
-from spadepis.pipeline.config.settings import Job, JobConfig
-from spadepis.pipeline.planning.inputs import list_inputs
+from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.resources.allocation import ClusterSize, Workers, allocate
 
 # A second on one CPU core, 256x256, published widths, K = 4 (docs/benchmarks.md); scenes of
@@ -78,8 +78,10 @@ def count_masks(masks: str) -> int:
     Raises:
         ConfigurationError: there are none, or they cannot be listed.
     """
-    config = JobConfig(masks=masks, output="plan", label_space="ade20k")
-    return len(list_inputs(Job.SYNTHESIZE, config).scenes.images)
+    try:
+        return len(list_images(masks).images)
+    except SourceError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def estimate(
@@ -103,7 +105,7 @@ def estimate(
     """
     items = {stage: scenes * styles for stage in cpu_rates} | {"synthesize": scenes}
     seconds = {stage: items[stage] / scenes / cpu_rates[stage] for stage in items}
-    allocation = allocate(JobConfig(output="plan"), cluster, scenes, seconds)
+    allocation = allocate(MachineSettings(), cluster, scenes, seconds)
     workers: Mapping[str, Workers] = {
         "synthesize": allocation.synthesize,
         "stylize": allocation.stylize,

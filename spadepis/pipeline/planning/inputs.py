@@ -10,7 +10,8 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.listing import Listing, SourceError, list_images
 from spadepis.dataset.inputs.published_folders import LAYOUTS
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.config.settings import INPUTS, Job, JobConfig, with_dataset
+from spadepis.pipeline.config.groups import InputSettings
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.scene import Style
 
 log = logging.getLogger(__name__)
@@ -55,32 +56,35 @@ class Inputs:
         return {id: self.masks.uri_of(id) for id in self.scenes.images}
 
 
-def list_inputs(job: Job, config: JobConfig) -> Inputs:
+def list_inputs(config: JobConfig) -> Inputs:
     """List the inputs of a job; no input file is opened, of shards the index.
 
     Raises:
         ConfigurationError: an input folder is missing or empty or cannot be listed, a shard is
             damaged, or a dataset is not laid out as published.
     """
-    config = with_dataset(job, config)
-    output = Folder(config.output).uri
-    masks, instances, photos, styles, style_masks = (_list(kind, config, output) for kind in INPUTS)
-    if config.space.has_instance_edges and job.synthesizes and instances is None:
+    job, given = config.job, config.inputs
+    output = Folder(config.output.output).uri
+    masks = _list("masks", given.masks, given, output)
+    instances = _list("instances", given.instances, given, output)
+    photos = _list("photos", given.photos, given, output)
+    styles = _list("styles", config.styles.styles, given, output)
+    style_masks = _list("style_masks", config.styles.style_masks, given, output)
+    if config.label_space.has_instance_edges and job.synthesizes and instances is None:
         log.warning("no --instances: the borders between classes serve as instance edges")
     scenes = masks if job.synthesizes else photos
     assert scenes is not None
     return Inputs(scenes, masks, instances, photos, styles, style_masks)
 
 
-def _list(kind: str, config: JobConfig, output: str) -> Listing | None:
-    """List the inputs of that setting, if it is given."""
-    uri: str | None = getattr(config, kind)
+def _list(kind: str, uri: str | None, given: InputSettings, output: str) -> Listing | None:
+    """List the inputs at a URI, if there is one."""
     if uri is None:
         return None
     try:
         listing = list_images(uri, exclude=output)
     except SourceError as error:
-        raise ConfigurationError(f"{error}{_expected(kind, config)}") from error
+        raise ConfigurationError(f"{error}{_expected(kind, given)}") from error
     if listing.ignored:
         log.warning(
             "%s: left out, not named like an image: %d of the files, e.g. %s",
@@ -91,9 +95,9 @@ def _list(kind: str, config: JobConfig, output: str) -> Listing | None:
     return listing
 
 
-def _expected(kind: str, config: JobConfig) -> str:
-    """Of an input that is a published dataset's, where it should be, for people."""
-    if config.dataset is None or config.root is None:
+def _expected(kind: str, given: InputSettings) -> str:
+    """Where an input of a published dataset should be, for people."""
+    if given.dataset is None or given.root is None:
         return ""
-    layout = LAYOUTS[config.dataset]
-    return f"; {layout.mismatch(config.root)}" if kind in layout.paths else ""
+    layout = LAYOUTS[given.dataset]
+    return f"; {layout.mismatch(given.root)}" if kind in layout.paths else ""

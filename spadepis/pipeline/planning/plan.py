@@ -10,7 +10,7 @@ from itertools import islice
 
 from spadepis.configuration import ConfigurationError
 from spadepis.matching.pairing import PairingError, random_styles, read_pairs
-from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.scene import Scene, Style
 
@@ -73,14 +73,14 @@ def make_plan(
             is wanted.
     """
     ids = list(inputs.scenes.images)
-    few = len(inputs.style_ids) < config.styles_per_mask
-    if few and inputs.styles is not None and config.pairing in ("random", "match"):
+    few = len(inputs.style_ids) < config.styles.styles_per_mask
+    if few and inputs.styles is not None and config.styles.pairing in ("random", "match"):
         raise ConfigurationError(
-            f"--styles-per-mask {config.styles_per_mask}: {config.styles} holds "
+            f"--styles-per-mask {config.styles.styles_per_mask}: {config.styles.styles} holds "
             f"{len(inputs.style_ids)}"
         )
     replaced = _replaced(rejected)
-    matched = config.pairing == "match"
+    matched = config.styles.pairing == "match"
     styles_of = None
     if inputs.styles is not None and not matched:
         styles_of = _pairing(config, ids, inputs.style_ids, replaced)
@@ -89,7 +89,7 @@ def make_plan(
         drawn = [Style(None, None)]
         if inputs.styles is not None:
             drawn = [inputs.style(style_id) for style_id in styles_of(id)] if styles_of else []
-        choices = config.styles_per_mask + len(replaced.get(id, ())) if matched else 0
+        choices = config.styles.styles_per_mask + len(replaced.get(id, ())) if matched else 0
         # A label map or instance map that is missing fails its scene when it is read.
         return Scene(
             id,
@@ -101,10 +101,10 @@ def make_plan(
         )
 
     wanted = wanted_ids(config, ids)
-    if config.containing_classes is not None and classes is not None:
+    if config.wanted_classes and classes is not None:
         wanted = _with_classes(wanted, config, classes)
     with_styles = (scene for scene in map(scene, wanted) if scene.is_waiting)
-    return Plan(list(islice(with_styles, config.limit)))
+    return Plan(list(islice(with_styles, config.inputs.limit)))
 
 
 def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
@@ -113,12 +113,14 @@ def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
     Raises:
         ConfigurationError: there are none.
     """
-    if config.where is None:
+    if config.inputs.where is None:
         return ids
-    globs = [glob.strip() for glob in config.where.split(",")]
+    globs = [glob.strip() for glob in config.inputs.where.split(",")]
     wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
     if not wanted:
-        raise ConfigurationError(f"--where {config.where}: none of {len(ids)} ids, e.g. {ids[0]}")
+        raise ConfigurationError(
+            f"--where {config.inputs.where}: none of {len(ids)} ids, e.g. {ids[0]}"
+        )
     return wanted
 
 
@@ -149,16 +151,18 @@ def _pairing(
     replaced: Mapping[str, Sequence[str]],
 ) -> Callable[[str], Sequence[str]]:
     """What gives the styles of a mask."""
-    if config.pairing == "all":
+    if config.styles.pairing == "all":
         return lambda id: style_ids
-    if config.pairing == "table":
-        pairs = _read_table(str(config.pairing_table), ids, style_ids)
+    if config.styles.pairing == "table":
+        pairs = _read_table(str(config.styles.pairing_table), ids, style_ids)
         return lambda id: pairs.get(id, ())
 
     def draw(id: str) -> Sequence[str]:
-        count = config.styles_per_mask
+        count = config.styles.styles_per_mask
         tried = replaced.get(id, ())
-        ranked = random_styles(id, style_ids, min(len(style_ids), count + len(tried)), config.seed)
+        ranked = random_styles(
+            id, style_ids, min(len(style_ids), count + len(tried)), config.output.seed
+        )
         others = [style_id for style_id in ranked if style_id not in tried]
         # The rejected ones stay part of the plan: they are settled.
         return [*tried, *others[:count]]

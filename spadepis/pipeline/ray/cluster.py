@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,8 @@ from ray.data import DataContext
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.groups import MachineSettings
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.trial import seconds_per_scene
 
@@ -61,13 +62,13 @@ def present_size() -> ClusterSize:
     return ClusterSize(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
 
 
-def full_size(config: JobConfig, present: ClusterSize) -> ClusterSize:
+def full_size(machines: MachineSettings, present: ClusterSize) -> ClusterSize:
     """What the cluster may grow to.
 
     Raises:
         ConfigurationError: nothing at all, or this machine is to grow.
     """
-    given = config.cluster_cpus, config.cluster_gpus
+    given = machines.cluster_cpus, machines.cluster_gpus
     if not on_cluster() and given != (None, None):
         raise ConfigurationError(
             "--cluster-cpus and --cluster-gpus are for the cluster at RAY_ADDRESS, which is not set"
@@ -83,26 +84,22 @@ def full_size(config: JobConfig, present: ClusterSize) -> ClusterSize:
     return full
 
 
-def try_stages(
-    job: Job, config: JobConfig, styles: float, environment: Mapping[str, str]
-) -> dict[str, float]:
+def try_stages(config: JobConfig, styles: float) -> dict[str, float]:
     """``seconds_per_scene`` where scenes will be computed: on a cluster on one of its nodes.
 
     Args:
-        job: has the stages.
-        config: names the checkpoints.
+        config: of the job.
         styles: of a scene, on average.
-        environment: variables of the process on the node.
 
     Raises:
         CheckpointError: a checkpoint cannot be read or does not fit.
     """
     if not on_cluster():
-        return seconds_per_scene(job, config, styles)
+        return seconds_per_scene(config, styles)
     with connection():
         # The driver may be on a node that has no more than it needs itself.
-        trial = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(environment)})
-        running = trial(seconds_per_scene).remote(job, config, styles)
+        trial = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(config.storage_environment)})
+        running = trial(seconds_per_scene).remote(config, styles)
         if not ray.wait([running], timeout=SECONDS_WITHOUT_A_NODE)[0]:
             log.info("a trial of the stages runs, or waits until the cluster has a node with a CPU")
         try:

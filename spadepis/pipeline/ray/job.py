@@ -16,13 +16,12 @@ from spadepis.dataset.image_set.commits import done, pairs, rejected
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
 from spadepis.dataset.image_set.orphans import orphans, remove_orphans
-from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
+from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
 from spadepis.pipeline.assembly import Stage, assemble
 from spadepis.pipeline.config.identity import check_identity, identify, write_identity
-from spadepis.pipeline.config.parsing import check_config
-from spadepis.pipeline.config.settings import Job, JobConfig, with_default_models
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
@@ -70,16 +69,15 @@ class Outcome:
     summary: str
 
 
-def run(job: Job, config: JobConfig) -> Outcome:
+def run(config: JobConfig) -> Outcome:
     """Do what is missing of a job, and write the index of its image set.
 
     Raises:
         ConfigurationError: the configuration cannot be run; nothing was written.
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
-    check_config(job, config)
-    with storage_environment(s3_environment(config.s3_endpoint, config.s3_anonymous)):
-        return _run(job, config)
+    with storage_environment(config.storage_environment):
+        return _run(config)
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,13 @@ class _Run:
     """A job with what was found out about it.
 
     Attributes:
-        job: what is made.
-        config: with the checkpoints filled in.
+        config: of the job.
         inputs: what there is.
         identity: what the image set is made with.
         folder: the image set.
         classes: of each label map, if it matters.
     """
 
-    job: Job
     config: JobConfig
     inputs: Inputs
     identity: Mapping[str, Any]
@@ -103,16 +99,15 @@ class _Run:
     classes: Classes | None
 
 
-def _run(job: Job, config: JobConfig) -> Outcome:
-    config = with_default_models(job, config)
-    inputs = list_inputs(job, config)
-    identity = identify(job, config, inputs.style_ids)
-    folder = Folder(config.output)
+def _run(config: JobConfig) -> Outcome:
+    inputs = list_inputs(config)
+    identity = identify(config, inputs.style_ids)
+    folder = Folder(config.output.output)
     check_identity(folder, identity)
-    run = _Run(job, config, inputs, identity, folder, _classes(config, inputs, folder))
+    run = _Run(config, inputs, identity, folder, _classes(config, inputs, folder))
 
     commits = read_log(folder)
-    plan, missing = _missing(run, commits, config.retry_failed)
+    plan, missing = _missing(run, commits, config.quality.retry_failed)
     finished = not missing.scenes and folder.exists(MANIFEST)
     # What lies in a folder that no job has written to yet is not ours to remove.
     ours = not finished and folder.exists(CONFIGURATION)
@@ -123,7 +118,7 @@ def _run(job: Job, config: JobConfig) -> Outcome:
         log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
 
     summary = summarize(commits)
-    complete = summary["failed"] <= config.max_failed_fraction * summary["pairs"]
+    complete = summary["failed"] <= config.quality.max_failed_fraction * summary["pairs"]
     if not finished:
         commits = compact(folder)
         remove_orphans(folder, commits, earlier)
@@ -140,24 +135,25 @@ def _do(run: _Run, plan: Plan, missing: Plan) -> pa.Table:
         The commit log afterwards.
     """
     config, folder = run.config, run.folder
-    environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
     # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
-    seconds = try_stages(run.job, config, missing.pairs / len(missing.scenes), environment)
+    seconds = try_stages(config, missing.pairs / len(missing.scenes))
     with connection():
         present = present_size()
-        full = full_size(config, present)
+        full = full_size(config.machines, present)
         scenes = len(missing.scenes)
-        allocation = allocate(config, full, scenes, seconds, present, one_node=not on_cluster())
+        allocation = allocate(
+            config.machines, full, scenes, seconds, present, one_node=not on_cluster()
+        )
         write_identity(folder, run.identity)
         if run.classes is not None:
             write_survey(folder, run.inputs.mask_sources, run.classes)
-        matching = find_matching(config, run.inputs, environment)
+        matching = find_matching(config, run.inputs)
         # The index of an earlier run is no longer that of the whole set.
         folder.remove(MANIFEST)
         while missing.scenes:
             folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
-            stages = assemble(run.job, config, allocation, matching)
-            _execute(stages, environment, allocation, missing, plan.pairs)
+            stages = assemble(config, allocation, matching)
+            _execute(stages, config.storage_environment, allocation, missing, plan.pairs)
             commits = read_log(folder)
             lost = missing.without(pairs(commits)).pairs
             if lost:
@@ -174,21 +170,20 @@ def _write_index(run: _Run, commits: pa.Table, summary: Mapping[str, Any], compl
         "label_space": TrainingLabels.of(run.config.space).to_manifest(),
         "versions": versions(),
     }
-    report = html_report(summary, commits, run.identity, run.config.space, run.folder)
+    report = html_report(summary, commits, run.identity, run.config.label_space, run.folder)
     pages = {CARD: dataset_card(summary, run.identity), REPORT: report}
     write_index(run.folder, commits, pages, manifest)
 
 
 def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | None:
     """The classes of all label maps, if it matters which they are."""
-    if config.containing_classes is None:
+    if not config.wanted_classes:
         return None
     classes = read_survey(folder, inputs.mask_sources)
     if classes is None:
         with connection():
-            stage = FindClasses(config.space, config.max_pixels)
-            environment = s3_environment(config.s3_endpoint, config.s3_anonymous)
-            classes = find_classes(inputs.mask_sources, stage, environment)
+            stage = FindClasses(config.label_space, config.inputs.max_pixels)
+            classes = find_classes(inputs.mask_sources, stage, config.storage_environment)
         # In a new folder nothing is written before the configuration is.
         if folder.exists(CONFIGURATION):
             write_survey(folder, inputs.mask_sources, classes)
@@ -204,7 +199,7 @@ def _missing(run: _Run, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Pl
         retry_failed: whether failed pairs are not.
     """
     rejections = pairs(rejected(commits))
-    replaced = rejections if run.config.replace_rejected else ()
+    replaced = rejections if run.config.quality.replace_rejected else ()
     plan = make_plan(run.config, run.inputs, replaced, run.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
-from spadepis.labels.related_classes import find_region_labels
 from spadepis.matching.choice import Matching
 from spadepis.matching.description import DescribeStyles
 from spadepis.matching.style_index import StyleIndex
-from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.ray.parallel_map import on_all_cpus
 
@@ -21,9 +19,7 @@ log = logging.getLogger(__name__)
 STYLES_IN_BLOCK = 64
 
 
-def find_matching(
-    config: JobConfig, inputs: Inputs, environment: Mapping[str, str]
-) -> Matching | None:
+def find_matching(config: JobConfig, inputs: Inputs) -> Matching | None:
     """Describe all styles, where they are to be matched to scenes.
 
     They are compared with the scenes by their label maps if both have any, else by deep features.
@@ -31,9 +27,8 @@ def find_matching(
     Args:
         config: says whether and how.
         inputs: has the styles.
-        environment: variables of the processes that read them.
     """
-    if config.pairing != "match":
+    if config.matched_labels is None:
         return None
     styles = [inputs.style(id) for id in inputs.style_ids]
     by_classes = inputs.masks is not None and inputs.style_masks is not None
@@ -47,17 +42,18 @@ def find_matching(
             "mask_source": pa.array([style.mask_source for style in styles], pa.string()),
         }
     )
-    region_labels = find_region_labels(config.space, config.related_classes)
     arguments = {
-        "label_space": config.space,
-        "region_labels": region_labels,
-        "checkpoint": None if by_classes else config.photowct_checkpoint,
-        "max_pixels": config.max_pixels,
+        "label_space": config.label_space,
+        "region_labels": config.matched_labels,
+        "checkpoint": None if by_classes else config.networks.photowct_checkpoint,
+        "max_pixels": config.inputs.max_pixels,
     }
-    found = on_all_cpus(table, DescribeStyles, arguments, STYLES_IN_BLOCK, environment)
+    found = on_all_cpus(
+        table, DescribeStyles, arguments, STYLES_IN_BLOCK, config.storage_environment
+    )
     descriptors = dict(zip(found["id"].to_pylist(), found["descriptor"].to_pylist(), strict=True))
     length = next((len(row) for row in descriptors.values() if row is not None), 1)
     # One that cannot be read is chosen last, and then fails where it is used.
     rows = [descriptors[id] or [np.nan] * length for id in inputs.style_ids]
     index = StyleIndex(inputs.style_ids, np.array(rows, np.float32), by_classes)
-    return Matching(index, styles, config.match_diversity, region_labels)
+    return Matching(index, styles, config.styles.match_diversity, config.matched_labels)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.config.groups import MachineSettings
 
 # Of all CPUs; the rest is for reading and writing.
 WORKERS_SHARE = 0.9
@@ -54,7 +54,6 @@ class Allocation:
     Attributes:
         device: of the networks, "cpu" or "cuda".
         smoothing_device: likewise.
-        half: whether the networks compute in half precision.
         synthesize: runs SPADE.
         stylize: runs PhotoWCT.
         smooth: runs the smoothing solve.
@@ -65,7 +64,6 @@ class Allocation:
 
     device: str
     smoothing_device: str
-    half: bool
     synthesize: Workers
     stylize: Workers
     smooth: Workers
@@ -81,7 +79,7 @@ class Allocation:
 
 
 def allocate(
-    config: JobConfig,
+    machines: MachineSettings,
     cluster: ClusterSize,
     scenes: int,
     seconds: Mapping[str, float],
@@ -98,7 +96,7 @@ def allocate(
     out; the count of the others leaves one for it.
 
     Args:
-        config: may fix devices and numbers of workers.
+        machines: may fix devices and numbers of workers.
         cluster: what there is, or may be.
         scenes: how many there are to do; no stage gets more workers by itself.
         seconds: that a scene takes in each stage of the job on a CPU.
@@ -108,10 +106,10 @@ def allocate(
     Raises:
         ConfigurationError: more is asked for than the cluster has; the message says what.
     """
-    device, smoothing_device = _devices(config, cluster)
+    device, smoothing_device = _devices(machines, cluster)
     devices = {"synthesize": device, "stylize": device, "smooth": smoothing_device}
     on_gpu = [stage for stage in seconds if devices.get(stage) == "cuda"]
-    counts = _count_workers(config, cluster, seconds, on_gpu, scenes if one_node else 0)
+    counts = _count_workers(machines, cluster, seconds, on_gpu, scenes if one_node else 0)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     total = sum(counts.values())
     cpus = WORKERS_SHARE * min(1.0, cluster.cpus / total)
@@ -138,7 +136,6 @@ def allocate(
     return Allocation(
         device,
         smoothing_device,
-        config.precision == "half" or (config.precision == "auto" and device == "cuda"),
         workers("synthesize"),
         workers("stylize"),
         workers("smooth"),
@@ -148,12 +145,12 @@ def allocate(
     )
 
 
-def _devices(config: JobConfig, cluster: ClusterSize) -> tuple[str, str]:
+def _devices(machines: MachineSettings, cluster: ClusterSize) -> tuple[str, str]:
     """Devices of the networks and of the smoothing."""
-    device = config.device
+    device = machines.device
     if device == "auto":
         device = "cuda" if cluster.gpus >= 1 else "cpu"
-    smoothing_device = config.smoothing_device
+    smoothing_device = machines.smoothing_device
     if smoothing_device == "auto":
         starved = device == "cuda" and cluster.cpus < FEWEST_CPUS_PER_GPU * cluster.gpus
         smoothing_device = "cuda" if starved else "cpu"
@@ -164,7 +161,7 @@ def _devices(config: JobConfig, cluster: ClusterSize) -> tuple[str, str]:
 
 
 def _count_workers(
-    config: JobConfig,
+    machines: MachineSettings,
     cluster: ClusterSize,
     seconds: Mapping[str, float],
     on_gpu: Sequence[str],
@@ -173,16 +170,16 @@ def _count_workers(
     """Workers by stage: as many as are asked for, one a GPU, or as the CPUs allow.
 
     Args:
-        config: may ask for some.
+        machines: may ask for some.
         cluster: has the CPUs.
         seconds: of a scene in each stage.
         on_gpu: stages.
         scenes: for which more workers than CPUs may be worth it.
     """
     settings = {
-        "synthesize": config.synthesis_workers,
-        "stylize": config.stylization_workers,
-        "smooth": config.smoothing_workers,
+        "synthesize": machines.synthesis_workers,
+        "stylize": machines.stylization_workers,
+        "smooth": machines.smoothing_workers,
     }
     fixed = {stage: count for stage, count in settings.items() if count and stage in seconds}
     asked = sum(fixed.values())

@@ -11,7 +11,7 @@ import torch
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.labels import instance_edges
 from spadepis.photowct import PhotoWCT
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.stages.assess import LEVEL, find_look
 from spadepis.pipeline.stages.device_transfer import download, quantize
 from spadepis.quality.metrics import Sample, measure
@@ -24,15 +24,14 @@ USUAL_SIZE = (256, 256)
 REGIONS = 8
 
 
-def seconds_per_scene(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
+def seconds_per_scene(config: JobConfig, styles: float) -> dict[str, float]:
     """Time one made-up scene through the job's stages, on one thread of this machine's CPU.
 
     The networks are read from their checkpoints, so that one that does not fit is found here, and
     what Numba compiles is compiled, once for all workers of this machine.
 
     Args:
-        job: has the stages.
-        config: names the checkpoints.
+        config: of the job.
         styles: of a scene, on average.
 
     Returns:
@@ -44,40 +43,38 @@ def seconds_per_scene(job: Job, config: JobConfig, styles: float) -> dict[str, f
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _trial(job, config, styles)
+        return _trial(config, styles)
     finally:
         torch.set_num_threads(threads)
 
 
-def _trial(job: Job, config: JobConfig, styles: float) -> dict[str, float]:
-    width_and_height = config.width_and_height
-    height, width = width_and_height[::-1] if width_and_height else USUAL_SIZE
-    if job.synthesizes and width_and_height is None:
-        height, width = config.space.size
+def _trial(config: JobConfig, styles: float) -> dict[str, float]:
+    job, networks = config.job, config.networks
+    height, width = config.size or USUAL_SIZE
     rows, columns = np.ogrid[:height, :width]
     regions = rows * REGIONS // height + columns * REGIONS // width
-    labels = (regions[None] % config.space.num_classes).astype(np.uint8)
+    labels = (regions[None] % config.label_space.num_classes).astype(np.uint8)
     content = np.stack([rows * 255 // height + 0 * columns] * 3, axis=2).astype(np.uint8)
     seconds: dict[str, float] = {}
     if job.synthesizes:
-        assert config.spade_checkpoint is not None
+        assert networks.spade_checkpoint is not None
         generator = SpadeGenerator.from_checkpoint(
-            fetch_checkpoint(config.spade_checkpoint), config.space
+            fetch_checkpoint(networks.spade_checkpoint), config.label_space
         )
-        edges = instance_edges(labels) if config.space.has_instance_edges else None
+        edges = instance_edges(labels) if config.label_space.has_instance_edges else None
         maps = torch.from_numpy(labels), None if edges is None else torch.from_numpy(edges)
         generator(*maps)
         seconds["synthesize"] = _seconds(lambda: generator(*maps))
     if job.stylizes:
-        assert config.photowct_checkpoint is not None
-        network = PhotoWCT.from_checkpoint(fetch_checkpoint(config.photowct_checkpoint))
+        assert networks.photowct_checkpoint is not None
+        network = PhotoWCT.from_checkpoint(fetch_checkpoint(networks.photowct_checkpoint))
         photo = torch.from_numpy(content).permute(2, 0, 1) / 255
         style = [network.encode_style(photo)]
         stylized = np.stack(download(quantize(network.stylize(photo, style))))
         seconds["stylize"] = styles * _seconds(lambda: network.stylize(photo, style))
         smooth(content, stylized)
         seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))
-    if config.quality:
+    if config.quality.quality:
         sample = Sample(content, labels[0])
         if job.stylizes:
             encoder = network.encoder(LEVEL)

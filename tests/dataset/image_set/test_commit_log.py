@@ -94,8 +94,8 @@ def test_an_empty_log(tmp_path: Path) -> None:
 
 SCRIPT = """
 import logging, resource, sys, time
-from spadepis.pipeline.config.settings import Job
-from spadepis.pipeline.config.parsing import parse_config
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.ray.job import run
 
 logging.basicConfig(level=logging.INFO)
@@ -105,7 +105,7 @@ def peak():
 
 imported, start = peak(), time.perf_counter()
 job = Job.SYNTHESIZE_AND_STYLIZE
-assert run(job, parse_config(job, sys.argv[1:])).status == 0
+assert run(parse_config(job, sys.argv[1:])).status == 0
 print(f"{time.perf_counter() - start:.1f} s, {imported} MiB imported, {peak() - imported} MiB more")
 """
 

@@ -10,9 +10,10 @@ from PIL import Image
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.published_folders import LAYOUTS
 from spadepis.labels import LABEL_SPACES
+from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
-from spadepis.pipeline.config.parsing import check_config, parse_config
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.scene import scenes_from_table, scenes_to_table
@@ -54,8 +55,8 @@ DATASETS = pytest.mark.parametrize(
 )
 
 
-def planned(job: Job, config: JobConfig) -> Plan:
-    return make_plan(config, list_inputs(job, config))
+def planned(config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(config))
 
 
 def unpack(root: Path, files: list[str]) -> str:
@@ -67,9 +68,7 @@ def unpack(root: Path, files: list[str]) -> str:
 
 
 def plan(job: Job, **settings: object) -> Plan:
-    config = JobConfig.model_validate({"output": "o", "spade_checkpoint": "c"} | settings)
-    check_config(job, config)
-    return planned(job, config)
+    return planned(resolve(job, {"output": "o", "spade_checkpoint": "c"} | settings))
 
 
 def test_every_label_space_has_a_layout() -> None:
@@ -100,10 +99,9 @@ def test_a_dataset_fills_in_what_the_job_needs(
         assert scene.photo_source is None
 
     styles = make_photos(tmp_path / "styles", 1)
-    config = JobConfig.model_validate({"styles": styles, "output": "o", **of_dataset})
-    check_config(Job.STYLIZE, config)
-    assert config.space is LABEL_SPACES[dataset]
-    scenes = planned(Job.STYLIZE, config).scenes
+    config = resolve(Job.STYLIZE, {"styles": styles, "output": "o", **of_dataset})
+    assert config.label_space is LABEL_SPACES[dataset]
+    scenes = planned(config).scenes
     assert [scene.id for scene in scenes] == ids
     for scene in scenes:
         assert scene.mask_source is not None and Path(scene.mask_source).exists()
@@ -113,15 +111,16 @@ def test_a_dataset_fills_in_what_the_job_needs(
 
 def test_a_dataset_is_the_same_as_its_folders(tmp_path: Path) -> None:
     root = unpack(tmp_path, CITYSCAPES_FILES)
-    by_name = JobConfig(dataset="cityscapes", root=root, split="val", output="o")
-    by_folders = JobConfig(
-        masks=f"{root}/gtFine/val/*/*_gtFine_labelIds.png",
-        instances=f"{root}/gtFine/val/*/*_gtFine_instanceIds.png",
-        label_space="cityscapes",
-        output="o",
-    )
-    identity = identify(Job.SYNTHESIZE, by_name, [])
-    assert identity == identify(Job.SYNTHESIZE, by_folders, [])
+    (tmp_path / "weights.pth").touch()
+    common = {"spade_checkpoint": str(tmp_path / "weights.pth"), "output": "o"}
+    by_name = {"dataset": "cityscapes", "root": root, "split": "val"}
+    by_folders = {
+        "masks": f"{root}/gtFine/val/*/*_gtFine_labelIds.png",
+        "instances": f"{root}/gtFine/val/*/*_gtFine_instanceIds.png",
+        "label_space": "cityscapes",
+    }
+    identity = identify(resolve(Job.SYNTHESIZE, by_name | common), [])
+    assert identity == identify(resolve(Job.SYNTHESIZE, by_folders | common), [])
     assert identity["label_space"] == "cityscapes"
 
 
@@ -199,16 +198,14 @@ def test_globs_choose_a_subset(
     where: str, limit: int | None, ids: list[str], tmp_path: Path
 ) -> None:
     root = unpack(tmp_path, CITYSCAPES_FILES)
-    flags = ["--dataset", "cityscapes", "--root", root, "--split", "val", "--where", where]
-    common = ["--output", "o", "--spade-checkpoint", "weights"]
-    config = parse_config(Job.SYNTHESIZE, [*flags, *common])
-    chosen = planned(Job.SYNTHESIZE, config.model_copy(update={"limit": limit}))
-    assert [scene.id for scene in chosen.scenes] == ids
-    whole = config.model_copy(update={"where": None, "spade_checkpoint": None})
-    part = config.model_copy(update={"spade_checkpoint": None})
-    assert identify(Job.SYNTHESIZE, part, []) == identify(Job.SYNTHESIZE, whole, [])
+    (tmp_path / "weights.pth").touch()
+    dataset = {"dataset": "cityscapes", "root": root, "split": "val", "output": "o"}
+    dataset["spade_checkpoint"] = str(tmp_path / "weights.pth")
+    part = resolve(Job.SYNTHESIZE, dataset | {"where": where, "limit": limit})
+    assert [scene.id for scene in planned(part).scenes] == ids
+    assert identify(part, []) == identify(resolve(Job.SYNTHESIZE, dataset), [])
     with pytest.raises(ConfigurationError, match="--where x: none of 4 ids, e.g. bonn/bonn_000000"):
-        planned(Job.SYNTHESIZE, config.model_copy(update={"where": "x"}))
+        planned(resolve(Job.SYNTHESIZE, dataset | {"where": "x"}))
 
 
 @pytest.mark.parametrize(
@@ -240,13 +237,15 @@ def test_real_splits_are_read(
         (tmp_path / folder).mkdir(parents=True)
         for path in (shared / "data" / source).iterdir():
             (tmp_path / folder / path.name).symlink_to(path)
-    styles = str(shared / "data/styles")
-    config = JobConfig.model_validate(
-        {"dataset": dataset, "root": str(tmp_path), "split": split, "styles": styles, "output": "o"}
-    )
-    space = config.space
-    for job in (Job.SYNTHESIZE, Job.STYLIZE):
-        scenes = planned(job, config).scenes
+    settings = {"dataset": dataset, "root": str(tmp_path), "split": split, "output": "o"}
+    of_job = {
+        Job.SYNTHESIZE: {"spade_checkpoint": "c"},
+        Job.STYLIZE: {"styles": str(shared / "data/styles")},
+    }
+    for job, others in of_job.items():
+        config = resolve(job, settings | others)
+        space = config.label_space
+        scenes = planned(config).scenes
         assert {scene.id for scene in scenes} == {path.stem for path in tmp_path.rglob("*.jpg")}
         read = ReadScenes(space, (64, 64), longest_side=64, max_pixels=10**7)
         for scene in scenes_from_table(read(scenes_to_table(scenes))):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from spadepis.cli import main as cli
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.planning.estimate import (
     CONTENT_BYTES,
     CPU_RATES,
@@ -24,7 +24,7 @@ def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
     assert found.pairs == 28_800
     assert found.bytes_out == 7200 * (CONTENT_BYTES + MASK_BYTES + 4 * RESULT_BYTES)
     seconds = {"synthesize": 1.0, "stylize": 2.0, "smooth": 0.5, "assess": 0.04}
-    workers = allocate(JobConfig(output="out"), ClusterSize(16, 0), 7200, seconds)
+    workers = allocate(MachineSettings(), ClusterSize(16, 0), 7200, seconds)
     counts = [workers.synthesize, workers.stylize, workers.smooth, workers.assess]
     assert [stage.workers for stage in found.stages] == [each.count for each in counts]
     assert sum(stage.workers for stage in found.stages) == 16

@@ -16,8 +16,8 @@ from spadepis.dataset.image_set.commit_log import read_commits
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config.parsing import check_config
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
@@ -27,8 +27,8 @@ from spadepis.pipeline.stages.write import Write
 BOTH = Job.SYNTHESIZE_AND_STYLIZE
 
 
-def planned(job: Job, config: JobConfig) -> Plan:
-    return make_plan(config, list_inputs(job, config))
+def planned(config: JobConfig) -> Plan:
+    return make_plan(config, list_inputs(config))
 
 
 def test_every_mask_gets_its_styles(
@@ -39,11 +39,10 @@ def test_every_mask_gets_its_styles(
 ) -> None:
     masks, styles = make_label_maps(tmp_path / "m", 5), make_photos(tmp_path / "s", 4)
     (tmp_path / "s/SOURCES.txt").write_text("")
-    config = JobConfig(
-        masks=masks, instances=masks, styles=styles, styles_per_mask=2, output="o", limit=4
-    )
+    settings = {"masks": masks, "instances": masks, "styles": styles, "styles_per_mask": 2}
+    config = resolve(BOTH, settings | {"output": "o", "limit": 4})
     with caplog.at_level(logging.WARNING):
-        plan = planned(BOTH, config)
+        plan = planned(config)
     assert "left out, not named like an image: 1 of the files" in caplog.text
     assert [scene.id for scene in plan.scenes] == [f"mask{i:03d}" for i in range(4)]
     assert plan.pairs == 8
@@ -69,9 +68,8 @@ def test_pairs_come_from_a_table_or_are_all(
 
     def plan(**settings: object) -> dict[str, list[str | None]]:
         values = {"masks": masks, "styles": styles, "output": "o"} | settings
-        config = JobConfig.model_validate(values)
-        check_config(BOTH, config)
-        return {s.id: [style.id for style in s.styles] for s in planned(BOTH, config).scenes}
+        scenes = planned(resolve(BOTH, values)).scenes
+        return {scene.id: [style.id for style in scene.styles] for scene in scenes}
 
     pairs = plan(pairing="table", pairing_table=str(table))
     assert pairs == {"mask001": ["style0"], "mask002": ["style3", "style1"]}
@@ -92,7 +90,7 @@ def test_a_missing_instance_map_keeps_its_name(
 ) -> None:
     masks = make_label_maps(tmp_path / "m", 2)
     instances = make_label_maps(tmp_path / "i", 1)
-    plan = planned(Job.SYNTHESIZE, JobConfig(masks=masks, instances=instances, output="o"))
+    plan = planned(resolve(Job.SYNTHESIZE, {"masks": masks, "instances": instances, "output": "o"}))
     assert plan.scenes[1].instance_source == f"{instances}/mask001.png"
 
 
@@ -100,9 +98,10 @@ def test_too_few_styles(
     make_label_maps: Callable[..., str], make_photos: Callable[..., str], tmp_path: Path
 ) -> None:
     masks, styles = make_label_maps(tmp_path / "m"), make_photos(tmp_path / "s", 2)
-    config = JobConfig(masks=masks, styles=styles, styles_per_mask=3, output="o")
+    settings = {"masks": masks, "styles": styles, "styles_per_mask": 3, "output": "o"}
+    config = resolve(BOTH, settings)
     with pytest.raises(ConfigurationError, match=r"--styles-per-mask 3: .*/s holds 2"):
-        planned(BOTH, config)
+        planned(config)
 
 
 def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) -> None:
@@ -112,10 +111,10 @@ def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) ->
     table = pa.table({"id": ids, "mask": [buffer.getvalue()] * len(ids)})
     pq.write_table(table, tmp_path / "masks.parquet")
     output = tmp_path / "deep/out"
-    config = JobConfig(
-        masks=f"{tmp_path}/masks.parquet", instances=str(tmp_path / "masks.parquet#mask"), output=""
-    )
-    batch = scenes_to_table(planned(Job.SYNTHESIZE, config).scenes)
+    masks = str(tmp_path / "masks.parquet")
+    settings = {"masks": masks, "instances": f"{masks}#mask", "output": ""}
+    config = resolve(Job.SYNTHESIZE, settings)
+    batch = scenes_to_table(planned(config).scenes)
     batch = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(batch)
     scenes = scenes_from_table(batch)
     assert [scene.id for scene in scenes] == ids

@@ -15,8 +15,9 @@ from spadepis.cli.main import run_job
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.command import parse_config
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
 from spadepis.pipeline.ray.class_survey import FindClasses, read_survey, write_survey
@@ -39,9 +40,9 @@ def masks(tmp_path: Path) -> Path:
 
 
 def ids(masks: Path, **settings: str | int) -> Sequence[str]:
-    config = JobConfig.model_validate({"masks": str(masks), "output": "o"} | settings)
+    config = resolve(Job.SYNTHESIZE, {"masks": str(masks), "output": "o"} | settings)
     classes = SCENES | {"e": None}
-    plan = make_plan(config, list_inputs(Job.SYNTHESIZE, config), classes=classes)
+    plan = make_plan(config, list_inputs(config), classes=classes)
     return [scene.id for scene in plan.scenes]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.settings import JobConfig
+from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.ray.cluster import full_size
 from spadepis.pipeline.ray.streaming import MOST_SCENES_IN_BLOCK, scenes_in_block
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
@@ -14,24 +14,24 @@ SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5, "assess": 0.2}
 def test_a_cluster_may_grow_to_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
     present = ClusterSize(cpus=4, gpus=0)
-    assert full_size(JobConfig(output="o"), present) == present
-    growing = JobConfig(output="o", cluster_cpus=64, cluster_gpus=4)
+    assert full_size(MachineSettings(), present) == present
+    growing = MachineSettings(cluster_cpus=64, cluster_gpus=4)
     assert full_size(growing, present) == ClusterSize(64, 4)
-    assert full_size(JobConfig(output="o", cluster_gpus=1), present) == ClusterSize(4, 1)
+    assert full_size(MachineSettings(cluster_gpus=1), present) == ClusterSize(4, 1)
     with pytest.raises(ConfigurationError, match="--cluster-cpus says how many"):
-        full_size(JobConfig(output="o"), ClusterSize(0, 0))
+        full_size(MachineSettings(), ClusterSize(0, 0))
 
 
 def test_this_machine_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     here = ClusterSize(cpus=4, gpus=0)
-    assert full_size(JobConfig(output="o"), here) == here
+    assert full_size(MachineSettings(), here) == here
     with pytest.raises(ConfigurationError, match="RAY_ADDRESS, which is not set"):
-        full_size(JobConfig(output="o", cluster_cpus=64), here)
+        full_size(MachineSettings(cluster_cpus=64), here)
 
 
 def test_pools_begin_with_their_share_of_what_is_there() -> None:
-    config, full = JobConfig(output="o"), ClusterSize(64, 4)
+    config, full = MachineSettings(), ClusterSize(64, 4)
     there = allocate(config, full, 1000, SECONDS, ClusterSize(32, 1))
     assert (there.stylize.count, there.stylize.at_first) == (4, 1)
     assert there.smooth.at_first == there.smooth.count // 2 > 1
@@ -49,7 +49,7 @@ def test_the_workers_fit_on_nodes_wherever_the_small_ones_go(
     nodes: int, cpus: int, gpus: int
 ) -> None:
     full = ClusterSize(nodes * cpus, nodes * gpus)
-    allocation = allocate(JobConfig(output="o", smoothing_device="cpu"), full, 1000, SECONDS)
+    allocation = allocate(MachineSettings(smoothing_device="cpu"), full, 1000, SECONDS)
     stages = (allocation.synthesize, allocation.stylize, allocation.smooth, allocation.assess)
     # The worst order: those of reading and writing first, all on one node.
     free = [float(cpus)] * nodes

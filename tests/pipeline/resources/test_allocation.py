@@ -3,7 +3,10 @@
 import pytest
 
 from spadepis.configuration import ConfigurationError
-from spadepis.pipeline.config.settings import Job, JobConfig
+from spadepis.pipeline.config.command import command_of
+from spadepis.pipeline.config.groups import MachineSettings
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.resources.trial import seconds_per_scene
 
@@ -22,7 +25,7 @@ STAGES = {
 @pytest.mark.parametrize("job", list(Job))
 def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
     seconds = {stage: SECONDS[stage] for stage in STAGES[job]}
-    config = JobConfig(output="o", styles_per_mask=4)
+    config = MachineSettings()
     allocation = allocate(config, ClusterSize(cpus, gpus), 1000, seconds)
     networks = (allocation.synthesize, allocation.stylize)
     stages = [s for s in (*networks, allocation.smooth, allocation.assess) if s.count]
@@ -33,13 +36,12 @@ def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
     assert all(stage.count and stage.cpus for stage in (allocation.read, allocation.write))
     assert sum(stage.count * stage.gpus for stage in stages) <= gpus
     assert allocation.device == ("cuda" if gpus else "cpu")
-    assert allocation.half == bool(gpus)
     if cpus >= 8 and not gpus:
         assert sum(stage.count for stage in stages) == cpus
 
 
 def test_the_slowest_stage_gets_the_spare_cpus() -> None:
-    config = JobConfig(output="o")
+    config = MachineSettings()
     for slowest in SECONDS:
         seconds = dict.fromkeys(SECONDS, 1.0) | {slowest: 6.0}
         allocation = allocate(config, ClusterSize(8, 0), 1000, seconds)
@@ -47,7 +49,7 @@ def test_the_slowest_stage_gets_the_spare_cpus() -> None:
 
 
 def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
-    config, two = JobConfig(output="o"), ClusterSize(2, 0)
+    config, two = MachineSettings(), ClusterSize(2, 0)
     assert allocate(config, two, 1000, SECONDS).stylize.count == 1
     allocation = allocate(config, two, 1000, SECONDS, one_node=True)
     # Of 4.4 seconds a scene two CPUs take 2.2 at best, and one worker would take 2.7.
@@ -59,25 +61,25 @@ def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
 
 
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
-    config = JobConfig(output="o")
+    config = MachineSettings()
     starved = allocate(config, ClusterSize(15, 1), 1000, SECONDS)
     assert (starved.smoothing_device, starved.smooth.count) == ("cuda", 1)
     assert starved.smooth.gpus == pytest.approx(1 / 3)
     rich = allocate(config, ClusterSize(16, 1), 1000, SECONDS)
     assert (rich.smoothing_device, rich.smooth.gpus) == ("cpu", 0)
     assert (rich.smooth.count, rich.assess.count) == (10, 4)
-    fixed = JobConfig(output="o", smoothing_device="cpu", precision="float32")
+    fixed = MachineSettings(smoothing_device="cpu")
     kept = allocate(fixed, ClusterSize(2, 1), 1000, SECONDS)
-    assert (kept.device, kept.smoothing_device, kept.half) == ("cuda", "cpu", False)
+    assert (kept.device, kept.smoothing_device) == ("cuda", "cpu")
 
 
 def test_few_scenes_need_few_workers() -> None:
-    allocation = allocate(JobConfig(output="o"), ClusterSize(64, 0), 2, SECONDS)
+    allocation = allocate(MachineSettings(), ClusterSize(64, 0), 2, SECONDS)
     assert allocation.workers == 8
 
 
 def test_fixed_numbers_of_workers_are_kept() -> None:
-    config = JobConfig(output="o", synthesis_workers=1, smoothing_workers=3)
+    config = MachineSettings(synthesis_workers=1, smoothing_workers=3)
     allocation = allocate(config, ClusterSize(8, 0), 100, SECONDS)
     assert allocation.synthesize.count == 1
     assert allocation.smooth.count == 3
@@ -85,11 +87,11 @@ def test_fixed_numbers_of_workers_are_kept() -> None:
 
 
 def test_asking_for_more_than_there_is_is_an_error() -> None:
-    config = JobConfig(output="o", smoothing_workers=3, synthesis_workers=2)
+    config = MachineSettings(smoothing_workers=3, synthesis_workers=2)
     with pytest.raises(ConfigurationError, match=r"5 workers are asked for, .* has 4 CPUs"):
         allocate(config, ClusterSize(4, 0), 100, SECONDS)
     for name in ("device", "smoothing_device"):
-        config = JobConfig.model_validate({"output": "o", name: "cuda"})
+        config = MachineSettings.model_validate({name: "cuda"})
         with pytest.raises(ConfigurationError, match=f"{name.replace('_', '-')} cuda: .* no GPU"):
             allocate(config, ClusterSize(4, 0), 100, SECONDS)
 
@@ -97,13 +99,12 @@ def test_asking_for_more_than_there_is_is_an_error() -> None:
 def test_the_trial_times_the_stages_of_the_job(
     spade_checkpoint: str, photowct_checkpoint: str
 ) -> None:
-    config = JobConfig(
-        output="o",
-        size="64x32",
-        spade_checkpoint=spade_checkpoint,
-        photowct_checkpoint=photowct_checkpoint,
-    )
+    inputs = {"masks": "m", "photos": "p", "styles": "s"}
+    checkpoints = {"spade_checkpoint": spade_checkpoint, "photowct_checkpoint": photowct_checkpoint}
+    settings = inputs | checkpoints | {"output": "o", "size": "64x32"}
     for job, stages in STAGES.items():
-        seconds = seconds_per_scene(job, config, styles=2)
+        elsewhere = command_of(job).elsewhere
+        own = {name: value for name, value in settings.items() if name not in elsewhere}
+        seconds = seconds_per_scene(resolve(job, own), styles=2)
         assert tuple(seconds) == stages
         assert all(value > 0 for value in seconds.values())

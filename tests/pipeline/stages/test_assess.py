@@ -16,7 +16,7 @@ from spadepis.cli.main import run_job
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import rejected
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.quality.appearance import sharpness

@@ -13,9 +13,9 @@ from spadepis.configuration import ConfigurationError
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels
 from spadepis.photowct import PhotoWCT, StyleStatistics
+from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
-from spadepis.pipeline.config.parsing import parse_config
-from spadepis.pipeline.config.settings import Job
+from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.style_cache import StyleCache
@@ -227,7 +227,7 @@ def test_results_of_other_guidance_are_another_image_set(tmp_path: Path) -> None
 
     def identity(*arguments: str) -> dict[str, object]:
         config = parse_config(Job.SYNTHESIZE_AND_STYLIZE, [*BOTH, *arguments])
-        return identify(Job.SYNTHESIZE_AND_STYLIZE, config, ["s"])
+        return identify(config, ["s"])
 
     masks = "--style-masks=t"
     groups.write_text("- [sea, river]")

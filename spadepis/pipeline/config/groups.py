@@ -1,0 +1,271 @@
+"""The settings of the jobs, one class for each group of them.
+
+A setting is added here and nowhere else: its flag, its YAML key, its line in ``--help``, its row in
+docs/configuration.md and its part in the identity of image sets follow from the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
+
+from spadepis.configuration import Configuration, Size
+from spadepis.labels.custom import LabelSpaceSetting
+from spadepis.pipeline.config.job import Job
+
+SYNTHESIZING = (Job.SYNTHESIZE, Job.SYNTHESIZE_AND_STYLIZE)
+STYLIZING = (Job.STYLIZE, Job.SYNTHESIZE_AND_STYLIZE)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What sets a setting apart from the others of its group.
+
+    Attributes:
+        jobs: the jobs that have the setting. Default: those of its group.
+        needed_by: the jobs that cannot do without a value.
+        identity: whether the setting is part of the identity of an image set, because images
+            depend on it. Default: as its group says.
+    """
+
+    jobs: Sequence[Job] | None = None
+    needed_by: Sequence[Job] = ()
+    identity: bool | None = None
+
+
+class Group(Configuration):
+    """A group of settings; a setting that a job does not have keeps its default.
+
+    Attributes:
+        name: of the attribute of ``JobConfig`` that holds the group.
+        heading: in ``--help`` and in docs/configuration.md.
+        jobs: the jobs that have these settings.
+        identity: whether these settings are part of the identity of an image set.
+    """
+
+    name: ClassVar[str]
+    heading: ClassVar[str]
+    jobs: ClassVar[Sequence[Job]] = tuple(Job)
+    identity: ClassVar[bool] = True
+
+    @classmethod
+    def settings_of(cls, job: Job) -> dict[str, FieldInfo]:
+        """The settings of the group that a job has."""
+        return {name: field for name, field in cls.model_fields.items() if job in cls.jobs_of(name)}
+
+    @classmethod
+    def jobs_of(cls, name: str) -> Sequence[Job]:
+        """The jobs that have the setting of that name."""
+        jobs = cls._mark(name).jobs
+        return cls.jobs if jobs is None else jobs
+
+    @classmethod
+    def is_needed(cls, name: str, job: Job) -> bool:
+        """Whether a job cannot do without a value of the setting."""
+        return job in cls._mark(name).needed_by
+
+    @classmethod
+    def is_identity(cls, name: str) -> bool:
+        """Whether the setting is part of the identity of an image set."""
+        identity = cls._mark(name).identity
+        return cls.identity if identity is None else identity
+
+    @classmethod
+    def _mark(cls, name: str) -> Setting:
+        marks = [mark for mark in cls.model_fields[name].metadata if isinstance(mark, Setting)]
+        return marks[0] if marks else Setting()
+
+
+def _are_thresholds(text: str) -> str:
+    # The quality metrics, whose names these are, take long to import.
+    from spadepis.quality.thresholds import parse_thresholds
+
+    parse_thresholds(text)
+    return text
+
+
+# A setting that chooses among the inputs: what is chosen shows in the image set itself.
+CHOICE = Setting(identity=False)
+
+
+class InputSettings(Group):
+    """Where label maps and photos are, and which of them are used."""
+
+    name = "inputs"
+    heading = "Inputs"
+
+    masks: Annotated[str | None, Setting(needed_by=SYNTHESIZING)] = None
+    """Label maps: a folder, searched recursively, a glob, or shards (Parquet or tar)."""
+    instances: Annotated[str | None, Setting(jobs=SYNTHESIZING)] = None
+    """Instance maps: a folder, glob or shards with the same relative names as the label maps."""
+    photos: Annotated[str | None, Setting(jobs=(Job.STYLIZE,), needed_by=(Job.STYLIZE,))] = None
+    """Photos to stylize: a folder, glob or shards."""
+    dataset: Annotated[Literal["coco-stuff", "ade20k", "cityscapes"] | None, CHOICE] = None
+    """Published dataset. It fills in those of --masks, --instances, --photos and --label-space
+    that the job needs and that are not given."""
+    root: Annotated[str | None, CHOICE] = None
+    """Folder of the dataset, laid out as published."""
+    split: Annotated[str | None, CHOICE] = None
+    """Split of the dataset: train2017 or val2017; training or validation; train, val or test."""
+    where: Annotated[str | None, CHOICE] = None
+    """Use only masks (or photos) whose ids match one of these globs, separated by commas:
+    'aachen/*,bremen/*'."""
+    containing_classes: Annotated[str | None, CHOICE] = None
+    """Use only scenes whose label map has all of these classes, separated by commas: 'car,road'.
+    This reads every label map once."""
+    limit: Annotated[int | None, CHOICE] = Field(default=None, ge=1)
+    """Use at most this many masks (or photos), the first ones."""
+    label_space: LabelSpaceSetting = "coco-stuff"
+    """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
+    a label space of your own."""
+    max_pixels: int = Field(default=50_000_000, ge=1, le=80_000_000)
+    """Input files with more pixels than this are refused."""
+
+
+class StyleSettings(Group):
+    """Which styles each label map or photo gets, and how much of them."""
+
+    name = "styles"
+    heading = "Styles"
+    jobs = STYLIZING
+
+    styles: Annotated[str | None, Setting(needed_by=STYLIZING)] = None
+    """Style photos: a folder, glob or shards."""
+    style_masks: str | None = None
+    """Label maps of the style photos: a folder, glob or shards with the same relative names."""
+    pairing: Literal["random", "match", "all", "table"] = "random"
+    """Which styles each mask (or photo) gets: random ones, those whose content matches its own
+    best, all, or those of a table."""
+    styles_per_mask: int = Field(default=1, ge=1)
+    """How many styles each mask (or photo) gets with --pairing random or match."""
+    match_diversity: float = Field(default=0.3, ge=0, le=1)
+    """With --pairing match: above 0, styles that resemble one already chosen are skipped."""
+    pairing_table: Annotated[str | None, CHOICE] = None
+    """CSV or Parquet file with the columns mask_id and style_id, for --pairing table. Masks (or
+    photos) that are not in it are left out."""
+    region_guidance: Literal["fallback", "published", "none"] = "fallback"
+    """With --style-masks, every class takes the style of the same class. A class that the style
+    lacks takes the style of the whole photo (fallback) or none (published). With none, regions are
+    ignored."""
+    related_classes: str | None = None
+    """YAML file with groups of classes that count as one, e.g. '- [sea, river]', or none for no
+    groups. Default: the groups that come with spadepis for the published label spaces."""
+    style_strength: float = Field(default=1.0, ge=0, le=1)
+    """How much of the style a result takes: 0 leaves the content as it is, 1 is the published
+    method."""
+    longest_style_side: int = Field(default=512, ge=16)
+    """Style photos with a longer side than this are shrunk to it."""
+
+
+class OutputSettings(Group):
+    """What is written, where, and in which form."""
+
+    name = "output"
+    heading = "Output"
+
+    output: Annotated[str, Setting(needed_by=tuple(Job), identity=False)]
+    """Folder of the image set. A job that was stopped resumes when it is started again."""
+    size: Size | None = None
+    """Size of the results, WIDTHxHEIGHT. Default: that of the published network; photos to stylize
+    keep their own."""
+    longest_side: Annotated[int, Setting(jobs=(Job.STYLIZE,))] = Field(default=1024, ge=16)
+    """Photos that keep their own size are shrunk to this if a side is longer."""
+    seed: int = 0
+    """Seed of the random choice of styles."""
+    output_format: Literal["files", "parquet"] = "files"
+    """Form of the image set: one file for each image, or Parquet shards that hold the images."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """Format of the results."""
+    jpeg_quality: int = Field(default=95, ge=1, le=100)
+    """Quality of results in JPEG."""
+    keep_contents: bool = True
+    """Also write the photos before stylization, into contents/."""
+
+
+class NetworkSettings(Group):
+    """The networks and how they compute."""
+
+    name = "networks"
+    heading = "Networks"
+
+    # In the identity of an image set stands the SHA-256 of a checkpoint, not its name.
+    spade_checkpoint: Annotated[str | None, Setting(jobs=SYNTHESIZING, identity=False)] = None
+    """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.
+    Default: a small model for coco-stuff that comes with spadepis."""
+    photowct_checkpoint: Annotated[str | None, Setting(jobs=STYLIZING, identity=False)] = None
+    """Weights of PhotoWCT: the published photo_wct.pth, or safetensors.
+    Default: a small model that comes with spadepis."""
+    precision: Literal["auto", "float32", "half"] = "auto"
+    """Precision of the networks. With auto they compute in half precision on GPUs, where results
+    stay within one level of 255, and in float32 on CPUs."""
+
+
+class QualitySettings(Group):
+    """Quality metrics, and what happens to results that are rejected or fail."""
+
+    name = "quality"
+    heading = "Quality and failures"
+
+    quality: bool = True
+    """Compute quality metrics of every result, columns of the metadata: see docs/quality.md."""
+    reject: Annotated[str, AfterValidator(_are_thresholds)] | None = None
+    """Drop results beyond one of these thresholds: 'structure<0.5,clipped>0.2'."""
+    replace_rejected: Annotated[bool, Setting(jobs=STYLIZING, identity=False)] = False
+    """Where a result was rejected, draw another style for that mask (or photo), at most eight
+    times."""
+    max_failed_fraction: Annotated[float, CHOICE] = Field(default=0.01, ge=0, le=1)
+    """The exit status is 3 if a larger fraction of the pairs has failed."""
+    retry_failed: Annotated[bool, CHOICE] = False
+    """Try pairs again that failed in an earlier run."""
+
+
+class StorageSettings(Group):
+    """How object stores are reached."""
+
+    name = "storage"
+    heading = "Storage"
+    identity = False
+
+    s3_endpoint: str | None = None
+    """URL of the service behind s3:// paths. Default: that of the environment, or Amazon's."""
+    s3_anonymous: bool = False
+    """Send unsigned requests to S3, for public data."""
+
+
+class MachineSettings(Group):
+    """Where and by how many workers the stages are run."""
+
+    name = "machines"
+    heading = "Machines"
+    identity = False
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks run. With auto they run on GPUs if the cluster has any."""
+    smoothing_device: Annotated[Literal["auto", "cpu", "cuda"], Setting(jobs=STYLIZING)] = "auto"
+    """Where the smoothing runs. With auto it runs on GPUs if there are fewer than 16 CPUs to each
+    GPU."""
+    synthesis_workers: Annotated[int | None, Setting(jobs=SYNTHESIZING)] = Field(default=None, ge=1)
+    """Number of workers of synthesis. Default: from the resources of the cluster."""
+    stylization_workers: Annotated[int | None, Setting(jobs=STYLIZING)] = Field(default=None, ge=1)
+    """Number of workers of stylization. Default: from the resources of the cluster."""
+    smoothing_workers: Annotated[int | None, Setting(jobs=STYLIZING)] = Field(default=None, ge=1)
+    """Number of workers of smoothing. Default: from the resources of the cluster."""
+    cluster_cpus: int | None = Field(default=None, ge=1)
+    """CPUs that the cluster at RAY_ADDRESS may grow to. Default: those it has at the start."""
+    cluster_gpus: int | None = Field(default=None, ge=0)
+    """GPUs that the cluster at RAY_ADDRESS may grow to. Default: those it has at the start."""
+
+
+GROUPS: Sequence[type[Group]] = (
+    InputSettings,
+    StyleSettings,
+    OutputSettings,
+    NetworkSettings,
+    QualitySettings,
+    StorageSettings,
+    MachineSettings,
+)

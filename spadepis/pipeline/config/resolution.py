@@ -1,0 +1,265 @@
+"""The configuration of a job, with all that follows from its settings found out once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.configuration import ConfigurationError, explain, flag, parse_size
+from spadepis.dataset.inputs.published_folders import LAYOUTS, LayoutError
+from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
+from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
+from spadepis.labels import LabelSpace
+from spadepis.labels.custom import find_label_space, no_such_class
+from spadepis.labels.related_classes import find_region_labels
+from spadepis.pipeline.config import groups
+from spadepis.pipeline.config.groups import (
+    InputSettings,
+    MachineSettings,
+    NetworkSettings,
+    OutputSettings,
+    QualitySettings,
+    StorageSettings,
+    StyleSettings,
+)
+from spadepis.pipeline.config.job import Job
+
+log = logging.getLogger(__name__)
+
+# Height and width of what SPADE makes are multiples of this.
+SPADE_STRIDE = 32
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """What a job is to do: its settings, and what follows from them.
+
+    Attributes:
+        job: what is made.
+        inputs: what is read; of a published dataset, the folders are filled in.
+        styles: which styles each mask (or photo) gets.
+        output: what is written.
+        networks: the checkpoints; those that the job needs and that were not given are filled in.
+        quality: metrics, rejection and failures.
+        storage: how object stores are reached.
+        machines: where the stages run.
+        label_space: what the values of label maps mean.
+        size: height and width of the results; None for photos that keep their own.
+        wanted_classes: the classes that the label map of a scene must have to be used.
+        region_labels: the region of each class by class index, where regions guide the styles.
+        matched_labels: the same, where styles are matched to scenes.
+        storage_environment: environment variables with which a process reaches the object stores.
+    """
+
+    job: Job
+    inputs: InputSettings
+    styles: StyleSettings
+    output: OutputSettings
+    networks: NetworkSettings
+    quality: QualitySettings
+    storage: StorageSettings
+    machines: MachineSettings
+    label_space: LabelSpace
+    size: tuple[int, int] | None
+    wanted_classes: Sequence[str]
+    region_labels: Sequence[int] | None
+    matched_labels: Sequence[int] | None
+    storage_environment: Mapping[str, str]
+
+
+def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
+    """The configuration of a job from the values of its settings, by name.
+
+    YAML files that settings name are read, from object stores too; no other file is looked at.
+
+    Raises:
+        ConfigurationError: a value does not fit, a setting that the job needs is missing, or
+            settings do not go together.
+    """
+    parts = _validate(job, values)
+    given = values.keys()
+    storage: StorageSettings = parts["storage"]
+    environment = s3_environment(storage.s3_endpoint, storage.s3_anonymous)
+    inputs = parts["inputs"] = _with_dataset(job, parts["inputs"], given)
+    styles, output, networks = parts["styles"], parts["output"], parts["networks"]
+    _check_needed(job, parts)
+    _check_pairing(styles, parts["quality"], given)
+    with storage_environment(environment):
+        space = find_label_space(inputs.label_space)
+        region_labels, matched_labels = _find_regions(styles, space)
+    _check_regions(inputs, styles, region_labels, given)
+    if inputs.instances is not None and not space.has_instance_edges:
+        raise ConfigurationError(f"the label space {space.name} takes no --instances")
+    size = _size(job, output, space)
+    parts["networks"] = _with_default_checkpoints(job, networks, space)
+    return JobConfig(
+        job=job,
+        **parts,
+        label_space=space,
+        size=size,
+        wanted_classes=_wanted_classes(inputs, space),
+        region_labels=region_labels,
+        matched_labels=matched_labels,
+        storage_environment=environment,
+    )
+
+
+def _validate(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The groups of settings by name."""
+    try:
+        for value in values.values():
+            if isinstance(value, str):
+                refuse_credentials(value)
+    except CredentialsError as error:
+        raise ConfigurationError(str(error)) from error
+    parts: dict[str, Any] = {}
+    problems: list[str] = []
+    used: set[str] = set()
+    for group in groups.GROUPS:
+        own = {name: values[name] for name in group.settings_of(job) if name in values}
+        used |= own.keys()
+        try:
+            parts[group.name] = group.model_validate(own)
+        except ValidationError as error:
+            problems += explain(error)
+    problems += [f"{job.value} takes no {flag(name)}" for name in values if name not in used]
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return parts
+
+
+def _with_dataset(job: Job, inputs: InputSettings, given: Collection[str]) -> InputSettings:
+    """The inputs, with those of the published dataset filled in."""
+    if inputs.dataset is None:
+        if inputs.root is not None or inputs.split is not None:
+            raise ConfigurationError("--root and --split go with --dataset")
+        return inputs
+    if inputs.root is None or inputs.split is None:
+        raise ConfigurationError("--dataset needs --root and --split")
+    if "label_space" in given and inputs.label_space != inputs.dataset:
+        raise ConfigurationError(f"--dataset {inputs.dataset} takes no other --label-space")
+    try:
+        found = LAYOUTS[inputs.dataset].inputs(inputs.root, inputs.split)
+    except LayoutError as error:
+        raise ConfigurationError(f"--split: {error}") from error
+    wanted = {
+        kind: uri
+        for kind, uri in found.items()
+        if kind in inputs.settings_of(job) and getattr(inputs, kind) is None
+    }
+    return inputs.model_copy(update={**wanted, "label_space": inputs.dataset})
+
+
+def _check_needed(job: Job, parts: Mapping[str, Any]) -> None:
+    missing = [
+        flag(name)
+        for group in groups.GROUPS
+        for name in group.settings_of(job)
+        if group.is_needed(name, job) and getattr(parts[group.name], name) is None
+    ]
+    if missing:
+        raise ConfigurationError(f"{job.value} needs {', '.join(missing)}")
+
+
+def _check_pairing(styles: StyleSettings, quality: QualitySettings, given: Collection[str]) -> None:
+    chosen = styles.pairing in ("random", "match")
+    if not chosen and "styles_per_mask" in given:
+        raise ConfigurationError(f"--pairing {styles.pairing} takes no --styles-per-mask")
+    if (styles.pairing == "table") != (styles.pairing_table is not None):
+        raise ConfigurationError("--pairing table and --pairing-table go together")
+    if styles.pairing != "match" and "match_diversity" in given:
+        raise ConfigurationError("--match-diversity goes with --pairing match")
+    if quality.reject is not None and not quality.quality:
+        raise ConfigurationError("--reject needs the metrics of --quality")
+    if quality.replace_rejected and (quality.reject is None or not chosen):
+        raise ConfigurationError("--replace-rejected needs --reject, and --pairing random or match")
+
+
+def _find_regions(
+    styles: StyleSettings, space: LabelSpace
+) -> tuple[Sequence[int] | None, Sequence[int] | None]:
+    """The region of each class, for guidance and for matching, each if it is used."""
+    guided = styles.style_masks is not None and styles.region_guidance != "none"
+    matched = styles.pairing == "match"
+    if not guided and not matched:
+        return None, None
+    try:
+        labels = find_region_labels(space, styles.related_classes)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--related-classes: {error}") from error
+    return labels if guided else None, labels if matched else None
+
+
+def _check_regions(
+    inputs: InputSettings,
+    styles: StyleSettings,
+    region_labels: Sequence[int] | None,
+    given: Collection[str],
+) -> None:
+    """Regions need label maps on both sides."""
+    if styles.style_masks is None and "region_guidance" in given:
+        raise ConfigurationError("--region-guidance needs --style-masks")
+    if styles.style_masks is not None and inputs.masks is None:
+        raise ConfigurationError("--style-masks needs --masks, the label maps of the photos")
+    unused = region_labels is None and styles.pairing != "match"
+    if styles.related_classes is not None and unused:
+        raise ConfigurationError("--related-classes goes with --style-masks and --region-guidance")
+
+
+def _wanted_classes(inputs: InputSettings, space: LabelSpace) -> Sequence[str]:
+    if inputs.containing_classes is None:
+        return ()
+    if inputs.masks is None:
+        raise ConfigurationError("--containing-classes needs --masks")
+    names = [name.strip() for name in inputs.containing_classes.split(",")]
+    for name in names:
+        if name not in space.names:
+            raise ConfigurationError(f"--containing-classes: {no_such_class(space, name)}")
+    return names
+
+
+def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int] | None:
+    """Height and width of the results, if they are the same for all."""
+    if output.size is not None:
+        height, width = parse_size(output.size)
+    elif job.synthesizes:
+        height, width = space.size
+    else:
+        return None
+    if job.synthesizes and (height % SPADE_STRIDE or width % SPADE_STRIDE):
+        valid = "x".join(
+            str(max(SPADE_STRIDE, round(side / SPADE_STRIDE) * SPADE_STRIDE))
+            for side in (width, height)
+        )
+        raise ConfigurationError(
+            f"size {width}x{height}: SPADE needs multiples of {SPADE_STRIDE}, e.g. {valid}"
+        )
+    return height, width
+
+
+def _with_default_checkpoints(
+    job: Job, networks: NetworkSettings, space: LabelSpace
+) -> NetworkSettings:
+    """The networks, with the models that come with spadepis for checkpoints not given."""
+    defaults: dict[str, str] = {}
+    if job.synthesizes and networks.spade_checkpoint is None:
+        if space.name not in DEFAULT_SPADE_CHECKPOINTS:
+            raise ConfigurationError(
+                f"the label space {space.name} needs --spade-checkpoint: spadepis comes with "
+                f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
+            )
+        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINTS[space.name]
+    if job.stylizes and networks.photowct_checkpoint is None:
+        defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
+    if defaults:
+        log.info(
+            "no %s given: using what comes with spadepis, small models "
+            "(see spadepis/checkpoints/models/README.md)",
+            " and no ".join(map(flag, defaults)),
+        )
+    return networks.model_copy(update=defaults)

@@ -1,0 +1,140 @@
+"""Image sets that version 0.1 wrote are those of the same configuration today."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.reading import sha256
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commit_log import CONFIGURATION
+from spadepis.dataset.storage.folder import Folder
+from spadepis.pipeline.config.command import command_of
+from spadepis.pipeline.config.identity import check_identity, identify
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig, resolve
+
+WRITTEN = Path(__file__).parent / "written_by_0_1"
+STYLE_IDS = [
+    "02_canal_clouds",
+    "03_mountain_haze",
+    "04_blue_hour_skyline",
+    "05_green_hill",
+    "08_night_road",
+    "09_spring_blossom",
+    "12_snow_forest",
+    "13_dusk_lake",
+    "14_sunset_beach",
+    "15_cherry_blossom",
+    "16_red_coast_sunset",
+    "17_violet_sunset_hill",
+    "18_red_desert",
+    "19_misty_mountain",
+    "21_snow_trees",
+    "23_rain_road",
+]
+# The settings that the files were written with.
+SETTINGS: dict[Job, dict[str, Any]] = {
+    Job.SYNTHESIZE: {"masks": "masks", "instances": "instances"},
+    Job.STYLIZE: {"photos": "photos", "masks": "masks", "styles": "styles", "styles_per_mask": 3},
+    Job.SYNTHESIZE_AND_STYLIZE: {
+        "masks": "masks",
+        "instances": "instances",
+        "styles": "styles",
+        "styles_per_mask": 3,
+    },
+}
+
+
+def configuration(job: Job, folder: Path, **others: Any) -> JobConfig:
+    values = {
+        name: f"{folder}/{value}" if isinstance(value, str) else value
+        for name, value in SETTINGS[job].items()
+    }
+    return resolve(job, values | {"size": "64x64", "output": str(folder / "out")} | others)
+
+
+def written(job: Job, folder: Path) -> dict[str, Any]:
+    """The file that 0.1 wrote, as if its inputs had been in ``folder``."""
+    text = (WRITTEN / f"{job.value}.json").read_text().replace("INPUTS", str(folder))
+    text = text.replace("SPADE", sha256(DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]))
+    text = text.replace("PHOTOWCT", sha256(DEFAULT_PHOTOWCT_CHECKPOINT))
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def output(folder: Path, identity: dict[str, Any]) -> Folder:
+    found = Folder(str(folder / "out"))
+    found.write(CONFIGURATION, json.dumps(identity).encode())
+    return found
+
+
+def style_ids(job: Job) -> list[str]:
+    return STYLE_IDS if job.stylizes else []
+
+
+@pytest.mark.parametrize("job", list(Job))
+def test_a_set_of_0_1_is_resumed(job: Job, tmp_path: Path) -> None:
+    earlier = written(job, tmp_path)
+    identity = identify(configuration(job, tmp_path), style_ids(job))
+    assert identity.items() <= earlier.items()
+    # Version 0.1 also wrote the settings that the job does not have.
+    assert earlier.keys() - identity.keys() <= command_of(job).elsewhere.keys()
+    check_identity(output(tmp_path, earlier), identity)
+
+
+@pytest.mark.parametrize("job", list(Job))
+@pytest.mark.parametrize(
+    ("settings", "difference"),
+    [
+        ({"seed": 5}, "seed was 0, is 5"),
+        ({"size": "96x64"}, "size was 64x64, is 96x64"),
+        ({"quality": False}, "quality was True, is False"),
+        ({"masks": "elsewhere"}, "masks was .*/masks, is .*/elsewhere"),
+    ],
+)
+def test_another_configuration_is_refused_with_the_difference(
+    job: Job, settings: dict[str, Any], difference: str, tmp_path: Path
+) -> None:
+    folder = output(tmp_path, written(job, tmp_path))
+    identity = identify(configuration(job, tmp_path, **settings), style_ids(job))
+    with pytest.raises(ConfigurationError, match=f"another configuration: {difference}. Give "):
+        check_identity(folder, identity)
+
+
+def test_settings_of_a_run_are_no_part_of_the_set(tmp_path: Path) -> None:
+    job = Job.SYNTHESIZE_AND_STYLIZE
+    of_run = {
+        "device": "cpu",
+        "smoothing_workers": 3,
+        "cluster_cpus": 64,
+        "limit": 7,
+        "where": "a*",
+        "containing_classes": "car",
+        "retry_failed": True,
+        "max_failed_fraction": 0.5,
+        "s3_anonymous": True,
+        "s3_endpoint": "http://localhost",
+    }
+    identity = identify(configuration(job, tmp_path, **of_run), STYLE_IDS)
+    assert identity == identify(configuration(job, tmp_path), STYLE_IDS)
+
+
+def test_a_key_that_is_missing_stands_for_its_default(tmp_path: Path) -> None:
+    job = Job.STYLIZE
+    earlier = written(job, tmp_path)
+    for key in ("style_strength", "precision", "reject"):
+        del earlier[key]
+    folder = output(tmp_path, earlier)
+    check_identity(folder, identify(configuration(job, tmp_path), STYLE_IDS))
+    weak = identify(configuration(job, tmp_path, style_strength=0.5), STYLE_IDS)
+    with pytest.raises(ConfigurationError, match=r"style_strength was 1\.0, is 0\.5"):
+        check_identity(folder, weak)
+
+
+def test_a_key_of_a_setting_that_is_gone_is_ignored(tmp_path: Path) -> None:
+    job = Job.STYLIZE
+    folder = output(tmp_path, written(job, tmp_path) | {"grain": 3})
+    check_identity(folder, identify(configuration(job, tmp_path), STYLE_IDS))
