@@ -22,7 +22,7 @@ from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, parse_settings
 from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
-from spadepis.pipeline.stages.stylize import HALF
+from spadepis.pipeline.stages.stylize import half_precision
 from spadepis.smoothing import smooth_batch
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from spadepis.spade import SpadeGenerator
@@ -131,7 +131,7 @@ def _stylization(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
     with PretendedGpu() as gpu:
         network = PhotoWCT.from_checkpoint(config.photowct_checkpoint, "cuda")
         if config.precision == "half":
-            network.reduce_precision(HALF["cuda"])
+            network.reduce_precision(half_precision("cuda"))
         content = as_tensor(inputs.contents, "cuda")[0]
         photos = as_tensor(inputs.styles, "cuda")
         rows, columns = (torch.arange(config.size) * REGIONS // config.size for _ in range(2))

@@ -11,9 +11,7 @@ from spadepis.demo.run import OUTPUT, demo_config, run_demo
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.planning.estimate import (
-    CPU_RATES,
-    GPU_STAGES,
-    RATE_SETTINGS,
+    PLANNED,
     count_masks,
     estimate,
     estimate_text,
@@ -71,8 +69,8 @@ def _make_figure(arguments: argparse.Namespace) -> int:
 def _print_plan(arguments: argparse.Namespace) -> int:
     cluster = ClusterSize(arguments.cpus, arguments.gpus)
     given = vars(arguments)
-    cpu_rates = {stage: given[setting] for stage, setting in RATE_SETTINGS.items()}
-    on_gpu = {stage: given.get(f"gpu_{setting}") for stage, setting in RATE_SETTINGS.items()}
+    cpu_rates = {stage: given[stage.rate_setting] for stage in PLANNED}
+    on_gpu = {stage: given.get(f"gpu_{stage.rate_setting}") for stage in PLANNED}
     gpu_rates = {stage: rate for stage, rate in on_gpu.items() if rate is not None}
     scenes = count_masks(arguments.masks)
     print(estimate_text(estimate(scenes, arguments.styles_per_mask, cluster, cpu_rates, gpu_rates)))
@@ -84,16 +82,16 @@ def _add_plan(plan: argparse.ArgumentParser) -> None:
     plan.add_argument("--styles-per-mask", type=_positive_integer, default=1)
     plan.add_argument("--cpus", type=_positive_integer, required=True, help="of the cluster")
     plan.add_argument("--gpus", type=_whole, default=0, help="of the cluster")
-    for stage, setting in RATE_SETTINGS.items():
-        name = flag(setting)
-        what = "label maps" if stage == "synthesize" else "results"
+    for stage in PLANNED:
+        name = flag(stage.rate_setting)
+        what = "results" if stage.per_result else "label maps"
         plan.add_argument(
             name,
             type=_positive,
-            default=CPU_RATES[stage],
+            default=stage.cpu_rate,
             help=f"{what} a second on one CPU core (%(default)s)",
         )
-        if stage in GPU_STAGES:
+        if "cuda" in stage.devices:
             plan.add_argument(
                 f"--gpu-{name.removeprefix('--')}",
                 type=_positive,

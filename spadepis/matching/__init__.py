@@ -1,1 +1,1 @@
-"""Which styles a scene gets: at random, by a table, or those that are most like it."""
+"""Which styles a scene gets: drawn at random, given by a table, or the styles most like it."""

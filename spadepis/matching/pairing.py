@@ -1,4 +1,4 @@
-"""Which styles a mask gets."""
+"""The styles of a label map: drawn at random, or given by a table of pairs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def random_styles(mask_id: str, style_ids: Sequence[str], count: int, seed: int)
         ValueError: there are fewer styles than ``count``.
     """
     if count > len(style_ids):
-        raise ValueError(f"{count} styles per mask asked for, {len(style_ids)} there")
+        raise ValueError(f"{count} styles per mask are asked for, there are {len(style_ids)}")
 
     def rank(style_id: str) -> bytes:
         return hashlib.sha256(f"{seed}\0{mask_id}\0{style_id}".encode()).digest()

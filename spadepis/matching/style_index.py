@@ -1,44 +1,31 @@
-"""Which styles have a content like that of a scene."""
+"""An index of styles by what they show, from which those most like a scene are chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Descriptor: TypeAlias = NDArray[np.float32]
+from spadepis.matching.descriptors import Descriptor
 
-# Below all similarities.
-LEAST = -2.0
+# Below all similarities; that of a style without descriptor.
+LEAST_SIMILARITY = -2.0
 # Channels that hardly differ between styles say nothing.
 SMALLEST_DEVIATION = 1e-6
 
 
-def class_shares(label_map: NDArray[np.integer[Any]], classes: int) -> Descriptor:
-    """Share of each class of the pixels of a label map [H,W], those below 0 not counted.
-
-    Returns:
-        float32 [classes] with the sum 1, or 0 where all is below 0.
-    """
-    known = label_map[label_map >= 0]
-    counts = np.bincount(known, minlength=classes).astype(np.float32)
-    shares: Descriptor = counts / max(1.0, counts.sum())
-    return shares
-
-
 @dataclass(frozen=True)
 class StyleIndex:
-    """Styles to choose from by what is in them.
+    """Styles to choose from by what they show.
 
     Attributes:
         ids: of the styles.
         descriptors: float32 [n,d], a row for each style: class shares, or deep features; NaN for
-            a style of which nothing is known.
-        are_shares: which of both.
+            a style that could not be described.
+        are_shares: whether the descriptors are class shares.
     """
 
     ids: Sequence[str]
@@ -56,9 +43,9 @@ class StyleIndex:
 
         Args:
             scene: descriptor [d] of the scene, of the same kind.
-            count: how many; fewer if there are fewer.
-            diversity: 0 takes the most similar; 1 weighs both alike.
-            without: ids of styles that are not to be taken.
+            count: how many; fewer if there are fewer styles.
+            diversity: 0 takes the most similar styles; 1 weighs similarity and redundancy alike.
+            without: ids of styles that must not be taken.
         """
         relevance = self._similarities(self._prepared(scene[None])[0])
         relevance[[id in without for id in self.ids]] = -np.inf
@@ -75,13 +62,13 @@ class StyleIndex:
         return chosen
 
     def _similarities(self, row: Descriptor) -> Descriptor:
-        """Of one descriptor with those of all styles, at most 1."""
+        """Similarities of one descriptor to those of all styles, at most 1."""
         if self.are_shares:
             # Histogram intersection (Swain and Ballard, IJCV 1991).
             similarities = np.minimum(self._rows, row).sum(axis=1)
         else:
             similarities = self._rows @ row
-        known: Descriptor = np.nan_to_num(similarities, nan=LEAST)
+        known: Descriptor = np.nan_to_num(similarities, nan=LEAST_SIMILARITY)
         return known
 
     @cached_property
@@ -89,7 +76,7 @@ class StyleIndex:
         return self._prepared(self.descriptors)
 
     def _prepared(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features in units of their spread among styles, with length 1; shares as they are."""
+        """Features in units of their spread among styles, scaled to length 1; shares unchanged."""
         if self.are_shares:
             return descriptors
         deviation = np.nanstd(self.descriptors, axis=0)

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pyarrow as pa
@@ -22,11 +22,14 @@ POLL_SECONDS = 0.05
 
 def allocate_without_cuda(*arguments: Any, **named: Any) -> Allocation:
     """Workers that ask for a GPU and compute on the CPU."""
-    return replace(allocate(*arguments, **named), device="cpu")
+    allocation = allocate(*arguments, **named)
+    return {stage: replace(workers, device="cpu") for stage, workers in allocation.items()}
 
 
 class HeldSmooth:
     """Smooths one block, and the others when it may go on."""
+
+    declaration: ClassVar = Smooth.declaration
 
     def __init__(self) -> None:
         self._smooth = Smooth()

@@ -23,7 +23,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.ray.metrics import Report
+from spadepis.pipeline.ray.metrics import StageMetrics
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
@@ -309,7 +309,7 @@ def test_presets_parse_and_name_the_published_folders(name: str) -> None:
 def test_the_dashboard_shows_metrics_that_there_are() -> None:
     dashboard = json.loads(text_of("grafana.json"))
     asked = " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
-    report = Report("Write")
+    report = StageMetrics("write")
     counters = (report.pairs, report.failed, report.rejected, report.seconds)
     exported = {f"ray_{counter.info['name']}_total" for counter in counters}
     assert set(re.findall(r"ray_spadepis_\w+", asked)) == exported

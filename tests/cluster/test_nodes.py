@@ -13,6 +13,7 @@ from spadepis.cli.main import run_job
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.stages.declarations import STYLIZE, SYNTHESIZE
 from tests.cluster.pretend_gpu_job import GO_ON
 from tests.support.cluster_nodes import add_node, head_alone, stages_on
 from tests.support.damage import Damage, find_damage, read_files
@@ -99,7 +100,7 @@ def test_a_node_is_lost_and_another_comes(
     assert driver.returncode == 0, log.read_text()
     assert find_damage(output, read_files(undisturbed)) == Damage()
     assert read_log(output).num_rows == pairs
-    networks = {"Synthesize", "Stylize"}
+    networks = {SYNTHESIZE.name, STYLIZE.name}
     assert networks <= seen["gpu"]
     assert not networks & (seen["lost"] | seen["kept"] | seen["new"])
     assert seen["lost"] & seen["new"], "nothing went from the lost node to the one that came"

@@ -24,7 +24,6 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
-from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.scene import scenes_to_table
 from spadepis.training.config import TrainSpadeConfig
@@ -141,7 +140,7 @@ def test_other_files_are_refused(text: str, reason: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("label_space", "reason"),
     [
-        ("coco", "--label-space: .*coco is neither of coco-stuff, .*-train-ids nor a YAML"),
+        ("coco", "--label-space coco: give one of coco-stuff, .*-train-ids, or a YAML"),
         ("none.yaml", "none.yaml cannot be read"),
     ],
 )
@@ -194,11 +193,10 @@ def test_from_label_maps_to_an_image_set(
     config = parse_config(Job.SYNTHESIZE, [*flags, f"--output={tmp_path / 'out'}"])
 
     plan = planned(config)
-    seconds = seconds_per_scene(config, styles=1)
+    assert [stage.name for stage in seconds_per_scene(config, styles=1)] == ["synthesize", "assess"]
     table = scenes_to_table(plan.scenes)
-    allocation = allocate(config.machines, ClusterSize(2, 0), 2, seconds)
-    for stage in assemble(config, allocation):
-        table = stage.kind(**stage.arguments)(table)
+    for stage in assemble(config, devices={}):
+        table = stage.make()(table)
 
     good, other = sorted(
         read_commits(Folder(str(tmp_path / "out"))), key=lambda commit: commit.mask_id

@@ -19,14 +19,15 @@ from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels
-from spadepis.matching.choice import Matching
-from spadepis.matching.description import DescribeStyles, describe_label_map
+from spadepis.matching.descriptors import describe_label_map
+from spadepis.matching.matching import Matching
 from spadepis.matching.style_index import StyleIndex
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.planning.plan import Plan
 from spadepis.pipeline.scene import Scene, Style
+from spadepis.pipeline.stages.describe_styles import DescribeStyles
 
 REGIONS = find_region_labels(COCO_STUFF, None)
 CLASSES = {"sea": ["sea", "sky-other"], "wood": ["tree", "grass"], "town": ["road", "car"]}
@@ -103,16 +104,12 @@ def test_a_scene_is_matched_by_the_features_of_its_content(inputs: Path) -> None
         pa.table(table)
     )
     descriptors = np.array(described["descriptor"].to_pylist(), np.float32)
-    matching = Matching(StyleIndex(list(CLASSES), descriptors, False), styles, 0.0, REGIONS)
-    for style in styles:
+    matching = Matching(StyleIndex(list(CLASSES), descriptors, False), 0.0, REGIONS)
+    for name, style in zip(CLASSES, styles, strict=True):
         content = np.asarray(Image.open(str(style.source)))
-        scene = Scene("m", [], content=content, choices=1)
-        matching.choose(scene, network)
-        assert (scene.styles, scene.choices) == ([style], 0)
-        again = Scene("m", [], content=content, choices=3, passed_over=[str(style.id)])
-        matching.choose(again, network)
-        assert style not in again.styles
-        assert len(again.styles) == 2
+        assert matching.choose(1, None, content, network) == [name]
+        others = matching.choose(3, None, content, network, without=[name])
+        assert sorted(others) == sorted(set(CLASSES) - {name})
 
 
 def test_what_is_settled_is_neither_chosen_nor_counted_again() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spadepis.matching.style_index import StyleIndex, class_shares
+from spadepis.matching.descriptors import class_shares
+from spadepis.matching.style_index import StyleIndex
 
 SEA, BEACH, TOWN, TWIN = "sea", "beach", "town", "sea-again"
 SHARES = {

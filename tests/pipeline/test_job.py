@@ -271,7 +271,7 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
     for flag, reason in {
         f"--masks={tmp_path / 'none'}": "does not exist",
         f"--styles={empty}": "holds no images",
-        "--stylez=3": "unrecognized arguments: --stylez",
+        "--stylez=3": "--stylez is no setting of",
         "--label-space=cityscapes": "does not fit the label space cityscapes: fc.weight",
         f"--photowct-checkpoint={spade}": "not a PhotoWCT network",
         f"--spade-checkpoint={photowct}": "not a SPADE generator",

@@ -17,8 +17,9 @@ from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels
-from spadepis.matching.description import DescribeStyles
-from spadepis.matching.style_index import Descriptor, StyleIndex
+from spadepis.matching.descriptors import Descriptor
+from spadepis.matching.style_index import StyleIndex
+from spadepis.pipeline.stages.describe_styles import DescribeStyles
 from spadepis.quality.structure import boundary_disagreement
 from spadepis.report.html import html_report
 from spadepis.report.summary import summarize

@@ -15,7 +15,7 @@ from spadepis.checkpoints.loading import load_weights
 from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS
-from spadepis.pipeline.stages.stylize import HALF
+from spadepis.pipeline.stages.stylize import half_precision
 from spadepis.spade import SpadeGenerator
 from tools.benchmark.config import BenchmarkConfig
 
@@ -66,7 +66,7 @@ def load_networks(config: BenchmarkConfig) -> Networks:
     ]
     if config.precision == "half":
         spade.bfloat16()
-        photowct.reduce_precision(HALF[config.device])
+        photowct.reduce_precision(half_precision(config.device))
     return Networks(spade, photowct, *weights)
 
 

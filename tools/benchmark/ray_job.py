@@ -23,11 +23,13 @@ from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.stages.declarations import SMOOTH, STYLIZE, SYNTHESIZE
+from spadepis.pipeline.workers.worker import Worker
 from tools.benchmark.config import BenchmarkConfig
 
 JOB = Job.SYNTHESIZE_AND_STYLIZE
 # The stages alone do not depend on how a cluster would be shared.
-ANY_SECONDS = {"synthesize": 1.0, "stylize": 1.0, "smooth": 1.0}
+ANY_SECONDS = {SYNTHESIZE: 1.0, STYLIZE: 1.0, SMOOTH: 1.0}
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,10 @@ def _seconds_alone(config: JobConfig, scenes: Sequence[Scene]) -> float:
     gpus = torch.cuda.device_count() if config.machines.device == "cuda" else 0
     cluster = ClusterSize(len(ANY_SECONDS), gpus)
     allocation = allocate(config.machines, cluster, len(scenes), ANY_SECONDS)
-    stages = [stage.kind(**stage.arguments) for stage in assemble(config, allocation)]
-
-    def through(scene: Scene) -> None:
-        table = scenes_to_table([scene])
-        for stage in stages:
-            table = stage(table)
-
-    through(scenes[0])
+    devices = {stage: workers.device for stage, workers in allocation.items()}
+    worker = Worker(assemble(config, devices))
+    worker(scenes_to_table(scenes[:1]))
     start = perf_counter()
     for scene in scenes:
-        through(scene)
+        worker(scenes_to_table([scene]))
     return perf_counter() - start

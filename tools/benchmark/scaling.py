@@ -18,7 +18,7 @@ from ray.data import DataContext
 
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, parse_settings
-from spadepis.pipeline.assembly import Stage
+from spadepis.pipeline.ray.actors import Actors
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
 from spadepis.pipeline.resources.allocation import CPUS_PER_IO_WORKER, Workers
 from tools.benchmark.sleeping_stage import SCHEMA, Pass, Sleep
@@ -114,13 +114,13 @@ def measure_scaling(workers: int, scenes: int, seconds: float) -> Scaling:
     """
     cpus = CPUS / 2 / workers
     io = Workers(max(1, workers // CPUS_PER_IO_WORKER), cpus / 4)
-    stages = [
-        Stage(Pass, {}, io),
-        Stage(Sleep, {"seconds": seconds}, Workers(workers, cpus)),
-        Stage(Pass, {}, io),
+    pools = [
+        Actors(Pass, io),
+        Actors(Sleep, Workers(workers, cpus), {"seconds": seconds}),
+        Actors(Pass, io),
     ]
     rows = scenes_in_block(scenes, workers)
-    done = pa.concat_tables(_run(stages, scenes, rows))
+    done = pa.concat_tables(_run(pools, scenes, rows))
     assert len(done) == scenes
     # At the start and at the end of a job some workers have nothing to do.
     spans = done.group_by("worker").aggregate([("start", "min"), ("end", "max")])
@@ -146,19 +146,19 @@ def measure_driver(rows: int, blocks: int) -> DriverRate:
         rows: scenes in a block.
         blocks: number of blocks.
     """
-    stages = [Stage(Pass, {}, Workers(1, CPUS / 2 / STAGES)) for _ in range(STAGES)]
-    arrivals = [perf_counter() for _ in _run(stages, rows * blocks, rows)]
+    pools = [Actors(Pass, Workers(1, CPUS / 2 / STAGES)) for _ in range(STAGES)]
+    arrivals = [perf_counter() for _ in _run(pools, rows * blocks, rows)]
     assert len(arrivals) == blocks
     start = blocks // 4
     return DriverRate(rows, rows * (blocks - start - 1) / (arrivals[-1] - arrivals[start]))
 
 
-def _run(stages: Sequence[Stage], scenes: int, rows: int) -> Iterator[pa.Table]:
+def _run(pools: Sequence[Actors], scenes: int, rows: int) -> Iterator[pa.Table]:
     table = pa.table(
         {name: pa.array(range(scenes), SCHEMA.field(name).type) for name in SCHEMA.names}
     )
     blocks = [table.slice(start, rows) for start in range(0, scenes, rows)]
-    dataset = stream(blocks, stages, {}, elastic=False)
+    dataset = stream(blocks, pools, {}, elastic=False)
     return iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
 
 

@@ -14,8 +14,7 @@ from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import list_images
 from spadepis.labels import LabelSpace
 from spadepis.labels.related_classes import find_region_labels
-from spadepis.matching.description import describe_label_map
-from spadepis.matching.style_index import Descriptor
+from spadepis.matching.descriptors import Descriptor, describe_label_map
 from spadepis.quality.metrics import METRICS
 
 MAX_PIXELS = 50_000_000

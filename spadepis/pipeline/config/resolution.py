@@ -14,8 +14,8 @@ from spadepis.configuration import ConfigurationError, explain, flag, parse_size
 from spadepis.dataset.inputs.published_folders import LAYOUTS, LayoutError
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
 from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
-from spadepis.labels import LabelSpace
-from spadepis.labels.custom import find_label_space, no_such_class
+from spadepis.labels import LabelSpace, no_such_class
+from spadepis.labels.custom import find_label_space
 from spadepis.labels.related_classes import find_region_labels
 from spadepis.pipeline.config import groups
 from spadepis.pipeline.config.groups import (

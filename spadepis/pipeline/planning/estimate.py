@@ -8,30 +8,16 @@ from dataclasses import dataclass
 from spadepis.configuration import ConfigurationError, flag
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.pipeline.config.groups import MachineSettings
-from spadepis.pipeline.resources.allocation import ClusterSize, Workers, allocate
+from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE, Declaration
 
-# A second on one CPU core, 256x256, published widths, K = 4 (docs/benchmarks.md); scenes of
-# synthesis, else results. The figures of quality were timed on a core that others used as well.
-CPU_RATES: Mapping[str, float] = {
-    "synthesize": 1.68,
-    "stylize": 3.08,
-    "smooth": 17.8,
-    "assess": 19.0,
-}
+# The stages of synthesizing and stylizing that take time.
+PLANNED = (SYNTHESIZE, STYLIZE, SMOOTH, ASSESS)
 # Means of the demonstration's image set: 256x256, JPEG of quality 95, label maps in PNG.
 RESULT_BYTES = 24_613
 CONTENT_BYTES = 27_433
 MASK_BYTES = 2_726
 SECONDS_PER_HOUR = 3600.0
-# The flag of a stage's rate has the setting's name.
-RATE_SETTINGS: Mapping[str, str] = {
-    "synthesize": "synthesis_rate",
-    "stylize": "stylization_rate",
-    "smooth": "smoothing_rate",
-    "assess": "quality_rate",
-}
-# The others stay on CPUs.
-GPU_STAGES = ("synthesize", "stylize", "smooth")
 
 
 @dataclass(frozen=True)
@@ -88,8 +74,8 @@ def estimate(
     scenes: int,
     styles: int,
     cluster: ClusterSize,
-    cpu_rates: Mapping[str, float],
-    gpu_rates: Mapping[str, float],
+    cpu_rates: Mapping[Declaration, float],
+    gpu_rates: Mapping[Declaration, float],
 ) -> Estimate:
     """What synthesizing and stylizing would take, with the workers that the job would have.
 
@@ -103,30 +89,22 @@ def estimate(
     Raises:
         ConfigurationError: a rate that is needed is missing.
     """
-    items = {stage: scenes * styles for stage in cpu_rates} | {"synthesize": scenes}
+    items = {stage: scenes * styles if stage.per_result else scenes for stage in cpu_rates}
     seconds = {stage: items[stage] / scenes / cpu_rates[stage] for stage in items}
-    allocation = allocate(MachineSettings(), cluster, scenes, seconds)
-    workers: Mapping[str, Workers] = {
-        "synthesize": allocation.synthesize,
-        "stylize": allocation.stylize,
-        "smooth": allocation.smooth,
-        "assess": allocation.assess,
-    }
-    on_gpu = [stage for stage in items if workers[stage].gpus]
-    missing = [stage for stage in on_gpu if stage not in gpu_rates]
-    if missing:
-        flags = ", ".join(flag(f"gpu_{RATE_SETTINGS[stage]}") for stage in missing)
-        raise ConfigurationError(f"nothing is known of your GPUs: give {flags}")
-    rates = {stage: (gpu_rates if stage in on_gpu else cpu_rates)[stage] for stage in items}
-    stages = [
-        StageEstimate(
-            stage,
-            "cuda" if stage in on_gpu else "cpu",
-            workers[stage].count,
-            items[stage] / rates[stage] / workers[stage].count / SECONDS_PER_HOUR,
-        )
+    workers = allocate(MachineSettings(), cluster, scenes, seconds)
+    missing = [
+        flag(f"gpu_{stage.rate_setting}")
         for stage in items
+        if workers[stage].device == "cuda" and stage not in gpu_rates
     ]
+    if missing:
+        raise ConfigurationError(f"nothing is known of your GPUs: give {', '.join(missing)}")
+    stages = []
+    for stage, count in items.items():
+        device = workers[stage].device
+        rate = (gpu_rates if device == "cuda" else cpu_rates)[stage]
+        hours = count / rate / workers[stage].count / SECONDS_PER_HOUR
+        stages.append(StageEstimate(stage.name, device, workers[stage].count, hours))
     bound, hours = _bound(stages, cluster)
     bytes_out = scenes * (CONTENT_BYTES + MASK_BYTES + styles * RESULT_BYTES)
     return Estimate(scenes, scenes * styles, bytes_out, stages, hours, bound)

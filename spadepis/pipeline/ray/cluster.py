@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ray
@@ -17,6 +19,7 @@ from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.trial import seconds_per_scene
+from spadepis.pipeline.stages.declarations import Declaration
 
 log = logging.getLogger(__name__)
 
@@ -33,27 +36,75 @@ def on_cluster() -> bool:
 
 @contextmanager
 def connection() -> Iterator[None]:
-    """A connection to the cluster at ``RAY_ADDRESS``, or a cluster on this machine alone."""
-    # Progress is shown in pairs, not in Ray's blocks.
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    DataContext.get_current().enable_progress_bars = False
-    if ray.is_initialized():
+    """A connection to the cluster at ``RAY_ADDRESS``, or a cluster on this machine alone.
+
+    What Ray changes in this process is undone at the end.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_quiet())
+        if not ray.is_initialized():
+            stack.enter_context(_started())
         yield
-        return
-    # No reports over the network, and no engine logs between the lines of progress.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
+
+@contextmanager
+def _started() -> Iterator[None]:
     alone: dict[str, Any] = {
         "address": "local",
         "include_dashboard": False,
         "object_store_memory": LOCAL_OBJECT_STORE_BYTES,
     }
     arguments = {} if on_cluster() else alone
-    ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
+    # Ray puts a handler of its own in place of the one that there is.
+    handler = signal.getsignal(signal.SIGTERM)
+    # No reports over the network, and no engine logs between the lines of progress.
+    defaults = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    with _environment({**defaults, **os.environ}), _level("ray"):
+        ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress in Ray's blocks, since it is shown in pairs."""
+    context = DataContext.get_current()
+    progress_bars = context.enable_progress_bars
+    context.enable_progress_bars = False
+    try:
+        with _level("ray.data", logging.ERROR):
+            yield
+    finally:
+        context.enable_progress_bars = progress_bars
+
+
+@contextmanager
+def _level(name: str, level: int | None = None) -> Iterator[None]:
+    """Set the level of a logger if one is given, and put back what it was before."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    if level is not None:
+        logger.setLevel(level)
     try:
         yield
     finally:
-        ray.shutdown()
+        logger.setLevel(before)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and put back what they were before."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def present_size() -> ClusterSize:
@@ -84,7 +135,7 @@ def full_size(machines: MachineSettings, present: ClusterSize) -> ClusterSize:
     return full
 
 
-def try_stages(config: JobConfig, styles: float) -> dict[str, float]:
+def try_stages(config: JobConfig, styles: float) -> dict[Declaration, float]:
     """``seconds_per_scene`` where scenes will be computed: on a cluster on one of its nodes.
 
     Args:
@@ -103,8 +154,8 @@ def try_stages(config: JobConfig, styles: float) -> dict[str, float]:
         if not ray.wait([running], timeout=SECONDS_WITHOUT_A_NODE)[0]:
             log.info("a trial of the stages runs, or waits until the cluster has a node with a CPU")
         try:
-            seconds: dict[str, float] = ray.get(running)
-        except CheckpointError as error:
-            # Ray's own error shows the stack of the other process; within it is the first one.
+            seconds: dict[Declaration, float] = ray.get(running)
+        except (CheckpointError, ConfigurationError) as error:
+            # Ray's own error shows the stack of the other process; the first one is within it.
             raise error.args[0] from None
     return seconds

@@ -19,19 +19,14 @@ from spadepis.dataset.image_set.orphans import orphans, remove_orphans
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
-from spadepis.pipeline.assembly import Stage, assemble
+from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.identity import check_identity, identify, write_identity
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.class_survey import Classes, read_survey, write_survey
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
-from spadepis.pipeline.ray.class_survey import (
-    Classes,
-    FindClasses,
-    find_classes,
-    read_survey,
-    write_survey,
-)
+from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import (
     connection,
     full_size,
@@ -39,11 +34,12 @@ from spadepis.pipeline.ray.cluster import (
     present_size,
     try_stages,
 )
-from spadepis.pipeline.ray.metrics import measured
+from spadepis.pipeline.ray.passes import describe_styles, survey_classes
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
-from spadepis.pipeline.ray.style_descriptions import find_matching
 from spadepis.pipeline.resources.allocation import Allocation, allocate
-from spadepis.pipeline.scene import scenes_to_table
+from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.workers.pool import Pool
 from spadepis.report.card import dataset_card
 from spadepis.report.html import html_report
 from spadepis.report.summary import summarize, summary_text, versions
@@ -69,27 +65,16 @@ class Outcome:
     summary: str
 
 
-def run(config: JobConfig) -> Outcome:
-    """Do what is missing of a job, and write the index of its image set.
-
-    Raises:
-        ConfigurationError: the configuration cannot be run; nothing was written.
-        CheckpointError: a checkpoint does not fit; nothing was written.
-    """
-    with storage_environment(config.storage_environment):
-        return _run(config)
-
-
 @dataclass(frozen=True)
-class _Run:
-    """A job with what was found out about it.
+class _Job:
+    """A job with what was found out about it before any work.
 
     Attributes:
-        config: of the job.
-        inputs: what there is.
-        identity: what the image set is made with.
+        config: its settings.
+        inputs: the lists of its inputs.
+        identity: what its image set is made with.
         folder: the image set.
-        classes: of each label map, if it matters.
+        classes: of each label map, if the choice of scenes depends on them.
     """
 
     config: JobConfig
@@ -99,135 +84,169 @@ class _Run:
     classes: Classes | None
 
 
-def _run(config: JobConfig) -> Outcome:
+def run(config: JobConfig) -> Outcome:
+    """Do what is missing of a job, and write the index of its image set.
+
+    Raises:
+        ConfigurationError: the configuration cannot be run; nothing was written.
+        CheckpointError: a checkpoint does not fit; nothing was written.
+    """
+    with storage_environment(config.storage_environment):
+        job = _find_out(config)
+        commits = read_log(job.folder)
+        plan, missing = _plan(job, commits, config.quality.retry_failed)
+        if not missing.scenes:
+            log.info("nothing to do: all %d pairs are in %s", plan.pairs, job.folder.uri)
+            if job.folder.exists(MANIFEST):
+                job.folder.clear_staging()
+                return _outcome(job, commits)
+        earlier = _earlier_orphans(job.folder, commits)
+        if missing.scenes:
+            _make(job, plan, missing)
+        commits = compact(job.folder)
+        remove_orphans(job.folder, commits, earlier)
+        _write_index(job, commits)
+        job.folder.clear_staging()
+        return _outcome(job, commits)
+
+
+def _find_out(config: JobConfig) -> _Job:
+    """List the inputs, and check that the output folder is free or holds the same image set."""
     inputs = list_inputs(config)
     identity = identify(config, inputs.style_ids)
     folder = Folder(config.output.output)
     check_identity(folder, identity)
-    run = _Run(config, inputs, identity, folder, _classes(config, inputs, folder))
-
-    commits = read_log(folder)
-    plan, missing = _missing(run, commits, config.quality.retry_failed)
-    finished = not missing.scenes and folder.exists(MANIFEST)
-    # What lies in a folder that no job has written to yet is not ours to remove.
-    ours = not finished and folder.exists(CONFIGURATION)
-    earlier = orphans(folder, commits) if ours else []
-    if missing.scenes:
-        commits = _do(run, plan, missing)
-    else:
-        log.info("nothing to do: all %d pairs are in %s", plan.pairs, folder.uri)
-
-    summary = summarize(commits)
-    complete = summary["failed"] <= config.quality.max_failed_fraction * summary["pairs"]
-    if not finished:
-        commits = compact(folder)
-        remove_orphans(folder, commits, earlier)
-        _write_index(run, commits, summary, complete)
-    folder.clear_staging()
-    text = summary_text(summary, commits, folder.uri)
-    return Outcome(COMPLETE if complete else TOO_MANY_FAILED, text)
-
-
-def _do(run: _Run, plan: Plan, missing: Plan) -> pa.Table:
-    """Do what is missing of the plan and, where rejected pairs are replaced, of the next ones.
-
-    Returns:
-        The commit log afterwards.
-    """
-    config, folder = run.config, run.folder
-    # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
-    seconds = try_stages(config, missing.pairs / len(missing.scenes))
-    with connection():
-        present = present_size()
-        full = full_size(config.machines, present)
-        scenes = len(missing.scenes)
-        allocation = allocate(
-            config.machines, full, scenes, seconds, present, one_node=not on_cluster()
-        )
-        write_identity(folder, run.identity)
-        if run.classes is not None:
-            write_survey(folder, run.inputs.mask_sources, run.classes)
-        matching = find_matching(config, run.inputs)
-        # The index of an earlier run is no longer that of the whole set.
-        folder.remove(MANIFEST)
-        while missing.scenes:
-            folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
-            stages = assemble(config, allocation, matching)
-            _execute(stages, config.storage_environment, allocation, missing, plan.pairs)
-            commits = read_log(folder)
-            lost = missing.without(pairs(commits)).pairs
-            if lost:
-                raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
-            plan, missing = _missing(run, commits, retry_failed=False)
-    return commits
-
-
-def _write_index(run: _Run, commits: pa.Table, summary: Mapping[str, Any], complete: bool) -> None:
-    manifest = {
-        "status": "complete" if complete else "too many failed pairs",
-        **summary,
-        "configuration": run.identity,
-        "label_space": TrainingLabels.of(run.config.space).to_manifest(),
-        "versions": versions(),
-    }
-    report = html_report(summary, commits, run.identity, run.config.label_space, run.folder)
-    pages = {CARD: dataset_card(summary, run.identity), REPORT: report}
-    write_index(run.folder, commits, pages, manifest)
+    return _Job(config, inputs, identity, folder, _classes(config, inputs, folder))
 
 
 def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | None:
-    """The classes of all label maps, if it matters which they are."""
+    """The classes of all label maps, if the choice of scenes depends on them."""
     if not config.wanted_classes:
         return None
     classes = read_survey(folder, inputs.mask_sources)
     if classes is None:
         with connection():
-            stage = FindClasses(config.label_space, config.inputs.max_pixels)
-            classes = find_classes(inputs.mask_sources, stage, config.storage_environment)
+            classes = survey_classes(config, inputs)
         # In a new folder nothing is written before the configuration is.
         if folder.exists(CONFIGURATION):
             write_survey(folder, inputs.mask_sources, classes)
     return classes
 
 
-def _missing(run: _Run, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
-    """The plan, and what of it is not done.
+def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
+    """The plan, and the part of it that is missing.
 
     Args:
-        run: says what is to be done, and whether rejected pairs are replaced.
-        commits: what is settled.
-        retry_failed: whether failed pairs are not.
+        job: to be planned.
+        commits: the pairs that are settled.
+        retry_failed: whether failed pairs are not settled.
     """
     rejections = pairs(rejected(commits))
-    replaced = rejections if run.config.quality.replace_rejected else ()
-    plan = make_plan(run.config, run.inputs, replaced, run.classes)
+    replaced = rejections if job.config.quality.replace_rejected else ()
+    plan = make_plan(job.config, job.inputs, replaced, job.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)
 
 
-def _execute(
-    stages: Sequence[Stage],
-    environment: Mapping[str, str],
-    allocation: Allocation,
-    missing: Plan,
-    total: int,
-) -> None:
-    """Stream the missing scenes through the stages, showing progress as they are committed."""
-    rows = scenes_in_block(len(missing.scenes), allocation.workers)
-    blocks = [
-        scenes_to_table(missing.scenes[start : start + rows])
-        for start in range(0, len(missing.scenes), rows)
-    ]
-    reporting = [measured(stage) for stage in stages]
-    dataset = stream(blocks, reporting, environment, elastic=on_cluster())
+def _earlier_orphans(folder: Folder, commits: pa.Table) -> Sequence[str]:
+    """Images that a run before this one wrote and did not commit."""
+    # What lies in a folder that no job has written to yet is not ours to remove.
+    return orphans(folder, commits) if folder.exists(CONFIGURATION) else []
+
+
+def _make(job: _Job, plan: Plan, missing: Plan) -> None:
+    """Do what is missing of the plan and, if rejected pairs are replaced, of the next ones."""
+    # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
+    seconds = try_stages(job.config, missing.pairs / len(missing.scenes))
+    with connection():
+        allocation = _share_cluster(job.config, len(missing.scenes), seconds)
+        _begin(job)
+        pools = _make_pools(job, allocation)
+        while missing.scenes:
+            job.folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
+            _stream(job.config, pools, missing, plan.pairs)
+            commits = read_log(job.folder)
+            lost = missing.without(pairs(commits)).pairs
+            if lost:
+                raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
+            plan, missing = _plan(job, commits, retry_failed=False)
+
+
+def _share_cluster(
+    config: JobConfig, scenes: int, seconds: Mapping[Declaration, float]
+) -> Allocation:
+    """The workers of each stage, for as many scenes that take so many seconds in a stage."""
+    present = present_size()
+    full = full_size(config.machines, present)
+    one_node = not on_cluster()
+    return allocate(config.machines, full, scenes, seconds, present, one_node)
+
+
+def _begin(job: _Job) -> None:
+    """Mark the folder as this image set, unfinished."""
+    write_identity(job.folder, job.identity)
+    if job.classes is not None:
+        write_survey(job.folder, job.inputs.mask_sources, job.classes)
+    # The index of an earlier run is no longer that of the whole set.
+    job.folder.remove(MANIFEST)
+
+
+def _make_pools(job: _Job, allocation: Allocation) -> list[Pool]:
+    """The assembled stages with their workers, one stage in a worker."""
+    matching = describe_styles(job.config, job.inputs)
+    styles = {}
+    if matching is not None:
+        styles = {id: job.inputs.style(id) for id in job.inputs.style_ids}
+    devices = {stage: workers.device for stage, workers in allocation.items()}
+    stages = assemble(job.config, devices, matching, styles)
+    return [Pool([stage], allocation[stage.declaration]) for stage in stages]
+
+
+def _stream(config: JobConfig, pools: Sequence[Pool], missing: Plan, total: int) -> None:
+    """Stream the missing scenes through pools, showing progress as their pairs are committed."""
+    computing = [pool.workers for pool in pools if pool.computes]
+    workers = sum(each.count for each in computing)
+    blocks = _blocks(missing.scenes, scenes_in_block(len(missing.scenes), workers))
+    actors = [hosting(pool) for pool in pools]
+    dataset = stream(blocks, actors, config.storage_environment, elastic=on_cluster())
     log.info(
         "%d pairs of %d scenes to do, %d workers on %s",
         missing.pairs,
         len(missing.scenes),
-        allocation.workers,
-        allocation.device,
+        workers,
+        " and ".join(sorted({each.device for each in computing})),
     )
     progress = Progress(done=total - missing.pairs, total=total)
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
             progress.update(**{name: sum(batch[name].to_pylist()) for name in OUTCOMES})
+
+
+def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
+    starts = range(0, len(scenes), rows)
+    return [scenes_to_table(scenes[start : start + rows]) for start in starts]
+
+
+def _write_index(job: _Job, commits: pa.Table) -> None:
+    summary = summarize(commits)
+    manifest = {
+        "status": "complete" if _is_complete(job, summary) else "too many failed pairs",
+        **summary,
+        "configuration": job.identity,
+        "label_space": TrainingLabels.of(job.config.label_space).to_manifest(),
+        "versions": versions(),
+    }
+    report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
+    pages = {CARD: dataset_card(summary, job.identity), REPORT: report}
+    write_index(job.folder, commits, pages, manifest)
+
+
+def _outcome(job: _Job, commits: pa.Table) -> Outcome:
+    summary = summarize(commits)
+    status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
+    return Outcome(status, summary_text(summary, commits, job.folder.uri))
+
+
+def _is_complete(job: _Job, summary: Mapping[str, Any]) -> bool:
+    allowed = job.config.quality.max_failed_fraction * summary["pairs"]
+    return bool(summary["failed"] <= allowed)

@@ -1,4 +1,4 @@
-"""What the workers of stages report: numbers to Prometheus, through Ray, and failed pairs to a log.
+"""What workers report of their stages: numbers to Prometheus, failed pairs to a log.
 
 Ray exports the numbers of every node with its own; their names begin with ``ray_spadepis_``.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
@@ -17,53 +15,29 @@ import pyarrow.compute as pc
 from ray.util.metrics import Counter, Gauge
 
 from spadepis.dataset.image_set.commits import REJECTED
-from spadepis.pipeline.assembly import Stage
 
 log = logging.getLogger(__name__)
 
 # Of each worker: a dataset that is broken as a whole must not fill the disks of the nodes.
 MOST_LINES = 100
-STAGE = ("stage",)
+TAGS = ("stage",)
 
 
-def measured(stage: Stage) -> Stage:
-    """The same stage, whose workers report what they do."""
-    kind = stage.kind
-
-    class Measured:
-        """A worker of the stage; what it is called with and returns is the stage's."""
-
-        def __init__(self, **arguments: Any) -> None:
-            self.worker = kind(**arguments)
-            self.report = Report(kind.__name__)
-
-        def __call__(self, batch: pa.Table) -> pa.Table:
-            self.report.begin()
-            start = perf_counter()
-            result = self.worker(batch)
-            self.report.end(batch, result, perf_counter() - start)
-            return result
-
-    # Ray Data calls a stage by the name of its class.
-    Measured.__name__ = Measured.__qualname__ = kind.__name__
-    return replace(stage, kind=Measured)
-
-
-class Report:
-    """The numbers and the log of a worker.
+class StageMetrics:
+    """The numbers and the log of one stage in one worker.
 
     Args:
-        stage: of the worker; the one tag of the numbers.
+        stage: name of the stage, the one tag of the numbers.
     """
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self.lines = 0
-        self.pairs = Counter("spadepis_pairs", "Pairs that a stage has done.", STAGE)
-        self.failed = Counter("spadepis_failed_pairs", "Pairs that failed in a stage.", STAGE)
-        self.rejected = Counter("spadepis_rejected_pairs", "Pairs rejected in a stage.", STAGE)
-        self.seconds = Counter("spadepis_seconds", "Seconds that workers were at work.", STAGE)
-        self.batches = Gauge("spadepis_batches", "Blocks that workers are at.", STAGE)
+        self.pairs = Counter("spadepis_pairs", "Pairs that a stage has done.", TAGS)
+        self.failed = Counter("spadepis_failed_pairs", "Pairs that failed in a stage.", TAGS)
+        self.rejected = Counter("spadepis_rejected_pairs", "Pairs rejected in a stage.", TAGS)
+        self.seconds = Counter("spadepis_seconds", "Seconds that workers worked.", TAGS)
+        self.batches = Gauge("spadepis_batches", "Blocks that workers work on.", TAGS)
         for metric in (self.pairs, self.failed, self.rejected, self.seconds, self.batches):
             metric.set_default_tags({"stage": stage})
 
@@ -76,7 +50,7 @@ class Report:
 
         Args:
             batch: rows of scenes, as they came.
-            result: the same as they go on, or how many pairs were written.
+            result: the same rows as the stage returns them, or how many pairs were written.
             seconds: that it took.
         """
         self.batches.set(0)
@@ -111,7 +85,7 @@ def _increase(counter: Counter, value: float) -> None:
 
 
 def _new_failures(batch: pa.Table, result: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Failures that a stage has added to its scenes, each with the id of the mask."""
+    """The failures that a stage has added to its scenes, each with the id of the label map."""
     known = pc.list_value_length(batch["failures"]).to_pylist()
     if pc.sum(pc.list_value_length(result["failures"])).as_py() == sum(known):
         return

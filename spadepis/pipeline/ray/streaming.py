@@ -1,19 +1,16 @@
-"""Stages as one Ray dataset: blocks of scenes stream through pools of workers."""
+"""A job as one Ray dataset: blocks of scenes stream through pools of actors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
+from spadepis.pipeline.ray.actors import Actors
 from spadepis.pipeline.resources.allocation import Workers
-
-if TYPE_CHECKING:
-    from spadepis.pipeline.assembly import Stage
 
 MOST_SCENES_IN_BLOCK = 16
 BLOCKS_PER_WORKER = 4
@@ -26,43 +23,43 @@ def scenes_in_block(scenes: int, workers: int) -> int:
 
 def stream(
     blocks: Sequence[pa.Table],
-    stages: Sequence[Stage],
+    pools: Sequence[Actors],
     environment: Mapping[str, str],
     elastic: bool,
 ) -> Dataset:
-    """A dataset of what the last stage returns, lazily.
+    """A dataset of what the last pool of actors returns, lazily.
 
     A worker that dies is started again, on another node if its own is gone, and its blocks are done
     again; what the lost node held of earlier stages is computed anew. Only the plan, which is
     where the driver is, cannot be.
 
     Args:
-        blocks: of the plan, a row for each scene, as many rows in each, but for the last.
-        stages: that each block goes through.
-        environment: variables of the workers.
-        elastic: whether the pools follow the cluster as it grows and shrinks; if not, each has all
-            of its workers from the first block to the last, which saves starts.
+        blocks: of the plan, a row for each scene; all but the last have as many rows.
+        pools: of actors, through which each block goes in turn.
+        environment: variables of the actors' processes.
+        elastic: whether the pools follow the cluster as it grows and shrinks; if not, each keeps
+            all its actors from the first block to the last, which saves starts.
     """
     # The processes of a cluster do not see the storage that this one is set to.
     options = {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
     # Ray Data spreads the workers of a stage over the nodes and prefers, for a block, one on the
     # node where it is. Blocks may overtake each other: the commit log needs no order.
     dataset = ray.data.from_arrow(list(blocks))
-    for stage in stages:
+    for pool in pools:
         dataset = dataset.map_batches(
-            stage.kind,
-            fn_constructor_kwargs=stage.arguments,
+            pool.kind,
+            fn_constructor_kwargs=dict(pool.arguments),
             batch_size=len(blocks[0]),
             batch_format="pyarrow",
-            compute=_pool(stage.workers, elastic),
-            num_cpus=stage.workers.cpus,
-            num_gpus=stage.workers.gpus,
+            compute=_strategy(pool.workers, elastic),
+            num_cpus=pool.workers.cpus,
+            num_gpus=pool.workers.gpus,
             **options,
         )
     return dataset
 
 
-def _pool(workers: Workers, elastic: bool) -> ActorPoolStrategy:
+def _strategy(workers: Workers, elastic: bool) -> ActorPoolStrategy:
     if not elastic:
         return ActorPoolStrategy(size=workers.count)
     return ActorPoolStrategy(min_size=1, max_size=workers.count, initial_size=workers.at_first)

@@ -2,89 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
+import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 
-from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.encoding import encode_png
 from spadepis.labels import instance_edges
-from spadepis.photowct import PhotoWCT
+from spadepis.matching.matching import Matching
+from spadepis.matching.style_index import StyleIndex
+from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.stages.assess import LEVEL, find_look
-from spadepis.pipeline.stages.device_transfer import download, quantize
-from spadepis.quality.metrics import Sample, measure
-from spadepis.smoothing import smooth
-from spadepis.spade import SpadeGenerator
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.assess import Rejected
+from spadepis.pipeline.stages.declarations import SYNTHESIZE, Declaration
+from spadepis.pipeline.stages.describe_styles import DescribeStyles
 
 # Of photos that keep their own size.
 USUAL_SIZE = (256, 256)
-# Regions of the label map of the trial.
+# Stripes of classes in the label map of the trial.
 REGIONS = 8
+# More styles of a scene take longer in proportion.
+MOST_STYLES = 2
 
 
-def seconds_per_scene(config: JobConfig, styles: float) -> dict[str, float]:
-    """Time one made-up scene through the job's stages, on one thread of this machine's CPU.
+def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, float]:
+    """Time one made-up scene in each stage of a job, on one thread of this machine's CPU.
 
-    The networks are read from their checkpoints, so that one that does not fit is found here, and
-    what Numba compiles is compiled, once for all workers of this machine.
+    The stages are those of the job, made with the same settings. A checkpoint that does not fit is
+    found here, and what Numba compiles is compiled, once for all workers of this machine.
 
     Args:
         config: of the job.
         styles: of a scene, on average.
 
     Returns:
-        Seconds by stage, of a scene with all its styles.
+        Seconds by stage that computes, of a scene with all its styles.
 
     Raises:
         CheckpointError: a checkpoint cannot be read or does not fit.
+        ConfigurationError: a stage cannot do scenes of this size.
     """
+    count = max(1, min(MOST_STYLES, round(styles)))
+    with _one_thread(), TemporaryDirectory() as folder:
+        known = _make_styles(config, Path(folder), count)
+        matching = _matching(config, known)
+        scene = _make_scene(config, [] if matching else list(known.values()))
+        scene = replace(scene, choices=count if matching else 0)
+        seconds: dict[Declaration, float] = {}
+        batch = scenes_to_table([scene])
+        for spec in assemble(config, {}, matching, known):
+            if not spec.declaration.computes:
+                continue
+            stage = spec.make()
+            # The first call compiles, and reads the styles.
+            stage(batch)
+            start = perf_counter()
+            batch = stage(batch)
+            elapsed = perf_counter() - start
+            _check(batch, spec.declaration, config)
+            per_scene = spec.declaration == SYNTHESIZE
+            seconds[spec.declaration] = elapsed * (1.0 if per_scene else styles / count)
+    return seconds
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch as in a worker, without the worker's other settings, which cannot be undone."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _trial(config, styles)
+        yield
     finally:
         torch.set_num_threads(threads)
 
 
-def _trial(config: JobConfig, styles: float) -> dict[str, float]:
-    job, networks = config.job, config.networks
-    height, width = config.size or USUAL_SIZE
+def _check(batch: pa.Table, stage: Declaration, config: JobConfig) -> None:
+    (scene,) = scenes_from_table(batch)
+    for failure in scene.failures:
+        if failure.error != Rejected.__name__:
+            height, width = _size(config)
+            raise ConfigurationError(f"{stage.name} fails at {width}x{height}: {failure.message}")
+
+
+def _size(config: JobConfig) -> tuple[int, int]:
+    return config.size or USUAL_SIZE
+
+
+def _label_map(config: JobConfig) -> NDArray[np.uint8]:
+    """Diagonal stripes of classes."""
+    height, width = _size(config)
     rows, columns = np.ogrid[:height, :width]
     regions = rows * REGIONS // height + columns * REGIONS // width
-    labels = (regions[None] % config.label_space.num_classes).astype(np.uint8)
-    content = np.stack([rows * 255 // height + 0 * columns] * 3, axis=2).astype(np.uint8)
-    seconds: dict[str, float] = {}
-    if job.synthesizes:
-        assert networks.spade_checkpoint is not None
-        generator = SpadeGenerator.from_checkpoint(
-            fetch_checkpoint(networks.spade_checkpoint), config.label_space
-        )
-        edges = instance_edges(labels) if config.label_space.has_instance_edges else None
-        maps = torch.from_numpy(labels), None if edges is None else torch.from_numpy(edges)
-        generator(*maps)
-        seconds["synthesize"] = _seconds(lambda: generator(*maps))
-    if job.stylizes:
-        assert networks.photowct_checkpoint is not None
-        network = PhotoWCT.from_checkpoint(fetch_checkpoint(networks.photowct_checkpoint))
-        photo = torch.from_numpy(content).permute(2, 0, 1) / 255
-        style = [network.encode_style(photo)]
-        stylized = np.stack(download(quantize(network.stylize(photo, style))))
-        seconds["stylize"] = styles * _seconds(lambda: network.stylize(photo, style))
-        smooth(content, stylized)
-        seconds["smooth"] = styles * _seconds(lambda: smooth(content, stylized))
-    if config.quality.quality:
-        sample = Sample(content, labels[0])
-        if job.stylizes:
-            encoder = network.encoder(LEVEL)
-            look = find_look(content, encoder)
-            sample = Sample(stylized[0], labels[0], content, look, look)
-        seconds["assess"] = styles * _seconds(lambda: measure(sample))
-    return seconds
+    classes: NDArray[np.uint8] = (regions % config.label_space.num_classes).astype(np.uint8)
+    return classes
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    start = perf_counter()
-    run()
-    return perf_counter() - start
+def _photo(config: JobConfig) -> NDArray[np.uint8]:
+    """A gradient in each direction."""
+    height, width = _size(config)
+    rows, columns = np.mgrid[:height, :width]
+    red, green = rows * 255 // height, columns * 255 // width
+    return np.stack([red, green, (red + green) // 2], axis=2).astype(np.uint8)
+
+
+def _make_styles(config: JobConfig, folder: Path, count: int) -> dict[str, Style]:
+    """Styles by id, whose files are written into a folder; without any where none is used."""
+    if not config.job.stylizes:
+        return {"": Style(None, None)}
+    photo, label_map = folder / "style.png", folder / "style_mask.png"
+    photo.write_bytes(encode_png(_photo(config)[::-1].copy()))
+    label_map.write_bytes(encode_png(config.label_space.encode(_label_map(config))))
+    mask_source = None if config.styles.style_masks is None else str(label_map)
+    return {str(i): Style(str(i), str(photo), mask_source) for i in range(count)}
+
+
+def _make_scene(config: JobConfig, styles: list[Style]) -> Scene:
+    """A scene as reading leaves it."""
+    scene = Scene("trial", styles, photo_source="a made-up scene")
+    label_map = _label_map(config)
+    if config.inputs.masks is not None:
+        scene.label_map = label_map
+    if config.inputs.instances is not None:
+        scene.edges = instance_edges(label_map)
+    if not config.job.synthesizes:
+        scene.content = _photo(config)
+    return scene
+
+
+def _matching(config: JobConfig, styles: Mapping[str, Style]) -> Matching | None:
+    """Matching as in the job; choosing among more styles would take hardly longer."""
+    if config.matched_labels is None:
+        return None
+    by_classes = config.inputs.masks is not None and config.styles.style_masks is not None
+    describe = DescribeStyles(
+        config.label_space,
+        config.matched_labels,
+        None if by_classes else config.networks.photowct_checkpoint,
+        config.inputs.max_pixels,
+    )
+    columns = {
+        "id": list(styles),
+        "source": [style.source for style in styles.values()],
+        "mask_source": [style.mask_source for style in styles.values()],
+    }
+    descriptors = describe(pa.table(columns))["descriptor"].to_pylist()
+    index = StyleIndex(list(styles), np.array(descriptors, np.float32), by_classes)
+    return Matching(index, config.styles.match_diversity, config.matched_labels)

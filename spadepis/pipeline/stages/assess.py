@@ -1,8 +1,9 @@
-"""How good results are, and rejecting those that are not good enough."""
+"""The quality metrics of results, and rejecting results that are not good enough."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,18 +17,17 @@ from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.declarations import ASSESS
 from spadepis.pipeline.stages.device_transfer import upload
-from spadepis.pipeline.workers.process import prepare_worker
 from spadepis.quality.colour import colour_statistics
 from spadepis.quality.features import channel_statistics
 from spadepis.quality.look import Look
 from spadepis.quality.metrics import Sample, measure
 from spadepis.quality.thresholds import parse_thresholds
 
-STAGE = "assess"
-# Style and result are compared at this size, whatever their shape.
+# The looks of style and result are compared at this size, whatever their shape.
 SIDE = 128
-# The encoder of PhotoWCT whose features are compared, up to its own level.
+# The encoder of PhotoWCT whose features are compared, at this level and those above it.
 LEVEL = 3
 KEPT_STYLES = 4096
 
@@ -52,13 +52,14 @@ class Assess:
     """Compute the quality metrics of every result, and reject results beyond a threshold.
 
     Args:
-        checkpoint: path or URI of PhotoWCT's weights; None where nothing was stylized.
+        checkpoint: path or URI of PhotoWCT's weights; None if nothing was stylized.
         max_pixels: style photos with more are refused.
-        thresholds: that results have to meet, as ``parse_thresholds`` takes them.
+        thresholds: that results have to meet, in the form of ``parse_thresholds``.
     """
 
+    declaration: ClassVar = ASSESS
+
     def __init__(self, checkpoint: str | None, max_pixels: int, thresholds: str | None) -> None:
-        prepare_worker()
         self.encoder: Encoder | None = None
         if checkpoint is not None:
             self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
@@ -67,11 +68,11 @@ class Assess:
         self.style_look = lru_cache(KEPT_STYLES)(self._style_look)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Fill in ``quality`` of the scenes; those rejected lose their results."""
+        """Fill in ``quality`` of the results; rejected results become failures."""
         scenes = scenes_from_table(batch)
         for scene in scenes:
             if scene.styles:
-                with scene.timed(STAGE):
+                with scene.timed(ASSESS.name):
                     self._assess(scene)
         return scenes_to_table(scenes)
 
@@ -84,12 +85,12 @@ class Assess:
             try:
                 quality = measure(self._sample(scene, style, result))
             except UnreadableImageError as error:
-                scene.fail_style(style, STAGE, style.source, error)
+                scene.fail_style(style, ASSESS.name, style.source, error)
                 continue
             violations = (threshold.violation(quality) for threshold in self.thresholds)
             reason = ", ".join(filter(None, violations))
             if reason:
-                scene.fail_style(style, STAGE, scene.source, Rejected(reason))
+                scene.fail_style(style, ASSESS.name, scene.source, Rejected(reason))
                 continue
             kept.append(result)
             scene.quality.append(quality)

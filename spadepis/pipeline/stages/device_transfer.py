@@ -1,4 +1,4 @@
-"""Images cross stages in 8 bits, and go to a device and come back in them."""
+"""Images in 8 bits: they travel between stages, to a device and back in this form."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 def upload(array: NDArray[Any], device: str) -> Tensor:
     """A copy of an array on a device.
 
-    For a GPU it is taken from pinned memory, so that this process does not wait for what the GPU
-    is still at.
+    CUDA copies it from pinned memory, so that this process need not wait until the GPU has done
+    what it was given before.
     """
     copy = torch.tensor(array)
-    if device == "cpu":
-        return copy
-    return copy.pin_memory().to(device, non_blocking=True)
+    if torch.device(device).type == "cuda":
+        copy = copy.pin_memory()
+    return copy.to(device, non_blocking=True)
 
 
 def quantize(images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,23 +23,24 @@ from spadepis.dataset.inputs.photos import (
 )
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-
-STAGE = "read"
+from spadepis.pipeline.stages.declarations import READ
 
 
 @dataclass(frozen=True)
 class ReadScenes:
-    """Read what a scene starts from: a label map with its instance edges, or a photo, or both.
+    """Read what a scene starts from: a label map with its instance edges, a photo, or both.
 
-    A file that cannot be used fails its scene, naming the file and the reason.
+    A file that cannot be used fails its scene; the failure names the file and the reason.
 
     Attributes:
-        label_space: decodes the label maps.
-        size: height and width that everything is resized to; None keeps each photo's own.
-        longest_side: photos that keep their own size are shrunk to this.
+        label_space: of the label maps.
+        size: height and width that everything is resized to; None keeps the size of each photo.
+        longest_side: photos that keep their size are shrunk to this.
         max_pixels: files with more are refused.
         conventions: how label maps are read where a file leaves it open.
     """
+
+    declaration: ClassVar = READ
 
     label_space: LabelSpace
     size: tuple[int, int] | None
@@ -47,14 +49,14 @@ class ReadScenes:
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Fill in ``content`` of scenes with a photo, ``label_map`` and ``edges`` with a mask."""
+        """Fill in ``content`` from a photo, and ``label_map`` and ``edges`` from a label map."""
         scenes = scenes_from_table(batch)
         for scene in scenes:
-            with scene.timed(STAGE):
+            with scene.timed(READ.name):
                 try:
                     self._read(scene)
                 except UnreadableImageError as error:
-                    scene.fail(STAGE, error.uri, error)
+                    scene.fail(READ.name, error.uri, error)
         return scenes_to_table(scenes)
 
     def _read(self, scene: Scene) -> None:

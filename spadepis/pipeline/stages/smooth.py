@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.workers.process import prepare_worker
+from spadepis.pipeline.stages.declarations import SMOOTH
 from spadepis.smoothing import ConvergenceError, smooth
-
-STAGE = "smooth"
 
 
 class Smooth:
     """Smooth the results of a scene on a CPU; they share the content and so the matrix."""
 
-    def __init__(self) -> None:
-        prepare_worker()
+    declaration: ClassVar = SMOOTH
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Replace ``results`` of the scenes that have styles left."""
         scenes = scenes_from_table(batch)
         for scene in scenes:
             if scene.styles:
-                with scene.timed(STAGE):
+                with scene.timed(SMOOTH.name):
                     self._smooth(scene)
         return scenes_to_table(scenes)
 
@@ -32,6 +31,6 @@ class Smooth:
         try:
             smoothed = smooth(scene.content, np.stack(scene.results))
         except ConvergenceError as error:
-            scene.fail(STAGE, scene.source, error)
+            scene.fail(SMOOTH.name, scene.source, error)
             return
         scene.results = list(np.round(smoothed * 255).astype(np.uint8))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.declarations import SMOOTH
 from spadepis.pipeline.stages.device_transfer import upload
-from spadepis.pipeline.stages.smooth import STAGE
-from spadepis.pipeline.workers.device_errors import ending_with_the_device, in_halves
-from spadepis.pipeline.workers.process import prepare_worker
+from spadepis.pipeline.stages.halving import in_halves
 from spadepis.smoothing import ConvergenceError, smooth_batch
 
 
@@ -22,25 +22,25 @@ class SmoothBatches:
     """Smooth the results of scenes together, where they have the same size and number of styles.
 
     Args:
-        device: "cuda", or "cpu", where ``Smooth`` is faster.
+        device: of PyTorch, e.g. "cuda"; on "cpu" ``Smooth`` is faster.
     """
 
+    declaration: ClassVar = SMOOTH
+
     def __init__(self, device: str) -> None:
-        prepare_worker()
         self.device = device
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Replace ``results`` of the scenes that have styles left."""
         scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.styles]
-        with ending_with_the_device():
-            for _, alike in groupby(sorted(waiting, key=_shape), key=_shape):
-                in_halves(
-                    self._smooth,
-                    list(alike),
-                    lambda scene, error: scene.fail(STAGE, scene.source, error),
-                    errors=(torch.OutOfMemoryError, ConvergenceError),
-                )
+        for _, alike in groupby(sorted(waiting, key=_shape), key=_shape):
+            in_halves(
+                self._smooth,
+                list(alike),
+                lambda scene, error: scene.fail(SMOOTH.name, scene.source, error),
+                errors=(torch.OutOfMemoryError, ConvergenceError),
+            )
         return scenes_to_table(scenes)
 
     def _smooth(self, scenes: Sequence[Scene]) -> None:
@@ -51,7 +51,7 @@ class SmoothBatches:
         seconds = perf_counter() - start
         for scene, results in zip(scenes, smoothed, strict=True):
             scene.results = list(results)
-            scene.seconds[STAGE] = scene.seconds.get(STAGE, 0.0) + seconds / len(scenes)
+            scene.seconds[SMOOTH.name] = scene.seconds.get(SMOOTH.name, 0.0) + seconds / len(scenes)
 
 
 def _shape(scene: Scene) -> tuple[int, ...]:

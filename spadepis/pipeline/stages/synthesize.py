@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,13 @@ from numpy.typing import NDArray
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
-from spadepis.pipeline.workers.device_errors import ending_with_the_device, in_halves
-from spadepis.pipeline.workers.process import prepare_worker
+from spadepis.pipeline.stages.halving import in_halves
 from spadepis.spade import SpadeGenerator
 
-STAGE = "synthesize"
-# On a CPU a batch gains nothing, and one at a time the result does not depend on the neighbours.
-BATCH = {"cpu": 1, "cuda": 16}
+# On a CPU a batch gains nothing, and one at a time a result does not depend on its neighbours.
+CPU_BATCH, GPU_BATCH = 1, 16
 
 
 class Synthesize:
@@ -29,40 +29,43 @@ class Synthesize:
     Args:
         checkpoint: path or URI of the generator's weights.
         label_space: that the weights were trained for.
-        device: "cpu" or "cuda".
-        half: compute in bfloat16.
+        device: of PyTorch, "cpu" or e.g. "cuda:0".
+        half: whether to compute in bfloat16.
     """
 
+    declaration: ClassVar = SYNTHESIZE
+
     def __init__(self, checkpoint: str, label_space: LabelSpace, device: str, half: bool) -> None:
-        prepare_worker()
         dtype = torch.bfloat16 if half else torch.float32
         self.generator = SpadeGenerator.from_checkpoint(
             fetch_checkpoint(checkpoint), label_space, device, dtype
         )
         self.device = device
+        self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in ``content`` of the scenes that have not failed."""
         scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.is_waiting]
-        at_once = BATCH[self.device]
-        with ending_with_the_device():
-            for start in range(0, len(waiting), at_once):
-                part = waiting[start : start + at_once]
-                in_halves(self._synthesize, part, lambda s, error: s.fail(STAGE, s.source, error))
+        for start in range(0, len(waiting), self.batch):
+            in_halves(self._synthesize, waiting[start : start + self.batch], _give_up)
         return scenes_to_table(scenes)
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
         labels = torch.from_numpy(np.stack([_label_map(scene) for scene in scenes]))
         edges = [scene.edges for scene in scenes if scene.edges is not None]
-        bits = upload(np.stack(edges), self.device) if edges else None
-        photos = self.generator(labels, bits)
+        edge_maps = upload(np.stack(edges), self.device) if edges else None
+        photos = self.generator(labels, edge_maps)
         for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
             scene.content = photo
         seconds = perf_counter() - start
         for scene in scenes:
-            scene.seconds[STAGE] = seconds / len(scenes)
+            scene.seconds[SYNTHESIZE.name] = seconds / len(scenes)
+
+
+def _give_up(scene: Scene, error: Exception) -> None:
+    scene.fail(SYNTHESIZE.name, scene.source, error)
 
 
 def _label_map(scene: Scene) -> NDArray[np.uint8]:

@@ -1,11 +1,11 @@
-"""Writing the results of scenes and, once they are there, committing them."""
+"""Writing the results of scenes and, once they are written, committing them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,7 @@ from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
-
-STAGE = "write"
+from spadepis.pipeline.stages.declarations import WRITE
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,14 @@ class Write:
         keep_contents: whether the photo before stylization is written too.
     """
 
+    declaration: ClassVar = WRITE
+
     writer: ImageSetWriter
     label_space: LabelSpace
     keep_contents: bool
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Returns one row: how many pairs of the batch are done, failed and rejected."""
+        """One row: how many pairs of the batch are done, failed and rejected."""
         scenes = scenes_from_table(batch)
         encoded = [self._encode(scene) for scene in scenes]
         start = perf_counter()
@@ -43,7 +44,7 @@ class Write:
         seconds = (perf_counter() - start) / max(1, sum(map(len, encoded)))
         commits = []
         for scene, pairs in zip(scenes, encoded, strict=True):
-            scene.seconds[STAGE] = scene.seconds.get(STAGE, 0.0) + seconds * len(pairs)
+            scene.seconds[WRITE.name] = scene.seconds.get(WRITE.name, 0.0) + seconds * len(pairs)
             settled = [_failed(scene, failure) for failure in scene.failures]
             settled += [next(published) for _ in pairs]
             spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
@@ -60,7 +61,7 @@ class Write:
             return []
         assert scene.content is not None
         mask = content = None
-        with scene.timed(STAGE):
+        with scene.timed(WRITE.name):
             if scene.label_map is not None:
                 mask = encode_png(self.label_space.encode(scene.label_map))
             if self.keep_contents:

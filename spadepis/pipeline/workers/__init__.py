@@ -1,1 +1,1 @@
-"""The processes that run stages."""
+"""Processes that host stages, and how they are set up and end."""

@@ -1,4 +1,4 @@
-"""How a process that computes is set up."""
+"""How the process of a worker is set up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ TOP_PAD_BYTES = 1 << 26
 NEVER = (1 << 31) - 1
 
 
-def prepare_worker() -> None:
-    """Set this process up for one of the workers that share a machine.
+def prepare_process() -> None:
+    """Set this process up as one of the workers that share a machine.
 
-    It computes on one thread, for parallelism comes from workers; it keeps the memory it has freed;
-    and on a GPU what is asked for in float32 is not rounded to TensorFloat-32, to which whitening
+    It computes on one thread, since the parallelism comes from the number of workers. It keeps
+    the memory it has freed. On a GPU, float32 is not rounded to TensorFloat-32, to which whitening
     is sensitive.
     """
     torch.set_num_threads(1)
@@ -26,10 +26,10 @@ def prepare_worker() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Do not hand large blocks back to the system when they are freed, where glibc is used.
+    """Tell glibc, where it is used, to keep large blocks when they are freed.
 
-    By default it does, and the next feature map of the same size has all its pages cleared again,
-    which takes longer than computing what goes there.
+    By default it hands them back to the system, which clears all pages of the next feature map of
+    the same size; that takes longer than computing what goes there.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)

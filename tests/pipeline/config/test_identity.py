@@ -9,7 +9,7 @@ import pytest
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.checkpoints.reading import sha256
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import CONFIGURATION
+from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.command import command_of
 from spadepis.pipeline.config.identity import check_identity, identify

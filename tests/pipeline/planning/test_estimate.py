@@ -9,24 +9,24 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.planning.estimate import (
     CONTENT_BYTES,
-    CPU_RATES,
     MASK_BYTES,
+    PLANNED,
     RESULT_BYTES,
     estimate,
 )
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE
 
-RATES = {"synthesize": 1.0, "stylize": 2.0, "smooth": 8.0, "assess": 100.0}
+RATES = {SYNTHESIZE: 1.0, STYLIZE: 2.0, SMOOTH: 8.0, ASSESS: 100.0}
 
 
 def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
     found = estimate(7200, 4, ClusterSize(16, 0), RATES, {})
     assert found.pairs == 28_800
     assert found.bytes_out == 7200 * (CONTENT_BYTES + MASK_BYTES + 4 * RESULT_BYTES)
-    seconds = {"synthesize": 1.0, "stylize": 2.0, "smooth": 0.5, "assess": 0.04}
+    seconds = {SYNTHESIZE: 1.0, STYLIZE: 2.0, SMOOTH: 0.5, ASSESS: 0.04}
     workers = allocate(MachineSettings(), ClusterSize(16, 0), 7200, seconds)
-    counts = [workers.synthesize, workers.stylize, workers.smooth, workers.assess]
-    assert [stage.workers for stage in found.stages] == [each.count for each in counts]
+    assert [stage.workers for stage in found.stages] == [workers[each].count for each in seconds]
     assert sum(stage.workers for stage in found.stages) == 16
     for stage, each in zip(found.stages, seconds.values(), strict=True):
         assert stage.hours == pytest.approx(2 * each / stage.workers)
@@ -36,9 +36,9 @@ def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
 
 
 def test_stages_that_share_a_gpu_take_turns() -> None:
-    found = estimate(7200, 4, ClusterSize(512, 2), RATES, {"synthesize": 2.0, "stylize": 4.0})
+    found = estimate(7200, 4, ClusterSize(512, 2), RATES, {SYNTHESIZE: 2.0, STYLIZE: 4.0})
     by_name = {stage.name: stage for stage in found.stages}
-    assert [by_name[name].device for name in RATES] == ["cuda", "cuda", "cpu", "cpu"]
+    assert [by_name[stage.name].device for stage in RATES] == ["cuda", "cuda", "cpu", "cpu"]
     assert by_name["synthesize"].hours == pytest.approx(0.5)
     assert by_name["stylize"].hours == pytest.approx(0.5 * 2)
     assert found.bound == "GPUs"
@@ -58,12 +58,14 @@ def test_more_workers_than_cpus_take_turns_as_well() -> None:
 )
 def test_a_rate_of_the_gpu_that_is_needed_is_asked_for(cpus: int, missing: str) -> None:
     with pytest.raises(ConfigurationError, match=f"give {missing}$"):
-        estimate(100, 4, ClusterSize(cpus, 1), RATES, {"synthesize": 2.0})
+        estimate(100, 4, ClusterSize(cpus, 1), RATES, {SYNTHESIZE: 2.0})
 
 
 def test_the_split_of_coco_takes_the_core_hours_of_the_benchmarks() -> None:
     """docs/benchmarks.md: 19.6, 42.7 and 7.4."""
-    found = estimate(118_287, 4, ClusterSize(64, 0), CPU_RATES, {})
+    found = estimate(
+        118_287, 4, ClusterSize(64, 0), {stage: stage.cpu_rate for stage in PLANNED}, {}
+    )
     core_hours = [stage.hours * stage.workers for stage in found.stages[:3]]
     assert core_hours == pytest.approx([19.6, 42.7, 7.4], abs=0.05)
 

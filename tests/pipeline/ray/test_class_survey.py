@@ -18,9 +18,10 @@ from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
+from spadepis.pipeline.planning.class_survey import read_survey, write_survey
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
-from spadepis.pipeline.ray.class_survey import FindClasses, read_survey, write_survey
+from spadepis.pipeline.stages.find_classes import FindClasses
 
 SCENES = {"a": ["car", "road"], "b": ["road"], "c": ["car", "road", "tree"], "d": ["tree"]}
 

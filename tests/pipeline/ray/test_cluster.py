@@ -7,8 +7,9 @@ from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.ray.cluster import full_size
 from spadepis.pipeline.ray.streaming import MOST_SCENES_IN_BLOCK, scenes_in_block
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
 
-SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5, "assess": 0.2}
+SECONDS = {SYNTHESIZE: 1.0, STYLIZE: 2.7, SMOOTH: 0.5, ASSESS: 0.2}
 
 
 def test_a_cluster_may_grow_to_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,15 +34,13 @@ def test_this_machine_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pools_begin_with_their_share_of_what_is_there() -> None:
     config, full = MachineSettings(), ClusterSize(64, 4)
     there = allocate(config, full, 1000, SECONDS, ClusterSize(32, 1))
-    assert (there.stylize.count, there.stylize.at_first) == (4, 1)
-    assert there.smooth.at_first == there.smooth.count // 2 > 1
+    assert (there[STYLIZE].count, there[STYLIZE].at_first) == (4, 1)
+    assert there[SMOOTH].at_first == there[SMOOTH].count // 2 > 1
     from_zero = allocate(config, full, 1000, SECONDS, ClusterSize(0, 0))
-    pools = [from_zero.read, from_zero.synthesize, from_zero.stylize, from_zero.smooth]
+    pools = [from_zero[stage] for stage in (READ, SYNTHESIZE, STYLIZE, SMOOTH)]
     assert [pool.at_first for pool in pools] == [1] * 4
     at_once = allocate(config, full, 1000, SECONDS)
-    assert all(
-        pool.at_first == pool.count for pool in (at_once.read, at_once.stylize, at_once.smooth)
-    )
+    assert all(pool.at_first == pool.count for pool in at_once.values())
 
 
 @pytest.mark.parametrize(("nodes", "cpus", "gpus"), [(1, 8, 0), (4, 2, 0), (3, 8, 0), (4, 16, 1)])
@@ -50,16 +49,16 @@ def test_the_workers_fit_on_nodes_wherever_the_small_ones_go(
 ) -> None:
     full = ClusterSize(nodes * cpus, nodes * gpus)
     allocation = allocate(MachineSettings(smoothing_device="cpu"), full, 1000, SECONDS)
-    stages = (allocation.synthesize, allocation.stylize, allocation.smooth, allocation.assess)
+    stages = [allocation[stage] for stage in SECONDS]
     # The worst order: those of reading and writing first, all on one node.
     free = [float(cpus)] * nodes
-    free[0] -= allocation.read.count * allocation.read.cpus
+    free[0] -= allocation[READ].count * allocation[READ].cpus
     for stage in stages:
         for _ in range(stage.count):
             node = free.index(max(free))
             assert free[node] >= stage.cpus - 1e-9
             free[node] -= stage.cpus
-    assert max(free) >= allocation.write.cpus
+    assert max(free) >= allocation[WRITE].cpus
     on_gpu = [stage for stage in stages if stage.gpus]
     assert len(on_gpu) == (2 if gpus else 0)
     assert all(stage.cpus == 0 for stage in on_gpu)

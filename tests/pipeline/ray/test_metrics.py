@@ -3,17 +3,18 @@
 import json
 import logging
 from collections import defaultdict
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 from ray.util.metrics import Counter, Gauge
 
-from spadepis.pipeline.assembly import Stage
 from spadepis.pipeline.ray import metrics
-from spadepis.pipeline.ray.metrics import MOST_LINES, measured
-from spadepis.pipeline.resources.allocation import Workers
+from spadepis.pipeline.ray.metrics import MOST_LINES, StageMetrics
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.stage import Stage, StageSpec
+from spadepis.pipeline.workers.worker import Worker
 
 Reported = dict[str, list[float]]
 
@@ -24,6 +25,8 @@ class Rejected(Exception):  # noqa: N818
 
 class Odd:
     """Fails the first style of every scene and rejects the second."""
+
+    declaration: ClassVar = Declaration("odd")
 
     def __init__(self, message: str) -> None:
         self.message = message
@@ -39,6 +42,8 @@ class Odd:
 
 class Count:
     """What writing returns."""
+
+    declaration: ClassVar = Declaration("count")
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         return pa.table({"done": [7], "failed": [len(batch)], "rejected": [0]})
@@ -66,32 +71,36 @@ def batch_of(scenes: int) -> pa.Table:
     return scenes_to_table([failed, *others])
 
 
+def measured(kind: type[Stage], **arguments: str) -> Worker:
+    return Worker([StageSpec(kind, arguments)], [StageMetrics(kind.declaration.name)])
+
+
+@pytest.mark.usefixtures("process_settings")
 def test_a_measured_stage_is_the_stage(reported: Reported) -> None:
-    stage = Stage(Odd, {"message": "odd"}, Workers(1, 1.0))
-    same = measured(stage)
-    assert (same.kind.__name__, same.workers) == ("Odd", stage.workers)
     batch = batch_of(4)
-    assert same.kind(**same.arguments)(batch).equals(Odd("odd")(batch))
+    assert measured(Odd, message="odd")(batch).equals(Odd("odd")(batch))
 
 
+@pytest.mark.usefixtures("process_settings")
 def test_pairs_failures_and_seconds_are_counted(reported: Reported) -> None:
-    measured(Stage(Odd, {}, Workers(1, 1.0))).kind(message="odd")(batch_of(4))
+    measured(Odd, message="odd")(batch_of(4))
     assert reported["spadepis_pairs"] == [3]
     assert reported["spadepis_failed_pairs"] == [4]
     assert reported["spadepis_rejected_pairs"] == [4]
     assert reported["spadepis_batches"] == [1, 0]
     assert 0 < sum(reported["spadepis_seconds"]) < 10
     reported.clear()
-    measured(Stage(Count, {}, Workers(1, 1.0))).kind()(batch_of(4))
+    measured(Count)(batch_of(4))
     assert reported["spadepis_pairs"] == [7]
     assert "spadepis_failed_pairs" not in reported
 
 
+@pytest.mark.usefixtures("process_settings")
 def test_failed_pairs_are_lines_of_json(
     reported: Reported, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, metrics.__name__):
-        measured(Stage(Odd, {}, Workers(1, 1.0))).kind(message="a 'line'\nor two")(batch_of(2))
+        measured(Odd, message="a 'line'\nor two")(batch_of(2))
     lines = [json.loads(message) for message in caplog.messages]
     expected = {"event": "failed pair", "style_id": "a", "stage": "odd", "source": "file.png"}
     expected |= {"error": "ValueError", "message": "a 'line'\nor two"}
@@ -99,14 +108,15 @@ def test_failed_pairs_are_lines_of_json(
     assert all("\n" not in message for message in caplog.messages)
 
 
+@pytest.mark.usefixtures("process_settings")
 def test_a_broken_dataset_does_not_flood_the_log(
     reported: Reported, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = measured(Stage(Odd, {}, Workers(1, 1.0))).kind(message="odd")
+    worker = measured(Odd, message="odd")
     with caplog.at_level(logging.WARNING, metrics.__name__):
         for _ in range(3):
             worker(batch_of(MOST_LINES // 2 + 5))
     assert len(caplog.messages) == MOST_LINES + 1
     last = json.loads(caplog.messages[-1])
-    assert "failures" in last["event"] and last["stage"] == "Odd"
+    assert "failures" in last["event"] and last["stage"] == "odd"
     assert sum(reported["spadepis_failed_pairs"]) == 3 * (MOST_LINES // 2 + 5)

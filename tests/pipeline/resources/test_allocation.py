@@ -9,12 +9,13 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.resources.trial import seconds_per_scene
+from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
 
-SECONDS = {"synthesize": 1.0, "stylize": 2.7, "smooth": 0.5, "assess": 0.2}
+SECONDS = {SYNTHESIZE: 1.0, STYLIZE: 2.7, SMOOTH: 0.5, ASSESS: 0.2}
 STAGES = {
-    Job.SYNTHESIZE: ("synthesize", "assess"),
-    Job.STYLIZE: ("stylize", "smooth", "assess"),
-    Job.SYNTHESIZE_AND_STYLIZE: ("synthesize", "stylize", "smooth", "assess"),
+    Job.SYNTHESIZE: (SYNTHESIZE, ASSESS),
+    Job.STYLIZE: (STYLIZE, SMOOTH, ASSESS),
+    Job.SYNTHESIZE_AND_STYLIZE: (SYNTHESIZE, STYLIZE, SMOOTH, ASSESS),
 }
 
 
@@ -27,17 +28,15 @@ def test_an_allocation_fits_its_cluster(cpus: int, gpus: int, job: Job) -> None:
     seconds = {stage: SECONDS[stage] for stage in STAGES[job]}
     config = MachineSettings()
     allocation = allocate(config, ClusterSize(cpus, gpus), 1000, seconds)
-    networks = (allocation.synthesize, allocation.stylize)
-    stages = [s for s in (*networks, allocation.smooth, allocation.assess) if s.count]
-    assert len(stages) == len(seconds)
-    used = sum(stage.count * stage.cpus for stage in stages)
-    used += sum(io.count * io.cpus for io in (allocation.read, allocation.write))
+    assert tuple(allocation) == (READ, *STAGES[job], WRITE)
+    used = sum(workers.count * workers.cpus for workers in allocation.values())
     assert used <= cpus + 1e-9
-    assert all(stage.count and stage.cpus for stage in (allocation.read, allocation.write))
-    assert sum(stage.count * stage.gpus for stage in stages) <= gpus
-    assert allocation.device == ("cuda" if gpus else "cpu")
+    assert all(allocation[stage].count and allocation[stage].cpus for stage in (READ, WRITE))
+    assert sum(workers.count * workers.gpus for workers in allocation.values()) <= gpus
+    networks = {SYNTHESIZE, STYLIZE} & set(seconds)
+    assert {allocation[stage].device for stage in networks} == {"cuda" if gpus else "cpu"}
     if cpus >= 8 and not gpus:
-        assert sum(stage.count for stage in stages) == cpus
+        assert sum(allocation[stage].count for stage in seconds) == cpus
 
 
 def test_the_slowest_stage_gets_the_spare_cpus() -> None:
@@ -45,45 +44,45 @@ def test_the_slowest_stage_gets_the_spare_cpus() -> None:
     for slowest in SECONDS:
         seconds = dict.fromkeys(SECONDS, 1.0) | {slowest: 6.0}
         allocation = allocate(config, ClusterSize(8, 0), 1000, seconds)
-        assert getattr(allocation, slowest).count == 5
+        assert allocation[slowest].count == 5
 
 
 def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
     config, two = MachineSettings(), ClusterSize(2, 0)
-    assert allocate(config, two, 1000, SECONDS).stylize.count == 1
+    assert allocate(config, two, 1000, SECONDS)[STYLIZE].count == 1
     allocation = allocate(config, two, 1000, SECONDS, one_node=True)
     # Of 4.4 seconds a scene two CPUs take 2.2 at best, and one worker would take 2.7.
-    stages = {stage: getattr(allocation, stage) for stage in SECONDS}
-    assert [stage.count for stage in stages.values()] == [1, 2, 1, 1]
-    assert sum(stage.count * stage.cpus for stage in stages.values()) == pytest.approx(1.8)
+    stages = [allocation[stage] for stage in SECONDS]
+    assert [stage.count for stage in stages] == [1, 2, 1, 1]
+    assert sum(stage.count * stage.cpus for stage in stages) == pytest.approx(1.8)
     short = allocate(config, two, 20, SECONDS, one_node=True)
-    assert short.stylize.count == 1
+    assert short[STYLIZE].count == 1
 
 
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
     config = MachineSettings()
     starved = allocate(config, ClusterSize(15, 1), 1000, SECONDS)
-    assert (starved.smoothing_device, starved.smooth.count) == ("cuda", 1)
-    assert starved.smooth.gpus == pytest.approx(1 / 3)
+    assert (starved[SMOOTH].device, starved[SMOOTH].count) == ("cuda", 1)
+    assert starved[SMOOTH].gpus == pytest.approx(1 / 3)
     rich = allocate(config, ClusterSize(16, 1), 1000, SECONDS)
-    assert (rich.smoothing_device, rich.smooth.gpus) == ("cpu", 0)
-    assert (rich.smooth.count, rich.assess.count) == (10, 4)
+    assert (rich[SMOOTH].device, rich[SMOOTH].gpus) == ("cpu", 0)
+    assert (rich[SMOOTH].count, rich[ASSESS].count) == (10, 4)
     fixed = MachineSettings(smoothing_device="cpu")
     kept = allocate(fixed, ClusterSize(2, 1), 1000, SECONDS)
-    assert (kept.device, kept.smoothing_device) == ("cuda", "cpu")
+    assert (kept[STYLIZE].device, kept[SMOOTH].device) == ("cuda", "cpu")
 
 
 def test_few_scenes_need_few_workers() -> None:
     allocation = allocate(MachineSettings(), ClusterSize(64, 0), 2, SECONDS)
-    assert allocation.workers == 8
+    assert sum(allocation[stage].count for stage in SECONDS) == 8
 
 
 def test_fixed_numbers_of_workers_are_kept() -> None:
     config = MachineSettings(synthesis_workers=1, smoothing_workers=3)
     allocation = allocate(config, ClusterSize(8, 0), 100, SECONDS)
-    assert allocation.synthesize.count == 1
-    assert allocation.smooth.count == 3
-    assert (allocation.stylize.count, allocation.assess.count) == (3, 1)
+    assert allocation[SYNTHESIZE].count == 1
+    assert allocation[SMOOTH].count == 3
+    assert (allocation[STYLIZE].count, allocation[ASSESS].count) == (3, 1)
 
 
 def test_asking_for_more_than_there_is_is_an_error() -> None:

@@ -17,8 +17,8 @@ from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages import stylize
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
-from spadepis.pipeline.stages.style_cache import StyleCache
 from spadepis.pipeline.stages.stylize import Stylize
 
 CONTENT, STYLE = "256743165_9f130ba95b_b", "36142796444_45d452f567_b"
@@ -140,35 +140,25 @@ def test_bad_label_maps_of_styles_fail_their_pairs_alone(
         assert reason in failures[name].message
 
 
-def test_the_styles_used_last_are_kept(photowct_checkpoint: str) -> None:
+def test_the_styles_used_last_are_kept(
+    photowct_checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = PhotoWCT.from_checkpoint(photowct_checkpoint)
     statistics = network.encode_style(torch.rand(3, 32, 32))
-    computed: list[str] = []
+    monkeypatch.setattr(stylize, "KEPT_STYLE_BYTES", 2 * statistics.num_bytes)
+    kept = stage(checkpoint=photowct_checkpoint)
+    encoded: list[object] = []
 
-    def compute(source: str, mask_source: str | None) -> StyleStatistics:
-        computed.append(f"{source}{mask_source}")
+    def encode(image: torch.Tensor, regions: object) -> StyleStatistics:
+        encoded.append(image)
         return statistics
 
-    cache = StyleCache(compute, 2 * statistics.num_bytes)
-    for source in "abacab":
-        assert cache(source, None) is statistics
-    assert computed == ["aNone", "bNone", "cNone", "bNone"]
-    cache("b", "map")
-    assert computed[-1] == "bmap"
-
-
-def test_one_style_is_kept_however_large(photowct_checkpoint: str) -> None:
-    network = PhotoWCT.from_checkpoint(photowct_checkpoint)
-    calls: list[str] = []
-
-    def compute(source: str, mask_source: str | None) -> StyleStatistics:
-        calls.append(source)
-        return network.encode_style(torch.rand(3, 32, 32))
-
-    cache = StyleCache(compute, 1)
-    for source in "aabba":
-        cache(source, None)
-    assert calls == ["a", "b", "a"]
+    monkeypatch.setattr(kept.network, "encode_style", encode)
+    for name in "abc":
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    for name, times in zip("abacab", (1, 2, 2, 3, 3, 4), strict=True):
+        assert kept.style_statistics(str(tmp_path / f"{name}.png"), None) is statistics
+        assert len(encoded) == times
 
 
 BOTH = ["--masks=m", "--styles=s", "--output=o"]
@@ -199,7 +189,7 @@ PHOTOS = ["--photos=p", "--styles=s", "--output=o"]
             [*BOTH, "--style-masks=t", "--related-classes=gone.yaml"],
             "--related-classes: gone.yaml cannot be read",
         ),
-        (Job.STYLIZE, [*PHOTOS, "--style-strength=1.5"], "--style-strength: "),
+        (Job.STYLIZE, [*PHOTOS, "--style-strength=1.5"], "--style-strength 1.5: give 1.0"),
         (Job.SYNTHESIZE, ["--masks=m", "--output=o", "--style-strength=0.5"], "takes no --style-s"),
     ],
 )

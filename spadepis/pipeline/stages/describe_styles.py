@@ -1,29 +1,21 @@
-"""What is in a scene and in a style photo, for finding styles that are like the scene."""
+"""Describing style photos, so that scenes get the styles most like them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
-import torch
-from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
-from spadepis.dataset.inputs.photos import read_photo, resize_photo
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.labels import LabelSpace
-from spadepis.matching.style_index import Descriptor, class_shares
+from spadepis.matching.descriptors import LEVEL, Descriptor, describe_label_map, describe_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
-from spadepis.pipeline.stages.device_transfer import upload
-from spadepis.pipeline.workers.process import prepare_worker
-
-# Photos are compared at this size, whatever their shape.
-SIDE = 128
-# The deepest features there are.
-LEVEL = 4
+from spadepis.pipeline.stages.declarations import Declaration
 
 SCHEMA = pa.schema([("id", pa.string()), ("descriptor", pa.list_(pa.float32()))])
 
@@ -38,6 +30,8 @@ class DescribeStyles:
         max_pixels: files with more are refused.
     """
 
+    declaration: ClassVar = Declaration("describe styles")
+
     def __init__(
         self,
         label_space: LabelSpace,
@@ -45,7 +39,6 @@ class DescribeStyles:
         checkpoint: str | None,
         max_pixels: int,
     ) -> None:
-        prepare_worker()
         self.label_space = label_space
         self.region_labels = region_labels
         self.encoder: Encoder | None = None
@@ -71,21 +64,3 @@ class DescribeStyles:
         except UnreadableImageError:
             return None
         return describe_label_map(label_map, self.region_labels)
-
-
-def describe_photo(photo: NDArray[np.uint8], encoder: Encoder) -> Descriptor:
-    """Mean of the features of a photo uint8 [H,W,3], float32 [C]."""
-    weight = next(encoder.parameters())
-    image = upload(resize_photo(photo, SIDE, SIDE), weight.device.type).permute(2, 0, 1)[None] / 255
-    with torch.no_grad():
-        features, _ = encoder(image.to(weight.dtype))
-    descriptor: Descriptor = features[0].mean(dim=(1, 2)).float().cpu().numpy()
-    return descriptor
-
-
-def describe_label_map(label_map: NDArray[np.uint8], region_labels: Sequence[int]) -> Descriptor:
-    """Share of each region of a label map of class indices, float32 [classes].
-
-    Related classes count as one, unknown ones not at all; see ``spadepis.labels.related_classes``.
-    """
-    return class_shares(np.array(region_labels)[label_map], len(region_labels))

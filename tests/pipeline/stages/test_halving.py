@@ -1,4 +1,4 @@
-"""What stages do when a device is out of memory, and when it fails."""
+"""What stages do when a device runs out of memory, and smoothing in batches."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,12 +12,11 @@ from torch import Tensor
 
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages import synthesize
+from spadepis.pipeline.stages.halving import in_halves
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.synthesize import Synthesize
-from spadepis.pipeline.workers.device_errors import BROKEN_DEVICE, ending_with_the_device, in_halves
 
 
 def photo(
@@ -47,8 +46,8 @@ def test_a_batch_is_halved_until_it_fits() -> None:
 def test_synthesis_goes_on_with_less_memory(
     spade_checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(synthesize.BATCH, "cpu", 4)
     stage = Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False)
+    monkeypatch.setattr(stage, "batch", 4)
     scenes = [
         Scene(str(i), [Style("s", "s.png")], "m.png", label_map=np.full((32, 32), i, np.uint8))
         for i in range(4)
@@ -94,16 +93,6 @@ def test_stylization_goes_on_with_fewer_styles_at_once(
     monkeypatch.setattr(stage.network, "stylize", limited)
     (halved,) = scenes_from_table(stage(scenes_to_table([scene])))
     np.testing.assert_array_equal(np.stack(halved.results), np.stack(whole.results))
-
-
-def test_a_broken_device_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
-    with ending_with_the_device():
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
-    assert ended == [BROKEN_DEVICE]
-    with pytest.raises(ValueError, match="mine"), ending_with_the_device():
-        raise ValueError("mine")
 
 
 def test_smoothing_in_batches_equals_smoothing_one_by_one() -> None:

@@ -1,0 +1,68 @@
+"""What the stages of a job say about themselves.
+
+A stage class carries its declaration; planning reads it without loading the code of the stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Reading and writing take so little that what other workers leave of a node always suffices.
+CPU_OF_READING_OR_WRITING = 0.05
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a job has to know about a stage.
+
+    Attributes:
+        name: of the stage in failures, seconds, metrics, logs and reports.
+        devices: that it can run on, "cpu" and perhaps "cuda".
+        cpus: logical CPUs that a worker of it takes on a CPU; 1 for a stage that computes.
+        workers_setting: name of the setting that fixes its number of workers, if there is one.
+        rate_setting: name of the setting of ``spadepis plan`` for its rate, if it has one.
+        cpu_rate: items a second on one CPU core, at 256x256 with networks of the published widths
+            and four styles (docs/benchmarks.md); 0 if it is negligible.
+        per_result: whether its items are results, rather than label maps.
+    """
+
+    name: str
+    devices: tuple[str, ...] = ("cpu",)
+    cpus: float = 1.0
+    workers_setting: str | None = None
+    rate_setting: str = ""
+    cpu_rate: float = 0.0
+    per_result: bool = True
+
+    @property
+    def computes(self) -> bool:
+        """Whether a worker of it keeps a CPU busy, rather than waiting for storage."""
+        return self.cpus >= 1
+
+
+READ = Declaration("read", cpus=CPU_OF_READING_OR_WRITING, per_result=False)
+SYNTHESIZE = Declaration(
+    "synthesize",
+    devices=("cpu", "cuda"),
+    workers_setting="synthesis_workers",
+    rate_setting="synthesis_rate",
+    cpu_rate=1.68,
+    per_result=False,
+)
+STYLIZE = Declaration(
+    "stylize",
+    devices=("cpu", "cuda"),
+    workers_setting="stylization_workers",
+    rate_setting="stylization_rate",
+    cpu_rate=3.08,
+)
+SMOOTH = Declaration(
+    "smooth",
+    devices=("cpu", "cuda"),
+    workers_setting="smoothing_workers",
+    rate_setting="smoothing_rate",
+    cpu_rate=17.8,
+)
+# The rate was measured on a core that other processes used as well.
+ASSESS = Declaration("assess", rate_setting="quality_rate", cpu_rate=19.0)
+WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING)

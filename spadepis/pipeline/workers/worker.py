@@ -1,0 +1,79 @@
+"""A worker: a process of its own for one stage, or for several consecutive ones on a device."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Protocol
+
+import pyarrow as pa
+import torch
+
+from spadepis.pipeline.stages.stage import Stage, StageSpec
+from spadepis.pipeline.workers.process import prepare_process
+
+log = logging.getLogger(__name__)
+
+# As shells report it: 128 + SIGABRT, which is what CUDA's own assertions end with.
+BROKEN_DEVICE = 134
+
+
+class Observer(Protocol):
+    """Is told what a worker does in one of its stages."""
+
+    def begin(self) -> None:
+        """A batch has come."""
+        ...
+
+    def end(self, batch: pa.Table, result: pa.Table, seconds: float) -> None:
+        """A batch is done.
+
+        Args:
+            batch: rows of scenes, as they came.
+            result: what the stage made of them.
+            seconds: that it took.
+        """
+        ...
+
+
+class Worker:
+    """Hosts stages in this process, which it sets up for them.
+
+    Args:
+        stages: each is called with what the one before it returns.
+        observers: one for each stage, or none at all.
+    """
+
+    def __init__(self, stages: Sequence[StageSpec], observers: Sequence[Observer] = ()) -> None:
+        prepare_process()
+        self._stages = [stage.make() for stage in stages]
+        self._observers = observers
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """What the last stage makes of a batch."""
+        if not self._observers:
+            for stage in self._stages:
+                batch = call(stage, batch)
+            return batch
+        for stage, observer in zip(self._stages, self._observers, strict=True):
+            observer.begin()
+            start = perf_counter()
+            result = call(stage, batch)
+            observer.end(batch, result, perf_counter() - start)
+            batch = result
+        return batch
+
+
+def call(stage: Stage, batch: pa.Table) -> pa.Table:
+    """Call a stage, the one place where whatever it raises can be dealt with.
+
+    A device that has failed ends the process: after a CUDA error every later call fails too. Ray
+    starts another process, which does the batch again.
+    """
+    try:
+        return stage(batch)
+    except torch.AcceleratorError as error:
+        log.error("the device failed, this worker ends: %s", error)
+        os._exit(BROKEN_DEVICE)
