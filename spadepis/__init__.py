@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spadepis.dataset.image_set.reader import ImageSet
 
-__all__ = ["ImageSet"]
+__all__ = ["ImageSet", "__version__"]
+
+__version__ = "0.2.0.dev0"
 
 
 def __getattr__(name: str) -> Any:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from spadepis import __version__
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import flag
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.planning.estimate import (
-    PLANNED,
-    count_masks,
-    estimate,
-    estimate_text,
-)
+from spadepis.pipeline.planning.dry_run import dry_run
+from spadepis.pipeline.planning.estimate import PLANNED, count_masks, estimate, estimate_text
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.report.contact_sheet import write_figure
 from spadepis.report.inspection import inspect
@@ -44,6 +41,9 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
 
     def work() -> int:
         config = parse_config(job, arguments)
+        if config.output.dry_run:
+            print(dry_run(config))
+            return 0
         # Ray takes seconds to import; a wrong flag should not.
         from spadepis.pipeline.ray.job import run
 
@@ -123,6 +123,7 @@ def _whole(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Semantic label maps in, photorealistic stylized photos out."
     parser = argparse.ArgumentParser(prog="spadepis", description=description)
+    parser.add_argument("--version", action="version", version=f"spadepis {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="an image set from what comes with spadepis")
     demo.add_argument("--output", default=OUTPUT, help="folder of the image set (%(default)s)")

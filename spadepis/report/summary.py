@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spadepis import __version__
 from spadepis.dataset.image_set.commits import done, failed, rejected
 
 SHOWN_FAILURES = 5
-VERSIONS = ("spadepis", "torch", "numpy", "numba", "ray", "pillow")
+DEPENDENCIES = ("torch", "numpy", "numba", "ray", "pillow")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _flat(maps: pa.Array, part: str) -> pa.Array:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that results depend on."""
-    return {name: version(name) for name in VERSIONS}
+    return {"spadepis": __version__} | {name: version(name) for name in DEPENDENCIES}
 
 
 def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:

@@ -19,6 +19,7 @@ from spadepis.pipeline.config.job import Job
 from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
 from tools.benchmark.config import BenchmarkConfig
+from tools.benchmark.scaling import ScalingConfig
 from tools.studies.augmentation.config import AugmentationStudyConfig
 
 SETTINGS: dict[str, type[Configuration]] = {
@@ -28,6 +29,7 @@ SETTINGS: dict[str, type[Configuration]] = {
     "train_photowct": TrainPhotoWCTConfig,
     "train_spade": TrainSpadeConfig,
     "tools.benchmark": BenchmarkConfig,
+    "tools.benchmark.simulate_scaling": ScalingConfig,
     "tools.studies.augmentation": AugmentationStudyConfig,
 }
 COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})

@@ -117,6 +117,9 @@ class InputSettings(Group):
     containing_classes: Annotated[str | None, CHOICE] = None
     """Use only scenes whose label map has all of these classes, separated by commas: 'car,road'.
     This reads every label map once."""
+    accept_implausible: Annotated[bool, CHOICE] = False
+    """Run the job even if the label maps do not look like those of the label space, or if no id of
+    an input matches."""
     limit: Annotated[int | None, CHOICE] = Field(default=None, ge=1)
     """Use at most this many masks (or photos), the first ones."""
     label_space: LabelSpaceSetting = "coco-stuff"
@@ -169,6 +172,8 @@ class OutputSettings(Group):
 
     output: Annotated[str, Setting(needed_by=tuple(Job), identity=False)]
     """Folder of the image set. A job that was stopped resumes when it is started again."""
+    dry_run: Annotated[bool, CHOICE] = False
+    """Check the inputs and print what would be made, without writing anything."""
     size: Size | None = None
     """Size of the results, WIDTHxHEIGHT. Default: that of the published network; photos to stylize
     keep their own."""

@@ -14,6 +14,7 @@ from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTH
 # The stages of synthesizing and stylizing that take time.
 PLANNED = (SYNTHESIZE, STYLIZE, SMOOTH, ASSESS)
 # Means of the demonstration's image set: 256x256, JPEG of quality 95, label maps in PNG.
+MEASURED_PIXELS = 256 * 256
 RESULT_BYTES = 24_613
 CONTENT_BYTES = 27_433
 MASK_BYTES = 2_726
@@ -56,6 +57,19 @@ class Estimate:
     stages: Sequence[StageEstimate]
     hours: float
     bound: str
+
+
+def bytes_of_set(scenes: int, pairs: int, size: tuple[int, int], contents: bool) -> int:
+    """About how large the images of a set are.
+
+    Args:
+        scenes: number of label maps.
+        pairs: number of results.
+        size: height and width of the results, in pixels.
+        contents: whether the photos before stylization are kept.
+    """
+    measured = scenes * (MASK_BYTES + contents * CONTENT_BYTES) + pairs * RESULT_BYTES
+    return round(measured * size[0] * size[1] / MEASURED_PIXELS)
 
 
 def count_masks(masks: str) -> int:
@@ -106,7 +120,7 @@ def estimate(
         hours = count / rate / workers[stage].count / SECONDS_PER_HOUR
         stages.append(StageEstimate(stage.name, device, workers[stage].count, hours))
     bound, hours = _bound(stages, cluster)
-    bytes_out = scenes * (CONTENT_BYTES + MASK_BYTES + styles * RESULT_BYTES)
+    bytes_out = bytes_of_set(scenes, scenes * styles, (256, 256), contents=True)
     return Estimate(scenes, scenes * styles, bytes_out, stages, hours, bound)
 
 

@@ -23,6 +23,8 @@ from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.identity import check_identity, identify, write_identity
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey, write_survey
+from spadepis.pipeline.planning.dry_run import refuse_implausible
+from spadepis.pipeline.planning.input_check import check_inputs, check_text
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.progress import Progress
@@ -102,6 +104,7 @@ def run(config: JobConfig) -> Outcome:
                 return _outcome(job, commits)
         earlier = _earlier_orphans(job.folder, commits)
         if missing.scenes:
+            _check(job, missing)
             _make(job, plan, missing)
         commits = compact(job.folder)
         remove_orphans(job.folder, commits, earlier)
@@ -146,6 +149,14 @@ def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]
     plan = make_plan(job.config, job.inputs, replaced, job.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)
+
+
+def _check(job: _Job, missing: Plan) -> None:
+    """Look at a sample of the inputs, and stop if they cannot be meant as they were given."""
+    check = check_inputs(job.config, job.inputs, [scene.id for scene in missing.scenes])
+    for line in check_text(check):
+        log.info("%s", line)
+    refuse_implausible(job.config, check)
 
 
 def _earlier_orphans(folder: Folder, commits: pa.Table) -> Sequence[str]:

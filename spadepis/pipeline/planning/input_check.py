@@ -1,0 +1,246 @@
+"""What the inputs of a job look like, checked on a sample before any work.
+
+A job on the wrong label maps ends without an error and makes nonsense. What gives them away is
+seen in a sample of the label maps, and in how many ids the inputs have in common.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from spadepis.configuration import flag
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map
+from spadepis.dataset.inputs.listing import Listing
+from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace
+from spadepis.labels.numbering import Histogram, count_values, find_misnumbering
+from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.inputs import Inputs
+
+SAMPLE_SIZE = 64
+_THREADS = 8
+_SHOWN_CLASSES = 8
+_SHOWN_SIZES = 4
+
+
+@dataclass(frozen=True)
+class SampledLabelMap:
+    """One label map of the sample.
+
+    Attributes:
+        source: path or URI.
+        size: height and width in pixels.
+        pixels_by_value: number of pixels by label value.
+    """
+
+    source: str
+    size: tuple[int, int]
+    pixels_by_value: Histogram
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many scenes, or styles, have the input of a kind that belongs to them.
+
+    Attributes:
+        setting: where the input comes from, e.g. "instances".
+        owners: what the input belongs to, e.g. "label maps".
+        kind: what the input is, e.g. "an instance map".
+        total: how many owners there are.
+        missing: ids of the owners that lack the input.
+    """
+
+    setting: str
+    owners: str
+    kind: str
+    total: int
+    missing: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """The coverage for people."""
+        found = self.total - len(self.missing)
+        text = f"{found:,} of {self.total:,} {self.owners} have {self.kind}"
+        if not self.missing:
+            return text
+        return f"{text}; {len(self.missing):,} will fail, e.g. {self.missing[0]!r}"
+
+
+@dataclass(frozen=True)
+class LabelMapCheck:
+    """What a sample of the label maps shows.
+
+    Attributes:
+        total: how many label maps there are.
+        sampled: those that were read.
+        unreadable: why others of the sample could not be read.
+        shares: share of the pixels of each class found, the largest first.
+        unknown: share of the pixels that are of no known class.
+        misnumbering: why they are not of the label space of the job, if they seem not to be.
+    """
+
+    total: int
+    sampled: Sequence[SampledLabelMap]
+    unreadable: Sequence[str]
+    shares: Mapping[str, float]
+    unknown: float
+    misnumbering: str | None
+
+
+@dataclass(frozen=True)
+class InputCheck:
+    """The inputs of a job, checked.
+
+    Attributes:
+        label_maps: what the label maps show, if there are any.
+        coverages: of the inputs that have to go with each scene or style.
+    """
+
+    label_maps: LabelMapCheck | None
+    coverages: Sequence[Coverage]
+
+    @property
+    def problems(self) -> list[str]:
+        """Why the inputs cannot be meant as they were given, one line each."""
+        problems = [
+            f"0 of {each.total:,} {each.owners} have {each.kind}: no id of {flag(each.setting)} is "
+            f"theirs, such as {each.missing[0]!r}"
+            for each in self.coverages
+            if each.missing and len(each.missing) == each.total
+        ]
+        if self.label_maps is not None:
+            found = self.label_maps
+            if found.unreadable and not found.sampled:
+                problems.append(f"no label map can be read, e.g. {found.unreadable[0]}")
+            if found.misnumbering is not None:
+                problems.append(found.misnumbering)
+        return problems
+
+
+def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> InputCheck:
+    """Read a sample of the label maps of a job, and compare the ids of its inputs.
+
+    Args:
+        config: says what the label maps are.
+        inputs: the lists of files.
+        ids: of the scenes that the job is to make.
+    """
+    label_maps = None
+    if inputs.masks is not None:
+        sources = {id: inputs.masks.images[id] for id in ids if id in inputs.masks.images}
+        sampled, unreadable = sample_label_maps(sources, config.inputs.max_pixels)
+        label_maps = check_label_maps(config.label_space, sampled, unreadable, len(sources))
+    scenes = "label maps" if config.job.synthesizes else "photos"
+    belonging = (
+        ("instances", scenes, "an instance map", ids, inputs.instances),
+        ("masks", scenes, "a label map", ids, inputs.masks),
+        ("style_masks", "styles", "a label map", inputs.style_ids, inputs.style_masks),
+    )
+    coverages = [
+        Coverage(setting, owners, kind, len(all_ids), _missing(all_ids, listing))
+        for setting, owners, kind, all_ids, listing in belonging
+        if listing is not None and listing is not inputs.scenes
+    ]
+    return InputCheck(label_maps, coverages)
+
+
+def check_label_maps(
+    label_space: LabelSpace,
+    sampled: Sequence[SampledLabelMap],
+    unreadable: Sequence[str],
+    total: int,
+) -> LabelMapCheck:
+    """What a sample of label maps shows, if they are of a label space.
+
+    Args:
+        label_space: of the job.
+        sampled: label maps.
+        unreadable: why others of the sample could not be read.
+        total: how many label maps there are.
+    """
+    names = dict(zip(label_space.raw_values, label_space.names, strict=True))
+    names |= dict(zip(label_space.published_values, label_space.names, strict=True))
+    pixels: Counter[str] = Counter()
+    for each in sampled:
+        for value, count in each.pixels_by_value.items():
+            pixels[names.get(value, f"no class ({value})")] += count
+    all_pixels = max(1, pixels.total())
+    shares = {name: count / all_pixels for name, count in pixels.most_common()}
+    unknown = sum(share for name, share in shares.items() if name in UNKNOWN_CLASSES)
+    histograms = {each.source: each.pixels_by_value for each in sampled}
+    misnumbering = find_misnumbering(label_space, histograms)
+    return LabelMapCheck(total, sampled, unreadable, shares, unknown, misnumbering)
+
+
+def sample_label_maps(
+    sources: Mapping[str, str], max_pixels: int
+) -> tuple[list[SampledLabelMap], list[str]]:
+    """Read label maps spread evenly over a set.
+
+    Args:
+        sources: of the label maps by id.
+        max_pixels: files with more are refused.
+
+    Returns:
+        The label maps, and why others could not be read.
+    """
+    ids = list(sources)
+    count = min(SAMPLE_SIZE, len(ids))
+    chosen = np.linspace(0, len(ids) - 1, count).round().astype(int).tolist()
+
+    def read(index: int) -> SampledLabelMap | str:
+        source = sources[ids[index]]
+        try:
+            label_map = read_label_map(source, max_pixels)
+        except UnreadableImageError as error:
+            return str(error)
+        return SampledLabelMap(source, label_map.shape[:2], count_values(label_map))
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = list(pool.map(read, chosen))
+    sampled = [each for each in results if isinstance(each, SampledLabelMap)]
+    return sampled, [each for each in results if isinstance(each, str)]
+
+
+def check_text(check: InputCheck) -> list[str]:
+    """What was found, for people: one line for each subject."""
+    lines: list[str] = []
+    if check.label_maps is not None:
+        lines += _label_map_lines(check.label_maps)
+    return lines + [each.text for each in check.coverages]
+
+
+def _label_map_lines(found: LabelMapCheck) -> list[str]:
+    lines = [f"{len(found.sampled):,} of {found.total:,} label maps were examined"]
+    if found.unreadable:
+        lines.append(f"{len(found.unreadable):,} cannot be read, e.g. {found.unreadable[0]}")
+    if not found.sampled:
+        return lines
+    sizes = Counter(each.size for each in found.sampled)
+    ratios = [width / height for height, width in sizes]
+    lines.append(
+        f"sizes: {_sizes(sizes)}; width to height from {min(ratios):.2f} to {max(ratios):.2f}"
+    )
+    shown = list(found.shares.items())[:_SHOWN_CLASSES]
+    classes = ", ".join(f"{name} {share:.1%}" for name, share in shown)
+    more = ", ..." if len(found.shares) > _SHOWN_CLASSES else ""
+    lines.append(f"{len(found.shares)} classes: {classes}{more}")
+    lines.append(f"unknown: {found.unknown:.1%} of the pixels")
+    return lines
+
+
+def _sizes(sizes: Counter[tuple[int, int]]) -> str:
+    shown = ", ".join(
+        f"{width}x{height} ({count})" for (height, width), count in sizes.most_common(_SHOWN_SIZES)
+    )
+    others = len(sizes) - _SHOWN_SIZES
+    return f"{shown} and {others} more" if others > 0 else shown
+
+
+def _missing(ids: Sequence[str], listing: Listing) -> list[str]:
+    return [id for id in ids if id not in listing.images]

@@ -1,0 +1,127 @@
+"""What a sample of the inputs tells before a job begins, and ``--dry-run``."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spadepis.cli.main import run_job
+from spadepis.demo.run import demo_config
+from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.planning.dry_run import dry_run
+from spadepis.pipeline.planning.input_check import (
+    SAMPLE_SIZE,
+    Coverage,
+    InputCheck,
+    SampledLabelMap,
+    check_label_maps,
+    check_text,
+    sample_label_maps,
+)
+
+SKY, ROAD, UNKNOWN = 156, 148, 255
+
+
+def sampled(*histograms: dict[int, int], size: tuple[int, int] = (2, 5)) -> list[SampledLabelMap]:
+    return [SampledLabelMap(f"{i}.png", size, found) for i, found in enumerate(histograms)]
+
+
+def test_classes_are_named_with_their_shares() -> None:
+    maps = sampled({SKY: 6, UNKNOWN: 4}, {SKY: 2, ROAD: 8})
+    check = check_label_maps(COCO_STUFF, maps, [], total=100)
+    assert check.shares == {"sky-other": 0.4, "road": 0.4, "unknown": 0.2}
+    assert check.unknown == 0.2
+    lines = check_text(InputCheck(check, []))
+    assert lines == [
+        "2 of 100 label maps were examined",
+        "sizes: 5x2 (2); width to height from 2.50 to 2.50",
+        "3 classes: sky-other 40.0%, road 40.0%, unknown 20.0%",
+        "unknown: 20.0% of the pixels",
+    ]
+
+
+def test_values_that_are_no_class_are_shown() -> None:
+    check = check_label_maps(ADE20K, sampled({1: 9, 200: 1}), [], total=1)
+    assert check.shares == {"wall": 0.9, "no class (200)": 0.1}
+
+
+def test_an_input_that_belongs_to_nothing_is_a_problem() -> None:
+    none = Coverage("instances", "label maps", "an instance map", 2, ["a", "b"])
+    some = Coverage("instances", "label maps", "an instance map", 2, ["b"])
+    (problem,) = InputCheck(None, [none]).problems
+    assert problem.startswith("0 of 2 label maps have an instance map: no id of --instances")
+    assert InputCheck(None, [some]).problems == []
+    assert some.text == "1 of 2 label maps have an instance map; 1 will fail, e.g. 'b'"
+
+
+def test_a_sample_is_spread_over_the_set(tmp_path: Path) -> None:
+    sources = {}
+    for i in range(3 * SAMPLE_SIZE):
+        sources[f"{i:04d}"] = str(tmp_path / f"{i:04d}.png")
+        Image.fromarray(np.full((2, 3), i % 182, np.uint8)).save(sources[f"{i:04d}"])
+    Path(sources["0000"]).write_bytes(b"no image")
+    found, unreadable = sample_label_maps(sources, max_pixels=100)
+    assert len(found) == SAMPLE_SIZE - 1
+    assert found[-1].source == sources[f"{3 * SAMPLE_SIZE - 1:04d}"]
+    assert {each.size for each in found} == {(2, 3)}
+    assert len(unreadable) == 1 and sources["0000"] in unreadable[0]
+
+
+def flags(masks: str, tmp_path: Path, *more: str) -> list[str]:
+    output = str(tmp_path / "out")
+    return ["--masks", masks, "--output", output, "--dry-run", *more]
+
+
+def test_a_dry_run_writes_nothing(
+    make_label_maps: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = make_label_maps(tmp_path / "masks")
+    assert run_job(Job.SYNTHESIZE, flags(masks, tmp_path, "--size", "64x64")) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["masks"]
+    printed = capsys.readouterr().out
+    assert "3 results of 3 label maps" in printed
+    assert "a new folder" in printed and "nothing was written" in printed
+
+
+def test_instance_maps_of_other_label_maps_end_the_job(
+    make_label_maps: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = make_label_maps(tmp_path / "masks")
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(Path(masks) / "mask000.png", other / "someone_else.png")
+    given = flags(masks, tmp_path, "--instances", str(other))
+    assert run_job(Job.SYNTHESIZE, given) == 2
+    # A real run too, before Ray starts.
+    assert run_job(Job.SYNTHESIZE, [flag for flag in given if flag != "--dry-run"]) == 2
+    assert "0 of 3 label maps have an instance map" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run_job(Job.SYNTHESIZE, [*given, "--accept-implausible"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("masks", "space", "status"),
+    [
+        ("coco_stuff/val_label", "coco-stuff", 0),
+        ("coco_stuff_val/labels", "coco-stuff", 0),
+        ("ade20k_val/labels", "ade20k", 0),
+        ("ade20k_val/labels", "coco-stuff", 2),
+        ("coco_stuff/train_label", "ade20k", 2),
+    ],
+)
+def test_real_sets_in_right_and_wrong_label_spaces(
+    masks: str, space: str, status: int, shared: Path, spade_checkpoint: str, tmp_path: Path
+) -> None:
+    given = flags(str(shared / "data" / masks), tmp_path, "--label-space", space)
+    # No network is made by a dry run, so that any checkpoint will do.
+    assert run_job(Job.SYNTHESIZE, [*given, "--spade-checkpoint", spade_checkpoint]) == status
+
+
+def test_the_demonstration_refuses_another_label_space(shared: Path, tmp_path: Path) -> None:
+    config = demo_config(str(tmp_path / "demo"), masks=str(shared / "data/ade20k_val/labels"))
+    with pytest.raises(ValueError, match="Give --label-space ade20k"):
+        dry_run(config)
