@@ -1,59 +1,105 @@
-"""The dataset card of an image set, its README.md."""
+"""The dataset card of an image set, its README.md.
+
+Its header, in YAML, is what ``datasets.load_dataset(folder)`` of Hugging Face goes by: which files
+belong to the data, whatever their names are, and the columns.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import yaml
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.dataset.image_set.commits import done
+from spadepis.dataset.image_set.index import metadata_columns
+from spadepis.dataset.image_set.layout import CONTENTS, IMAGES, MASKS, METADATA, SHARDS
+from spadepis.labels.training import TrainingLabels
+
+# The columns that name images, by the folder of the images and the name of the column of images
+# that Hugging Face's reader makes of it.
+IMAGE_COLUMNS = {
+    "file_name": (IMAGES, "image"),
+    "mask_file_name": (MASKS, "mask"),
+    "content_file_name": (CONTENTS, "content"),
+}
+CHECKPOINTS = ("spade_checkpoint_sha256", "photowct_checkpoint_sha256")
 # What the card says about images that are files, and about images in Parquet shards.
-FILES = """\
+FILES_TEXT = """\
 - `metadata.parquet` has a row for each image. `file_name` is the image, `mask_file_name` its label
   map of the same size (with the values of the source dataset), `content_file_name` the photo before
   stylization, `mask_id` and `style_id` are its ids. Columns without any value are left out.
 - `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
 - `report.html` shows some of the images."""
-SHARDS = """\
+SHARDS_TEXT = """\
 - `data/*.parquet` has a row for each image. `image` is the image, `mask` its label map of the same
   size (with the values of the source dataset), `content` the photo before stylization, each a
   struct of the bytes and the name of a file; `mask_id` and `style_id` are its ids.
 - `metadata.parquet` says where each image is: `data/part-0123.parquet#column=image&row=3`.
 - `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
 - `report.html` shows some of the images."""
-# Hugging Face's reader takes this from the head of the card.
-SHARDS_ARE_THE_DATA = """\
----
-configs:
-- config_name: default
-  data_files: data/*.parquet
----
-
-"""
+# Words that Hugging Face's image folder takes for a split wherever they stand in a file name.
+_SPLIT_WORD = re.compile(
+    r"(?<![^\W_])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![^\W_])",
+    re.IGNORECASE,
+)
 
 
-def dataset_card(summary: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+def dataset_card(
+    summary: Mapping[str, Any],
+    log: pa.Table,
+    identity: Mapping[str, Any],
+    labels: TrainingLabels,
+) -> str:
     """The README of an image set, in Markdown.
 
     Args:
-        summary: what ``summarize`` returns.
+        summary: what ``summarize`` returns for ``log``.
+        log: all pairs of the image set, as ``read_log`` returns them.
         identity: the settings that the image set was made with.
+        labels: the classes of the label maps.
     """
     in_shards = identity["output_format"] == "parquet"
+    finished = done(log)
+    header: dict[str, Any] = {
+        "pretty_name": f"{summary['done']} images of {summary['scenes']} scenes",
+        "task_categories": ["image-segmentation"],
+        **_licence(identity),
+        "configs": [{"config_name": "default", "data_files": _data_files(finished, in_shards)}],
+        "dataset_info": {"config_name": "default", "features": _features(finished, in_shards)},
+    }
+    if "mask_file_name" in metadata_columns(finished):
+        header |= {
+            "class_names": _named_values(labels),
+            "training_classes": list(labels.classes),
+            "ignore_index": labels.ignore_index,
+        }
     settings = "\n".join(f"| {name} | {value} |" for name, value in identity.items())
     seconds = "\n".join(
         f"| {stage} | {value:.3f} |" for stage, value in summary["seconds_per_image"].items()
     )
-    return f"""{SHARDS_ARE_THE_DATA if in_shards else ""}# Image set
+    return f"""---
+{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---
+
+# Image set
 
 {summary["done"]} images of {summary["scenes"]} scenes; {summary["failed"]} pairs failed and
 {summary["rejected"]} were rejected.
 
-{SHARDS if in_shards else FILES}
+{SHARDS_TEXT if in_shards else FILES_TEXT}
 
 ```python
 from spadepis import ImageSet
 
 image, mask = ImageSet("path/of/this/folder")[0]
 ```
+
+Hugging Face reads the same with `datasets.load_dataset("path/of/this/folder", split="train")`.
 
 | stage | worker seconds per image |
 |---|---|
@@ -63,3 +109,55 @@ image, mask = ImageSet("path/of/this/folder")[0]
 |---|---|
 {settings}
 """
+
+
+def split_words(log: pa.Table) -> list[str]:
+    """Words in the ids of images that Hugging Face's image folder would take for splits."""
+    log = done(log)
+    ids = {*log["mask_id"].unique().to_pylist(), *log["style_id"].drop_null().unique().to_pylist()}
+    return sorted({word.lower() for id in ids for word in _SPLIT_WORD.findall(id)})
+
+
+def _data_files(finished: pa.Table, in_shards: bool) -> list[dict[str, Any]]:
+    columns = metadata_columns(finished)
+    folders = [folder for column, (folder, _) in IMAGE_COLUMNS.items() if column in columns]
+    paths = [METADATA, *(f"{folder}/**" for folder in folders)]
+    return [{"split": "train", "path": [f"{SHARDS}/*.parquet"] if in_shards else paths}]
+
+
+def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:
+    """The columns that Hugging Face's reader gives."""
+    if in_shards:
+        images = [{"name": name, "dtype": "image"} for _, name in IMAGE_COLUMNS.values()]
+        return images + [{"name": name, "dtype": "string"} for name in ("mask_id", "style_id")]
+    features = []
+    for name in metadata_columns(finished):
+        kind = finished.schema.field(name).type
+        if name in IMAGE_COLUMNS:
+            features.append({"name": IMAGE_COLUMNS[name][1], "dtype": "image"})
+        elif pa.types.is_list(kind):
+            features.append({"name": name, "list": str(kind.value_type)})
+        else:
+            known = {"float": "float32"}
+            features.append({"name": name, "dtype": known.get(str(kind), str(kind))})
+    return features
+
+
+def _named_values(labels: TrainingLabels) -> dict[int, str]:
+    named = zip(labels.raw_values, labels.names, strict=True)
+    return {value: name for value, name in named if value is not None}
+
+
+def _licence(identity: Mapping[str, Any]) -> dict[str, str]:
+    """The licence of the weights, which applies to the images."""
+    shipped = {
+        hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for path in (DEFAULT_PHOTOWCT_CHECKPOINT, *set(DEFAULT_SPADE_CHECKPOINTS.values()))
+    }
+    used = {identity[name] for name in CHECKPOINTS if identity.get(name)}
+    if used & shipped:
+        return {
+            "license": "other",
+            "license_name": "for research only: weights that come with spadepis",
+        }
+    return {"license": "unknown", "license_name": "that of the weights, whose SHA-256 is below"}

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from spadepis import __version__
 from spadepis.dataset.image_set.commits import done, failed, rejected
+from spadepis.report.card import split_words
 
 SHOWN_FAILURES = 5
 DEPENDENCIES = ("torch", "numpy", "numba", "ray", "pillow")
@@ -115,6 +116,11 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
         for reason in reasons[:SHOWN_FAILURES]:
             text = f"{reason.pairs} x {reason.stage}: {reason.message}, e.g. {reason.example}"
             lines.append(f"  {_printable(text)}")
+    if words := split_words(log):
+        lines.append(
+            f"some ids hold {', '.join(words)}: datasets.load_dataset(folder) reads all images, "
+            'but load_dataset("imagefolder") would take the words for splits and lose some'
+        )
     return "\n".join(lines)
 
 

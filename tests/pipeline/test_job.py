@@ -126,9 +126,7 @@ def test_inspect_shows_what_is_there(
 
 
 def test_hugging_face_reads_the_set(finished: Path, tmp_path: Path) -> None:
-    loaded = datasets.load_dataset(
-        "imagefolder", data_dir=str(finished), split="train", cache_dir=str(tmp_path / "cache")
-    )
+    loaded = datasets.load_dataset(str(finished), split="train", cache_dir=str(tmp_path / "cache"))
     table = pq.read_table(finished / "metadata.parquet")
     assert loaded.num_rows == table.num_rows == 12
     for row, expected in zip(loaded, table.to_pylist(), strict=True):

@@ -46,12 +46,16 @@ def write_index(
         manifest: how the set was finished.
     """
     finished = done(log)
-    absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
-    columns = [name for name in METADATA_COLUMNS if name not in absent]
-    folder.write(METADATA, table_to_parquet(finished.select(columns)))
+    folder.write(METADATA, table_to_parquet(finished.select(metadata_columns(finished))))
     folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
     if len(not_good_enough := rejected(log)):
         folder.write(REJECTIONS, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
     for name, text in pages.items():
         folder.write(name, text.encode())
     folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())
+
+
+def metadata_columns(finished: pa.Table) -> list[str]:
+    """The columns of the metadata of some done pairs, without those that have no value."""
+    absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
+    return [name for name in METADATA_COLUMNS if name not in absent]

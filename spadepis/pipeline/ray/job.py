@@ -240,15 +240,16 @@ def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
 
 def _write_index(job: _Job, commits: pa.Table) -> None:
     summary = summarize(commits)
+    labels = TrainingLabels.of(job.config.label_space)
     manifest = {
         "status": "complete" if _is_complete(job, summary) else "too many failed pairs",
         **summary,
         "configuration": job.identity,
-        "label_space": TrainingLabels.of(job.config.label_space).to_manifest(),
+        "label_space": labels.to_manifest(),
         "versions": versions(),
     }
     report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
-    pages = {CARD: dataset_card(summary, job.identity), REPORT: report}
+    pages = {CARD: dataset_card(summary, commits, job.identity, labels), REPORT: report}
     write_index(job.folder, commits, pages, manifest)
 
 

@@ -1,0 +1,92 @@
+"""The dataset card leads Hugging Face's reader to every image, whatever the ids are called."""
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+import yaml
+
+from spadepis.dataset.encoding import encode_png
+from spadepis.dataset.image_set.commits import Commit, to_table
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import CARD, REPORT
+from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
+from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import COCO_STUFF
+from spadepis.labels.training import TrainingLabels
+from spadepis.report.card import dataset_card, split_words
+from spadepis.report.summary import summarize, summary_text
+
+IDS = ["train/a", "val", "test/train/b", "__x__/y", ".hidden", "ADE_val_0001", "a [v2]/c", "x.zip"]
+STYLES = ["train", "val 1", "__s"]
+LABELS = TrainingLabels.of(COCO_STUFF)
+
+
+def image_set(
+    folder: Folder, in_shards: bool, with_masks: bool = True, **identity: Any
+) -> dict[str, Any]:
+    """A set in which the number of a scene is the grey of its images; returns the card's header."""
+    writer = ImageSetWriter(folder, "png", 95, in_shards)
+    pairs = []
+    for index, mask_id in enumerate(IDS):
+        photo = writer.encode(np.full((8, 8, 3), index, np.uint8))
+        mask = encode_png(np.full((8, 8), index, np.uint8)) if with_masks else None
+        for style_id in STYLES:
+            classes = [COCO_STUFF.names[index]] if with_masks else None
+            commit = Commit(mask_id, style_id, "m", "s", height=8, width=8, classes=classes)
+            pairs.append(Encoded(commit, photo, mask, photo if with_masks else None))
+    log = to_table(writer.publish(pairs))
+    identity = {"output_format": "parquet" if in_shards else "files", **identity}
+    card = dataset_card(summarize(log), log, identity, LABELS)
+    write_index(folder, log, {CARD: card, REPORT: ""}, {})
+    header: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
+    return header
+
+
+@pytest.mark.parametrize("in_shards", [False, True], ids=["files", "shards"])
+def test_every_image_is_read_with_its_label_map_and_ids(tmp_path: Path, in_shards: bool) -> None:
+    header = image_set(Folder(str(tmp_path / "out")), in_shards)
+    loaded = datasets.load_dataset(
+        str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    found = {(row["mask_id"], row["style_id"]) for row in loaded}
+    assert found == {(mask_id, style_id) for mask_id in IDS for style_id in STYLES}
+    assert loaded.num_rows == len(found)
+    for row in loaded:
+        index = IDS.index(row["mask_id"])
+        for name in ("image", "mask", "content"):
+            assert (np.asarray(row[name]) == index).all(), (row["mask_id"], name)
+    if not in_shards:
+        assert loaded[0]["classes"] == [COCO_STUFF.names[IDS.index(loaded[0]["mask_id"])]]
+    # The header says the columns as the reader finds them.
+    declared = [each["name"] for each in header["dataset_info"]["features"]]
+    assert sorted(declared) == sorted(loaded.column_names)
+
+
+def test_a_set_of_photos_alone(tmp_path: Path) -> None:
+    header = image_set(Folder(str(tmp_path / "out")), in_shards=False, with_masks=False)
+    loaded = datasets.load_dataset(
+        str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded.num_rows == len(IDS) * len(STYLES)
+    assert "mask" not in loaded.column_names and "class_names" not in header
+
+
+def test_the_header_names_classes_and_licence(tmp_path: Path) -> None:
+    header = image_set(Folder(str(tmp_path)), False, spade_checkpoint_sha256="0" * 64)
+    assert header["class_names"][0] == "person" and header["class_names"][255] == "unknown"
+    assert len(header["training_classes"]) == 182 and header["ignore_index"] == 255
+    assert header["license"] == "unknown"
+
+
+def test_words_that_an_image_folder_takes_for_splits() -> None:
+    def log(*ids: str) -> Any:
+        return to_table([Commit(id, "dusk", "m", "s", file_name="f") for id in ids])
+
+    assert split_words(log("ADE_val_0001", "a/Train/b", "test")) == ["test", "train", "val"]
+    assert split_words(log("trainer", "valley", "contest_1", "0001")) == []
+    assert "would take the words for splits" in summary_text(
+        summarize(log("val_1")), log("val_1"), "out"
+    )
