@@ -14,7 +14,7 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LabelSpace
 from spadepis.report.gallery import make_gallery, style_thumbnails
 from spadepis.report.pictures import VIEWS
-from spadepis.report.summary import failure_reasons, rejection_reasons
+from spadepis.report.summary import failure_reasons, rejection_reasons, revisions_text
 from spadepis.report.throughput import measure_throughput
 
 TEMPLATE = files("spadepis.report") / "report.html.jinja"
@@ -52,6 +52,7 @@ def html_report(
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         summary=summary,
         identity=identity,
+        revisions=revisions_text(summary) if len(summary["revisions"]) > 1 else None,
         total_seconds=sum(summary["seconds_per_image"].values()),
         throughput=over_time,
         curve=None if over_time is None else _curve(over_time.images_a_minute),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spadepis import __version__
-from spadepis.dataset.image_set.commits import done, failed, rejected
+from spadepis.dataset.image_set.commits import done, failed, rejected, revisions
 from spadepis.report.card import split_words
 
 SHOWN_FAILURES = 5
@@ -57,6 +57,7 @@ def summarize(log: pa.Table) -> dict[str, Any]:
         "failed": len(failed(log)),
         "rejected": len(rejected(log)),
         "scenes": pc.count_distinct(finished["mask_id"]).as_py(),
+        "revisions": {str(revision): count for revision, count in revisions(finished).items()},
         "seconds_per_image": {stage: total / len(finished) for stage, total in by_stage},
     }
 
@@ -110,6 +111,8 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]
+    if len(summary["revisions"]) > 1:
+        lines.append(f"images by revision of what makes pixels: {revisions_text(summary)}")
     reasons = failure_reasons(log)
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
@@ -122,6 +125,11 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
             'but load_dataset("imagefolder") would take the words for splits and lose some'
         )
     return "\n".join(lines)
+
+
+def revisions_text(summary: Mapping[str, Any]) -> str:
+    """How many images of a set each revision made."""
+    return ", ".join(f"{count} by {name}" for name, count in summary["revisions"].items())
 
 
 def _printable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ from spadepis.quality.metrics import METRICS
 
 # The type of error of pairs whose result was not good enough.
 REJECTED = "Rejected"
+# Version 0.1 wrote no revision.
+FIRST_REVISION = 1
 # The columns that name the images of a pair.
 NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
 
@@ -26,7 +29,8 @@ class Commit:
     Attributes:
         mask_id: id of the label map, or of the photo if photos are stylized.
         style_id: id of the style; None if masks are only synthesized.
-        mask_source: path or URI that the label map was read from, or the photo.
+        mask_source: path or URI that the label map was read from, if there is one. In rows of
+            version 0.1 it is that of the photo if photos are stylized.
         style_source: path or URI that the style was read from.
         file_name: name of the result in the image set; None if the pair has no result.
         mask_file_name: name of the label map at the size of the result, if there is one.
@@ -42,13 +46,15 @@ class Commit:
         message: what went wrong.
         classes: names of the classes in the label map, if there is one.
         quality: metrics of the result by name, a column each; see ``quality.metrics``.
+        photo_source: path or URI that the photo was read from, if photos are stylized.
+        revision: of what makes pixels; None in rows of version 0.1, which counts as 1.
         committed: when the pair was settled.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
 
     mask_id: str
     style_id: str | None
-    mask_source: str
+    mask_source: str | None
     style_source: str | None
     file_name: str | None = None
     mask_file_name: str | None = None
@@ -64,6 +70,8 @@ class Commit:
     message: str | None = None
     classes: list[str] | None = None
     quality: dict[str, float | None] = field(default_factory=dict)
+    photo_source: str | None = None
+    revision: int | None = None
     committed: datetime | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -104,6 +112,8 @@ SCHEMA = pa.schema(
         ("classes", pa.list_(pa.string())),
         *((name, pa.float32()) for name in METRICS),
         ("committed", pa.timestamp("ms", "UTC")),
+        ("photo_source", pa.string()),
+        ("revision", pa.int32()),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -150,6 +160,12 @@ def table_to_parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def revisions(table: pa.Table) -> dict[int, int]:
+    """The number of rows by revision of what makes pixels."""
+    counts = Counter(table["revision"].fill_null(FIRST_REVISION).to_pylist())
+    return dict(sorted(counts.items()))
 
 
 def _is_rejected() -> pc.Expression:

@@ -22,13 +22,21 @@ METADATA_COLUMNS = (
     "height",
     "width",
     "mask_source",
+    "photo_source",
     "style_source",
     "classes",
     *METRICS,
 )
 FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
 # Left out if all values are null, on which Hugging Face's image folder fails.
-OPTIONAL_COLUMNS = ("mask_file_name", "content_file_name", "classes", *METRICS)
+OPTIONAL_COLUMNS = (
+    "mask_file_name",
+    "content_file_name",
+    "mask_source",
+    "photo_source",
+    "classes",
+    *METRICS,
+)
 
 
 def write_index(

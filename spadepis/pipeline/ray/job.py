@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spadepis.dataset.image_set.commit_log import compact, read_log
-from spadepis.dataset.image_set.commits import done, pairs, rejected
+from spadepis.dataset.image_set.commits import done, pairs, rejected, revisions
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
 from spadepis.dataset.image_set.orphans import orphans, remove_orphans
@@ -39,6 +39,7 @@ from spadepis.pipeline.ray.cluster import (
 from spadepis.pipeline.ray.passes import describe_styles, survey_classes
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
 from spadepis.pipeline.resources.allocation import Allocation, allocate
+from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Scene, scenes_to_table
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.workers.pool import Pool
@@ -105,6 +106,7 @@ def run(config: JobConfig) -> Outcome:
         earlier = _earlier_orphans(job.folder, commits)
         if missing.scenes:
             _check(job, missing)
+            _tell_revisions(commits)
             _make(job, plan, missing)
         commits = compact(job.folder)
         remove_orphans(job.folder, commits, earlier)
@@ -157,6 +159,21 @@ def _check(job: _Job, missing: Plan) -> None:
     for line in check_text(check):
         log.info("%s", line)
     refuse_implausible(job.config, check)
+
+
+def _tell_revisions(commits: pa.Table) -> None:
+    """Say once that a set goes on with images that another revision would have made."""
+    others = {
+        revision: n for revision, n in revisions(done(commits)).items() if revision != REVISION
+    }
+    if others:
+        log.info(
+            "%d images of this set were made by revision %s of what makes pixels; the others will "
+            "be made by revision %d, and may look slightly different",
+            sum(others.values()),
+            ", ".join(map(str, others)),
+            REVISION,
+        )
 
 
 def _earlier_orphans(folder: Folder, commits: pa.Table) -> Sequence[str]:

@@ -15,6 +15,7 @@ from spadepis.dataset.image_set.commit_log import write_commits
 from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.labels import LabelSpace
+from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
 from spadepis.pipeline.stages.declarations import WRITE
 
@@ -94,7 +95,14 @@ class Write:
 
 
 def _commit(scene: Scene, style: Style) -> Commit:
-    return Commit(scene.id, style.id, scene.source or "", style.source)
+    return Commit(
+        scene.id,
+        style.id,
+        scene.mask_source,
+        style.source,
+        photo_source=scene.photo_source,
+        revision=REVISION,
+    )
 
 
 def _failed(scene: Scene, failure: Failure) -> Commit:

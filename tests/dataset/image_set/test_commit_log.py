@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from spadepis.dataset.image_set.commit_log import (
@@ -13,8 +15,18 @@ from spadepis.dataset.image_set.commit_log import (
     read_log,
     write_commits,
 )
-from spadepis.dataset.image_set.commits import Commit, done, pairs, to_commits
+from spadepis.dataset.image_set.commits import (
+    SCHEMA,
+    Commit,
+    done,
+    pairs,
+    revisions,
+    table_to_parquet,
+    to_commits,
+    to_table,
+)
 from spadepis.dataset.storage.folder import Folder
+from spadepis.report.summary import summarize, summary_text
 
 
 def commit(mask_id: str, name: str | None = "x") -> Commit:
@@ -85,6 +97,26 @@ def test_files_that_go_while_they_are_read(tmp_path: Path, monkeypatch: pytest.M
         "spadepis.dataset.image_set.commit_log.commit_files", lambda _: next(listings)
     )
     assert pairs(read_log(folder)) == {("a", "s"), ("b", "s")}
+
+
+def test_a_log_of_version_0_1(tmp_path: Path) -> None:
+    # Its rows have none of the columns that were added later.
+    added = {"photo_source", "revision"}
+    old = pa.schema([field for field in SCHEMA if field.name not in added])
+    rows = to_table([commit("a"), commit("b", None)]).select(old.names)
+    folder = Folder(str(tmp_path))
+    folder.write("_commits/part-0123.parquet", table_to_parquet(rows))
+    write_commits(folder, [replace(commit("c"), revision=2), replace(commit("b"), revision=2)])
+    for _ in range(2):
+        found = read_commits(folder)
+        assert [each.mask_id for each in found] == ["a", "b", "c"]
+        assert [each.revision for each in found] == [None, 2, 2]
+        assert revisions(read_log(folder)) == {1: 1, 2: 2}
+        compact(folder)
+    summary = summarize(read_log(folder))
+    assert "images by revision of what makes pixels: 1 by 1, 2 by 2" in summary_text(
+        summary, read_log(folder), folder.uri
+    )
 
 
 def test_an_empty_log(tmp_path: Path) -> None:
