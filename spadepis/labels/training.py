@@ -84,10 +84,21 @@ class TrainingLabels:
         """The training index of ignored pixels: 255, or -100 where all 256 values are classes."""
         return IGNORED if len(self.classes) <= IGNORED else NOTHING_IGNORED
 
+    @property
+    def names_by_value(self) -> dict[int, str]:
+        """Names of classes by value in label maps."""
+        named = zip(self.raw_values, self.names, strict=True)
+        return {value: name for value, name in named if value is not None}
+
+    @property
+    def indices_by_value(self) -> dict[int, int]:
+        """Training indices by value in label maps; those of ignored classes are 255."""
+        indices = {name: index for index, name in enumerate(self.classes)}
+        return {value: indices.get(name, IGNORED) for value, name in self.names_by_value.items()}
+
     def encode(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn the raw values of a label map, uint8 [H,W], into training indices, uint8 [H,W]."""
         table = np.full(256, IGNORED, np.uint8)
-        for name, value in zip(self.names, self.raw_values, strict=True):
-            if value is not None and name in self.classes:
-                table[value] = self.classes.index(name)
+        for value, index in self.indices_by_value.items():
+            table[value] = index
         return table.take(label_map)

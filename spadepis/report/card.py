@@ -75,7 +75,7 @@ def dataset_card(
     }
     if "mask_file_name" in metadata_columns(finished):
         header |= {
-            "class_names": _named_values(labels),
+            "class_names": labels.names_by_value,
             "training_classes": list(labels.classes),
             "ignore_index": labels.ignore_index,
         }
@@ -141,11 +141,6 @@ def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:
             known = {"float": "float32"}
             features.append({"name": name, "dtype": known.get(str(kind), str(kind))})
     return features
-
-
-def _named_values(labels: TrainingLabels) -> dict[int, str]:
-    named = zip(labels.raw_values, labels.names, strict=True)
-    return {value: name for value, name in named if value is not None}
 
 
 def _licence(identity: Mapping[str, Any]) -> dict[str, str]:

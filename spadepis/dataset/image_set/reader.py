@@ -67,8 +67,8 @@ class ImageSet(Dataset[Example]):
         self.transforms = transforms
         self._labels = TrainingLabels.from_manifest(json.loads(manifest))
         self._as_indices = labels == "training"
-        if self._as_indices:
-            self._known_labels()
+        if self._as_indices and self._labels is None:
+            raise self._unknown_classes()
         self._cache: Folder | None = None
         if cache is not None:
             # A set that was made again under the same URI shares nothing with the old one.
@@ -90,12 +90,12 @@ class ImageSet(Dataset[Example]):
         Raises:
             ValueError: the classes of the set are not known.
         """
-        return self._known_labels().classes
+        return self.training_labels.classes
 
     @property
     def ignore_index(self) -> int:
         """The training index of pixels without a class, for the ``ignore_index`` of a loss."""
-        return self._known_labels().ignore_index
+        return self.training_labels.ignore_index
 
     def where(self, expression: pc.Expression | None = None, **columns: Any) -> ImageSet:
         """The part of the set whose metadata match. No image is read.
@@ -141,7 +141,7 @@ class ImageSet(Dataset[Example]):
         if row.get("mask_file_name") is not None:
             label_map = self._read(row["mask_file_name"])
             if self._as_indices:
-                label_map = self._known_labels().encode(label_map)
+                label_map = self.training_labels.encode(label_map)
             example = (image, tv_tensors.Mask(torch.from_numpy(label_map)))
         return example if self.transforms is None else self.transforms(*example)
 
@@ -157,13 +157,22 @@ class ImageSet(Dataset[Example]):
     def _has_label_maps(self) -> bool:
         return "mask_file_name" in self.table.column_names
 
-    def _known_labels(self) -> TrainingLabels:
+    @property
+    def training_labels(self) -> TrainingLabels:
+        """The classes of the label maps, their values and their training indices.
+
+        Raises:
+            ValueError: the classes of the set are not known.
+        """
         if self._labels is None:
-            raise ValueError(
-                f"{self._folder.uri} does not say which classes its label maps have: it was made "
-                "by version 0.1 in a label space of your own"
-            )
+            raise self._unknown_classes()
         return self._labels
+
+    def _unknown_classes(self) -> ValueError:
+        return ValueError(
+            f"{self._folder.uri} does not say which classes its label maps have: it was made by "
+            "version 0.1 in a label space of your own"
+        )
 
     def _check_classes(self, names: Sequence[Any], labels: TrainingLabels) -> None:
         for name in names:
