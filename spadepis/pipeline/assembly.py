@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spadepis.dataset.image_set.writer import ImageSetWriter
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.storage.folder import Folder
 from spadepis.matching.matching import Matching
 from spadepis.pipeline.config.resolution import JobConfig
@@ -26,6 +27,8 @@ def assemble(
     devices: Mapping[Declaration, str],
     matching: Matching | None = None,
     styles: Mapping[str, Style] | None = None,
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    style_conventions: LabelConventions = UNKNOWN_CONVENTIONS,
 ) -> list[StageSpec]:
     """The stages of a job, from reading to writing.
 
@@ -34,19 +37,23 @@ def assemble(
         devices: by stage; a stage that is not in it runs on a CPU.
         matching: chooses the styles of scenes that have none yet.
         styles: that it chooses from, by id.
+        conventions: how label maps are read where a file leaves it open.
+        style_conventions: the same of the label maps of styles.
     """
-    stages = [_reading(config)]
+    stages = [_reading(config, conventions)]
     if config.job.synthesizes:
         stages.append(_synthesis(config, devices.get(SYNTHESIZE, "cpu")))
     if config.job.stylizes:
-        stages.append(_stylization(config, devices.get(STYLIZE, "cpu"), matching, styles or {}))
+        guidance = _guidance(config, style_conventions)
+        device = devices.get(STYLIZE, "cpu")
+        stages.append(_stylization(config, device, matching, styles or {}, guidance))
         stages.append(_smoothing(devices.get(SMOOTH, "cpu")))
     if config.quality.quality:
         stages.append(_assessment(config))
     return [*stages, _writing(config)]
 
 
-def _reading(config: JobConfig) -> StageSpec:
+def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:
     return StageSpec(
         ReadScenes,
         {
@@ -54,8 +61,16 @@ def _reading(config: JobConfig) -> StageSpec:
             "size": config.size,
             "longest_side": config.output.longest_side,
             "max_pixels": config.inputs.max_pixels,
+            "conventions": conventions,
         },
     )
+
+
+def _guidance(config: JobConfig, style_conventions: LabelConventions) -> RegionGuidance | None:
+    if config.region_labels is None:
+        return None
+    fallback = config.styles.region_guidance == "fallback"
+    return RegionGuidance(config.label_space, config.region_labels, fallback, style_conventions)
 
 
 def _synthesis(config: JobConfig, device: str) -> StageSpec:
@@ -71,12 +86,12 @@ def _synthesis(config: JobConfig, device: str) -> StageSpec:
 
 
 def _stylization(
-    config: JobConfig, device: str, matching: Matching | None, styles: Mapping[str, Style]
+    config: JobConfig,
+    device: str,
+    matching: Matching | None,
+    styles: Mapping[str, Style],
+    guidance: RegionGuidance | None,
 ) -> StageSpec:
-    guidance = None
-    if config.region_labels is not None:
-        fallback = config.styles.region_guidance == "fallback"
-        guidance = RegionGuidance(config.label_space, config.region_labels, fallback)
     return StageSpec(
         Stylize,
         {

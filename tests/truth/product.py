@@ -38,14 +38,14 @@ class Product:
         found: Mapping[str, str] = {"map": str(path)}
         if neighbours is not None:
             found = list_images(str(neighbours)).images
-        findings = examine_label_maps(found, None, LIMIT)
+        findings, _ = examine_label_maps(found, None, LIMIT)
         conventions = conventions_of(findings, scaling=cast(Scaling | None, scaling))
         return read_label_map(str(path), LIMIT, conventions, LABEL_SPACES[label_space])
 
     def scene(self, folder: Path, id: str, grid: str | None) -> tuple[Array, Array]:
         """Read photo and class indices of a scene, among others."""
         photos, masks = (list_images(str(folder / kind)).images for kind in ("photos", "masks"))
-        findings = examine_label_maps(masks, photos, LIMIT)
+        findings, _ = examine_label_maps(masks, photos, LIMIT)
         conventions = conventions_of(findings, cast(Grid | None, grid))
         style = Style("style", None)
         scene = Scene(id, [style], mask_source=masks[id], photo_source=photos[id])

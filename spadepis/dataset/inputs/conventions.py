@@ -7,7 +7,7 @@ once before a job, and what is found travels with the job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,26 +108,32 @@ def examine_label_map(source: str, photo_source: str | None, max_pixels: int) ->
 
 def examine_label_maps(
     label_maps: Mapping[str, str], photos: Mapping[str, str] | None, max_pixels: int
-) -> Sequence[LabelMapFinding]:
-    """Examine a sample of a set, spread evenly over its ids; unreadable label maps are left out.
+) -> tuple[list[LabelMapFinding], list[str]]:
+    """Examine a sample of a set, spread evenly over its ids.
 
     Args:
         label_maps: sources by id.
         photos: sources by id, if there are photos.
         max_pixels: larger files are refused.
+
+    Returns:
+        What the label maps show, and why others of the sample cannot be read.
     """
     ids = list(label_maps)
-    chosen = np.unique(np.linspace(0, len(ids) - 1, min(SAMPLE_SIZE, len(ids))).round().astype(int))
+    count = min(SAMPLE_SIZE, len(ids))
+    chosen = np.linspace(0, len(ids) - 1, count).round().astype(int).tolist()
 
-    def examine(index: int) -> LabelMapFinding | None:
+    def examine(index: int) -> LabelMapFinding | str:
         id = ids[index]
         try:
             return examine_label_map(label_maps[id], (photos or {}).get(id), max_pixels)
-        except UnreadableImageError:
-            return None
+        except UnreadableImageError as error:
+            return str(error)
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [finding for finding in pool.map(examine, chosen.tolist()) if finding is not None]
+        results = list(pool.map(examine, chosen))
+    findings = [each for each in results if isinstance(each, LabelMapFinding)]
+    return findings, [each for each in results if isinstance(each, str)]
 
 
 def conventions_of(

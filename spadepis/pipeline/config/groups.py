@@ -117,6 +117,12 @@ class InputSettings(Group):
     containing_classes: Annotated[str | None, CHOICE] = None
     """Use only scenes whose label map has all of these classes, separated by commas: 'car,road'.
     This reads every label map once."""
+    label_grid: Literal["stored", "displayed"] | None = None
+    """Whether label maps lie on their photos as stored or as turned for display by EXIF. Default:
+    as their sizes say; where these do not tell, as those of the other pairs of the set say."""
+    label_scaling: Literal["raw", "full"] | None = None
+    """How the label values of files with fewer than 8 bits are meant: raw numbers, or scaled to
+    the full range by a program. Default: the reading that fits the label space and the set."""
     accept_implausible: Annotated[bool, CHOICE] = False
     """Run the job even if the label maps do not look like those of the label space, or if no id of
     an input matches."""

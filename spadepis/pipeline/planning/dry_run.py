@@ -11,7 +11,7 @@ from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.estimate import bytes_of_set
 from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
 from spadepis.pipeline.planning.inputs import list_inputs
-from spadepis.pipeline.planning.plan import Plan, make_plan
+from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
 
 REMEDY = "If the inputs are what you mean, give --accept-implausible"
 
@@ -28,7 +28,7 @@ def dry_run(config: JobConfig) -> str:
         folder = Folder(config.output.output)
         check_identity(folder, identify(config, inputs.style_ids))
         plan = make_plan(config, inputs)
-        check = check_inputs(config, inputs, [scene.id for scene in plan.scenes])
+        check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
         lines = [_pairs(config, plan), *check_text(check), _output(config, plan, check, folder)]
         print("\n".join(lines))
         refuse_implausible(config, check)
@@ -57,7 +57,7 @@ def _output(config: JobConfig, plan: Plan, check: InputCheck, folder: Folder) ->
     state = "which exists and would be resumed" if folder.exists(CONFIGURATION) else "a new folder"
     size = config.size
     if size is None and check.label_maps is not None and check.label_maps.sampled:
-        heights, widths = zip(*(each.size for each in check.label_maps.sampled), strict=True)
+        heights, widths = zip(*(each.extent.size for each in check.label_maps.sampled), strict=True)
         size = sorted(heights)[len(heights) // 2], sorted(widths)[len(widths) // 2]
     text = f"output: {folder.uri}, {state}"
     if size is None:

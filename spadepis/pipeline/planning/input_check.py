@@ -8,39 +8,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-
 from spadepis.configuration import flag
-from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.label_maps import read_label_map
+from spadepis.dataset.inputs.conventions import (
+    UNKNOWN_CONVENTIONS,
+    LabelConventions,
+    LabelMapFinding,
+    conventions_of,
+    examine_label_maps,
+)
 from spadepis.dataset.inputs.listing import Listing
 from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace
-from spadepis.labels.numbering import Histogram, count_values, find_misnumbering
+from spadepis.labels.numbering import find_misnumbering
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs
 
-SAMPLE_SIZE = 64
-_THREADS = 8
 _SHOWN_CLASSES = 8
 _SHOWN_SIZES = 4
-
-
-@dataclass(frozen=True)
-class SampledLabelMap:
-    """One label map of the sample.
-
-    Attributes:
-        source: path or URI.
-        size: height and width in pixels.
-        pixels_by_value: number of pixels by label value.
-    """
-
-    source: str
-    size: tuple[int, int]
-    pixels_by_value: Histogram
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ class LabelMapCheck:
     """
 
     total: int
-    sampled: Sequence[SampledLabelMap]
+    sampled: Sequence[LabelMapFinding]
     unreadable: Sequence[str]
     shares: Mapping[str, float]
     unknown: float
@@ -99,10 +84,14 @@ class InputCheck:
     Attributes:
         label_maps: what the label maps show, if there are any.
         coverages: of the inputs that have to go with each scene or style.
+        conventions: how the label maps are read where a file leaves it open.
+        style_conventions: the same of the label maps of styles.
     """
 
     label_maps: LabelMapCheck | None
     coverages: Sequence[Coverage]
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS
+    style_conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     @property
     def problems(self) -> list[str]:
@@ -128,30 +117,46 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
     Args:
         config: says what the label maps are.
         inputs: the lists of files.
-        ids: of the scenes that the job is to make.
+        ids: of the scenes that the job may make.
     """
     label_maps = None
+    conventions = style_conventions = UNKNOWN_CONVENTIONS
     if inputs.masks is not None:
+        photos = None if inputs.photos is None else inputs.photos.images
         sources = {id: inputs.masks.images[id] for id in ids if id in inputs.masks.images}
-        sampled, unreadable = sample_label_maps(sources, config.inputs.max_pixels)
-        label_maps = check_label_maps(config.label_space, sampled, unreadable, len(sources))
+        findings, unreadable = examine_label_maps(sources, photos, config.inputs.max_pixels)
+        conventions = _conventions(config, findings)
+        label_maps = check_label_maps(config.label_space, findings, unreadable, len(sources))
+    if inputs.style_masks is not None and inputs.styles is not None:
+        findings, _ = examine_label_maps(
+            inputs.style_masks.images, inputs.styles.images, config.inputs.max_pixels
+        )
+        style_conventions = _conventions(config, findings)
+    coverages = _coverages(config, inputs, ids)
+    return InputCheck(label_maps, coverages, conventions, style_conventions)
+
+
+def _conventions(config: JobConfig, findings: Sequence[LabelMapFinding]) -> LabelConventions:
+    return conventions_of(findings, config.inputs.label_grid, config.inputs.label_scaling)
+
+
+def _coverages(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> list[Coverage]:
     scenes = "label maps" if config.job.synthesizes else "photos"
     belonging = (
         ("instances", scenes, "an instance map", ids, inputs.instances),
         ("masks", scenes, "a label map", ids, inputs.masks),
         ("style_masks", "styles", "a label map", inputs.style_ids, inputs.style_masks),
     )
-    coverages = [
+    return [
         Coverage(setting, owners, kind, len(all_ids), _missing(all_ids, listing))
         for setting, owners, kind, all_ids, listing in belonging
         if listing is not None and listing is not inputs.scenes
     ]
-    return InputCheck(label_maps, coverages)
 
 
 def check_label_maps(
     label_space: LabelSpace,
-    sampled: Sequence[SampledLabelMap],
+    sampled: Sequence[LabelMapFinding],
     unreadable: Sequence[str],
     total: int,
 ) -> LabelMapCheck:
@@ -177,36 +182,6 @@ def check_label_maps(
     return LabelMapCheck(total, sampled, unreadable, shares, unknown, misnumbering)
 
 
-def sample_label_maps(
-    sources: Mapping[str, str], max_pixels: int
-) -> tuple[list[SampledLabelMap], list[str]]:
-    """Read label maps spread evenly over a set.
-
-    Args:
-        sources: of the label maps by id.
-        max_pixels: files with more are refused.
-
-    Returns:
-        The label maps, and why others could not be read.
-    """
-    ids = list(sources)
-    count = min(SAMPLE_SIZE, len(ids))
-    chosen = np.linspace(0, len(ids) - 1, count).round().astype(int).tolist()
-
-    def read(index: int) -> SampledLabelMap | str:
-        source = sources[ids[index]]
-        try:
-            label_map = read_label_map(source, max_pixels)
-        except UnreadableImageError as error:
-            return str(error)
-        return SampledLabelMap(source, label_map.shape[:2], count_values(label_map))
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = list(pool.map(read, chosen))
-    sampled = [each for each in results if isinstance(each, SampledLabelMap)]
-    return sampled, [each for each in results if isinstance(each, str)]
-
-
 def check_text(check: InputCheck) -> list[str]:
     """What was found, for people: one line for each subject."""
     lines: list[str] = []
@@ -221,7 +196,7 @@ def _label_map_lines(found: LabelMapCheck) -> list[str]:
         lines.append(f"{len(found.unreadable):,} cannot be read, e.g. {found.unreadable[0]}")
     if not found.sampled:
         return lines
-    sizes = Counter(each.size for each in found.sampled)
+    sizes = Counter(each.extent.size for each in found.sampled)
     ratios = [width / height for height, width in sizes]
     lines.append(
         f"sizes: {_sizes(sizes)}; width to height from {min(ratios):.2f} to {max(ratios):.2f}"

@@ -16,6 +16,7 @@ from spadepis.dataset.image_set.commits import done, pairs, rejected, revisions
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
 from spadepis.dataset.image_set.orphans import orphans, remove_orphans
+from spadepis.dataset.inputs.conventions import LabelConventions
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
@@ -24,9 +25,9 @@ from spadepis.pipeline.config.identity import check_identity, identify, write_id
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey, write_survey
 from spadepis.pipeline.planning.dry_run import refuse_implausible
-from spadepis.pipeline.planning.input_check import check_inputs, check_text
+from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
-from spadepis.pipeline.planning.plan import Plan, make_plan
+from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import (
@@ -77,6 +78,7 @@ class _Job:
         inputs: the lists of its inputs.
         identity: what its image set is made with.
         folder: the image set.
+        check: what a sample of the inputs shows.
         classes: of each label map, if the choice of scenes depends on them.
     """
 
@@ -84,6 +86,7 @@ class _Job:
     inputs: Inputs
     identity: Mapping[str, Any]
     folder: Folder
+    check: InputCheck
     classes: Classes | None
 
 
@@ -105,7 +108,6 @@ def run(config: JobConfig) -> Outcome:
                 return _outcome(job, commits)
         earlier = _earlier_orphans(job.folder, commits)
         if missing.scenes:
-            _check(job, missing)
             _tell_revisions(commits)
             _make(job, plan, missing)
         commits = compact(job.folder)
@@ -116,22 +118,29 @@ def run(config: JobConfig) -> Outcome:
 
 
 def _find_out(config: JobConfig) -> _Job:
-    """List the inputs, and check that the output folder is free or holds the same image set."""
+    """List the inputs, and check them and that the output folder is free or holds the same set."""
     inputs = list_inputs(config)
     identity = identify(config, inputs.style_ids)
     folder = Folder(config.output.output)
     check_identity(folder, identity)
-    return _Job(config, inputs, identity, folder, _classes(config, inputs, folder))
+    check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
+    for line in check_text(check):
+        log.info("%s", line)
+    refuse_implausible(config, check)
+    classes = _classes(config, inputs, folder, check.conventions)
+    return _Job(config, inputs, identity, folder, check, classes)
 
 
-def _classes(config: JobConfig, inputs: Inputs, folder: Folder) -> Classes | None:
+def _classes(
+    config: JobConfig, inputs: Inputs, folder: Folder, conventions: LabelConventions
+) -> Classes | None:
     """The classes of all label maps, if the choice of scenes depends on them."""
     if not config.wanted_classes:
         return None
     classes = read_survey(folder, inputs.mask_sources)
     if classes is None:
         with connection():
-            classes = survey_classes(config, inputs)
+            classes = survey_classes(config, inputs, conventions)
         # In a new folder nothing is written before the configuration is.
         if folder.exists(CONFIGURATION):
             write_survey(folder, inputs.mask_sources, classes)
@@ -151,14 +160,6 @@ def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]
     plan = make_plan(job.config, job.inputs, replaced, job.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
     return plan, plan.without(settled)
-
-
-def _check(job: _Job, missing: Plan) -> None:
-    """Look at a sample of the inputs, and stop if they cannot be meant as they were given."""
-    check = check_inputs(job.config, job.inputs, [scene.id for scene in missing.scenes])
-    for line in check_text(check):
-        log.info("%s", line)
-    refuse_implausible(job.config, check)
 
 
 def _tell_revisions(commits: pa.Table) -> None:
@@ -221,12 +222,19 @@ def _begin(job: _Job) -> None:
 
 def _make_pools(job: _Job, allocation: Allocation) -> list[Pool]:
     """The assembled stages with their workers, one stage in a worker."""
-    matching = describe_styles(job.config, job.inputs)
+    matching = describe_styles(job.config, job.inputs, job.check.style_conventions)
     styles = {}
     if matching is not None:
         styles = {id: job.inputs.style(id) for id in job.inputs.style_ids}
     devices = {stage: workers.device for stage, workers in allocation.items()}
-    stages = assemble(job.config, devices, matching, styles)
+    stages = assemble(
+        job.config,
+        devices,
+        matching,
+        styles,
+        job.check.conventions,
+        job.check.style_conventions,
+    )
     return [Pool([stage], allocation[stage.declaration]) for stage in stages]
 
 

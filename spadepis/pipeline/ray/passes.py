@@ -11,6 +11,7 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy
 
+from spadepis.dataset.inputs.conventions import LabelConventions
 from spadepis.matching.matching import Matching
 from spadepis.matching.style_index import StyleIndex
 from spadepis.pipeline.config.resolution import JobConfig
@@ -27,23 +28,30 @@ LABEL_MAPS_IN_BLOCK = 256
 STYLES_IN_BLOCK = 64
 
 
-def survey_classes(config: JobConfig, inputs: Inputs) -> Classes:
+def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventions) -> Classes:
     """Find the classes of all label maps.
 
     Args:
         config: has their label space.
         inputs: has the label maps.
+        conventions: how they are read where a file leaves it open.
     """
     sources = inputs.mask_sources
     log.info("reading the classes of %d label maps", len(sources))
     table = pa.table({"id": list(sources), "source": list(sources.values())})
-    arguments = {"label_space": config.label_space, "max_pixels": config.inputs.max_pixels}
+    arguments = {
+        "label_space": config.label_space,
+        "max_pixels": config.inputs.max_pixels,
+        "conventions": conventions,
+    }
     stage = StageSpec(FindClasses, arguments)
     found = on_all_cpus(table, stage, LABEL_MAPS_IN_BLOCK, config.storage_environment)
     return to_classes(found)
 
 
-def describe_styles(config: JobConfig, inputs: Inputs) -> Matching | None:
+def describe_styles(
+    config: JobConfig, inputs: Inputs, conventions: LabelConventions
+) -> Matching | None:
     """Describe all styles if they are to be matched to scenes.
 
     They are compared with the scenes by their label maps if both have any, else by deep features.
@@ -51,6 +59,7 @@ def describe_styles(config: JobConfig, inputs: Inputs) -> Matching | None:
     Args:
         config: says whether and how.
         inputs: has the styles.
+        conventions: how their label maps are read where a file leaves it open.
     """
     if config.matched_labels is None:
         return None
@@ -71,6 +80,7 @@ def describe_styles(config: JobConfig, inputs: Inputs) -> Matching | None:
         "region_labels": config.matched_labels,
         "checkpoint": None if by_classes else config.networks.photowct_checkpoint,
         "max_pixels": config.inputs.max_pixels,
+        "conventions": conventions,
     }
     stage = StageSpec(DescribeStyles, arguments)
     found = on_all_cpus(table, stage, STYLES_IN_BLOCK, config.storage_environment)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.dataset.inputs.photos import read_photo
@@ -28,6 +29,7 @@ class DescribeStyles:
         region_labels: the region that each class belongs to; see ``labels.related_classes``.
         checkpoint: path or URI of PhotoWCT's weights; None describes by label maps.
         max_pixels: files with more are refused.
+        conventions: how label maps are read where a file leaves it open.
     """
 
     declaration: ClassVar = Declaration("describe styles")
@@ -38,6 +40,7 @@ class DescribeStyles:
         region_labels: Sequence[int],
         checkpoint: str | None,
         max_pixels: int,
+        conventions: LabelConventions = UNKNOWN_CONVENTIONS,
     ) -> None:
         self.label_space = label_space
         self.region_labels = region_labels
@@ -45,6 +48,7 @@ class DescribeStyles:
         if checkpoint is not None:
             self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
         self.max_pixels = max_pixels
+        self.conventions = conventions
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """From columns ``id``, ``source`` and ``mask_source`` to rows of ``SCHEMA``.
@@ -60,7 +64,9 @@ class DescribeStyles:
             if self.encoder is not None:
                 return describe_photo(read_photo(source, self.max_pixels), self.encoder)
             assert mask_source is not None
-            label_map = read_classes(mask_source, self.label_space, self.max_pixels)
+            label_map = read_classes(
+                mask_source, self.label_space, self.max_pixels, self.conventions
+            )
         except UnreadableImageError:
             return None
         return describe_label_map(label_map, self.region_labels)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.labels import LabelSpace
@@ -23,12 +24,14 @@ class FindClasses:
     Attributes:
         label_space: of the label maps.
         max_pixels: files with more are refused.
+        conventions: how label maps are read where a file leaves it open.
     """
 
     declaration: ClassVar = Declaration("find classes")
 
     label_space: LabelSpace
     max_pixels: int
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """From columns ``id`` and ``source`` to rows of ``SCHEMA``."""
@@ -37,7 +40,7 @@ class FindClasses:
 
     def _classes(self, source: str) -> list[str] | None:
         try:
-            label_map = read_classes(source, self.label_space, self.max_pixels)
+            label_map = read_classes(source, self.label_space, self.max_pixels, self.conventions)
         except UnreadableImageError:
             return None
         return [self.label_space.names[index] for index in np.unique(label_map)]

@@ -9,25 +9,32 @@ import pytest
 from PIL import Image
 
 from spadepis.cli.main import run_job
+from spadepis.dataset.inputs.conventions import (
+    SAMPLE_SIZE,
+    LabelMapFinding,
+    examine_label_maps,
+)
+from spadepis.dataset.inputs.image_files import Extent
 from spadepis.demo.run import demo_config
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.planning.dry_run import dry_run
 from spadepis.pipeline.planning.input_check import (
-    SAMPLE_SIZE,
     Coverage,
     InputCheck,
-    SampledLabelMap,
     check_label_maps,
     check_text,
-    sample_label_maps,
 )
 
 SKY, ROAD, UNKNOWN = 156, 148, 255
 
 
-def sampled(*histograms: dict[int, int], size: tuple[int, int] = (2, 5)) -> list[SampledLabelMap]:
-    return [SampledLabelMap(f"{i}.png", size, found) for i, found in enumerate(histograms)]
+def sampled(*histograms: dict[int, int]) -> list[LabelMapFinding]:
+    extent = Extent((2, 5), 1)
+    return [
+        LabelMapFinding(f"{i}.png", extent, None, found, True, 8, None)
+        for i, found in enumerate(histograms)
+    ]
 
 
 def test_classes_are_named_with_their_shares() -> None:
@@ -64,10 +71,10 @@ def test_a_sample_is_spread_over_the_set(tmp_path: Path) -> None:
         sources[f"{i:04d}"] = str(tmp_path / f"{i:04d}.png")
         Image.fromarray(np.full((2, 3), i % 182, np.uint8)).save(sources[f"{i:04d}"])
     Path(sources["0000"]).write_bytes(b"no image")
-    found, unreadable = sample_label_maps(sources, max_pixels=100)
+    found, unreadable = examine_label_maps(sources, None, max_pixels=100)
     assert len(found) == SAMPLE_SIZE - 1
     assert found[-1].source == sources[f"{3 * SAMPLE_SIZE - 1:04d}"]
-    assert {each.size for each in found} == {(2, 3)}
+    assert {each.extent.size for each in found} == {(2, 3)}
     assert len(unreadable) == 1 and sources["0000"] in unreadable[0]
 
 
