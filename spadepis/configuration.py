@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -42,7 +42,13 @@ class ConfigurationError(ValueError):
 
 
 class Configuration(BaseModel):
-    """Settings. Each of them is a flag, and a key of the YAML file that ``--config`` names."""
+    """Settings. Each of them is a flag, and a key of the YAML file that ``--config`` names.
+
+    Attributes:
+        program: the command in ``--help``. Default: the file that is run.
+    """
+
+    program: ClassVar[str | None] = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -59,12 +65,14 @@ class Command:
         description: one line for ``--help``.
         sections: the JSON Schema of each setting by its name, under the headings of ``--help``.
         elsewhere: the commands that have a setting which this one does not have.
+        program: the command in ``--help``. Default: the file that is run.
     """
 
     name: str
     description: str
     sections: Mapping[str, Mapping[str, Schema]]
     elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    program: str | None = None
 
     @property
     def settings(self) -> Mapping[str, Schema]:
@@ -105,7 +113,7 @@ def parse_settings(settings: type[Settings], arguments: Sequence[str]) -> Settin
     """
     description = (settings.__doc__ or "").partition("\n")[0]
     schemas = settings.model_json_schema()["properties"]
-    command = Command("this command", description, {"Settings": schemas})
+    command = Command("this command", description, {"Settings": schemas}, program=settings.program)
     try:
         return settings.model_validate(read_values(command, arguments))
     except ValidationError as error:
@@ -205,6 +213,7 @@ def kind_of(schema: Schema) -> Schema:
 
 def _parser(command: Command) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        prog=command.program,
         description=command.description,
         usage="%(prog)s [--config FILE] [--SETTING VALUE ...]",
         argument_default=argparse.SUPPRESS,

@@ -11,11 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.cli.exit_status import exit_status
@@ -50,7 +49,7 @@ REGIONS = 2
 class LaunchesConfig(Configuration):
     """Count what each stage makes a GPU start, and what the host waits for."""
 
-    model_config = SettingsConfigDict(cli_prog_name="python -m tools.count_launches")
+    program: ClassVar[str | None] = "python -m tools.count_launches"
 
     size: int = Field(default=256, ge=32, multiple_of=32)
     """Side of the images in pixels."""

@@ -20,6 +20,7 @@ from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, Trai
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
 from tools.benchmark.config import BenchmarkConfig
 from tools.benchmark.scaling import ScalingConfig
+from tools.count_launches import LaunchesConfig
 from tools.studies.augmentation.config import AugmentationStudyConfig
 
 SETTINGS: dict[str, type[Configuration]] = {
@@ -30,6 +31,7 @@ SETTINGS: dict[str, type[Configuration]] = {
     "train_spade": TrainSpadeConfig,
     "tools.benchmark": BenchmarkConfig,
     "tools.benchmark.simulate_scaling": ScalingConfig,
+    "tools.count_launches": LaunchesConfig,
     "tools.studies.augmentation": AugmentationStudyConfig,
 }
 COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})

@@ -18,7 +18,7 @@ EXAMPLES = [
 PLACES = {"s3://bucket/out": "out", "/var/tmp/images": "cache"}
 # Examples that are not run, by one of their lines.
 NOT_RUN = {
-    'datasets.load_dataset("out")': "tests/pipeline/test_job.py runs it, on a set in shards",
+    'datasets.load_dataset("out"': "tests/report/test_card.py runs it on files and on shards",
 }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration
 from spadepis.labels import LabelSpace
@@ -22,7 +21,7 @@ Stage = Literal["synthesis", "stylization", "smoothing", "chain", "job"]
 class BenchmarkConfig(Configuration):
     """Measure the throughput of each stage beside its textbook form."""
 
-    model_config = SettingsConfigDict(cli_prog_name="python -m tools.benchmark")
+    program: ClassVar[str | None] = "python -m tools.benchmark"
 
     stages: tuple[Stage, ...] = ("synthesis", "stylization", "smoothing", "chain")
     """Stages to measure; "job" is a whole job on Ray, with the largest number of styles."""

@@ -7,13 +7,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 from ray.data import DataContext
 
 from spadepis.cli.exit_status import exit_status
@@ -33,7 +32,7 @@ STAGES = 6
 class ScalingConfig(Configuration):
     """Simulate how a job scales with its workers, with stages that only sleep."""
 
-    model_config = SettingsConfigDict(cli_prog_name="python -m tools.benchmark.simulate_scaling")
+    program: ClassVar[str | None] = "python -m tools.benchmark.simulate_scaling"
 
     workers: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32, 64)
     """Numbers of workers that compute: --workers 1,4."""

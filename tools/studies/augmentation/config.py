@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
@@ -16,7 +16,7 @@ from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 class AugmentationStudyConfig(Configuration):
     """Train segmentation networks with and without stylized pairs, and test them."""
 
-    model_config = SettingsConfigDict(cli_prog_name="python -m tools.studies.augmentation")
+    program: ClassVar[str | None] = "python -m tools.studies.augmentation"
 
     photos: Path
     """Folder of JPEG photos."""
