@@ -38,6 +38,8 @@ IMAGES, MASKS, CONTENTS, SHARDS = "images", "masks", "contents", "data"
 OBJECT_FOLDERS = (IMAGES, MASKS, CONTENTS, SHARDS)
 
 LONGEST_NAME = 120
+_UPPER_CASE = re.compile("[A-Z]")
+_HASHED = re.compile(r"(?P<name>.*)~(?P<hash>[0-9a-f]{16})", re.DOTALL)
 _SHARD = re.compile(r"data/part-[0-9a-f]{32}\.parquet")
 _ROW = re.compile(r"(?P<shard>[^#]+)#column=(?P<column>\w+)&row=(?P<row>\d+)")
 
@@ -110,25 +112,39 @@ def is_image_file(name: str) -> bool:
     folder, subfolder, mask, *style = name.split("/", 3) if name.count("/") >= 2 else ("", "", "")
     if folder not in (IMAGES, MASKS, CONTENTS) or (style and folder != IMAGES):
         return False
-    stem = mask if style else PurePosixPath(mask).stem
-    # The identifier behind a name that was cut is not known.
-    return len(stem) > LONGEST_NAME or _subfolder(unquote(stem)) == subfolder
+    return _is_name_of(mask if style else PurePosixPath(mask).stem, subfolder)
 
 
 def safe_name(identifier: str) -> str:
     """A single path component for any identifier.
 
     ASCII letters, digits and ``_.-~`` are kept and everything else is percent-encoded, so that no
-    identifier leaves its folder. Names over 120 characters are cut, and a hash of the identifier
-    is added. Different identifiers have different names.
+    identifier leaves its folder. Names over 120 characters are cut. A hash of the identifier is
+    added to these and to names with upper-case letters, so that different identifiers have
+    different names on filesystems that ignore case, too.
     """
     # No identifier is encoded as a lone percent sign.
     name = quote(identifier, safe="") or "%"
     if name.startswith("."):
         name = "%2E" + name[1:]
-    if len(name) > LONGEST_NAME:
-        return f"{name[:LONGEST_NAME]}~{_digest(identifier.encode())[:16]}"
+    if len(name) > LONGEST_NAME or _UPPER_CASE.search(identifier):
+        return f"{name[:LONGEST_NAME]}~{_hash(identifier)}"
     return name
+
+
+def _is_name_of(stem: str, subfolder: str) -> bool:
+    """Whether ``safe_name`` may have made a name in this subfolder."""
+    hashed = _HASHED.fullmatch(stem)
+    if hashed and len(hashed["name"]) < LONGEST_NAME:
+        identifier = unquote(hashed["name"])
+        if hashed["hash"] == _hash(identifier) and _subfolder(identifier) == subfolder:
+            return True
+    # The identifier behind a name that was cut is not known.
+    return len(stem) > LONGEST_NAME or _subfolder(unquote(stem)) == subfolder
+
+
+def _hash(identifier: str) -> str:
+    return _digest(identifier.encode())[:16]
 
 
 def _subfolder(mask_id: str) -> str:

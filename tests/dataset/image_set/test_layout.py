@@ -71,7 +71,33 @@ def test_names_are_distinct_and_stable() -> None:
     assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
 
 
-@pytest.mark.parametrize("mask_id", ["000000000139", "../a.b", ".x", "ü\n", "y" * 300, "a/b"])
+def test_names_differ_where_case_is_ignored() -> None:
+    ids = [
+        "Scene",
+        "scene",
+        "SCENE",
+        "a/B",
+        "a/b",
+        "%2E",
+        "%2e",
+        "\u00c9",
+        "\u00e9",
+        "X" * 300,
+        "x" * 300,
+    ]
+    assert len({safe_name(id).lower() for id in ids}) == len(ids)
+    assert safe_name("scene") == "scene"
+    assert safe_name("Scene").startswith("Scene~")
+    images = {image_name(mask_id, style_id, "jpg").lower() for mask_id in ids for style_id in ids}
+    assert len(images) == len(ids) ** 2
+    # What version 0.1 called such images is still known to be an image of the set.
+    assert is_image_file(label_map_name("Scene"))
+    assert is_image_file(f"{label_map_name('Scene').rpartition('/')[0]}/Scene.png")
+
+
+@pytest.mark.parametrize(
+    "mask_id", ["000000000139", "ADE_val_1", "../A.b", ".x", "ü\n", "y" * 300, "a/b"]
+)
 def test_names_are_recognised(mask_id: str) -> None:
     names = [label_map_name(mask_id), content_name(mask_id, "jpg")]
     names += [image_name(mask_id, style_id, "jpg") for style_id in (None, "dusk", "../d.e")]
