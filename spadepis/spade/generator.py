@@ -22,6 +22,9 @@ from spadepis.spade.spectral_norm import fold_spectral_norm
 # Five doublings lie between the first feature map and the image.
 STRIDE = 32
 
+# Noise maps of a block. A linear filter of a single map looks like a relief lit from one side.
+NOISE_MAPS = 4
+
 # The strides of the features in the blocks, in order.
 BLOCK_STRIDES = (32, 16, 16, 8, 4, 2, 1)
 
@@ -84,7 +87,8 @@ class SpadeResidualBlock(nn.Module):
         Args:
             x: the features.
             semantics: the label maps.
-            noise: [N,1,h,w] of variance 1, for a block that adds noise.
+            noise: maps of variance 1, [N,M,h,w], for a block that adds noise. Channel c adds map
+                c modulo M.
         """
         if noise is not None:
             x = self._add_noise(x, noise)
@@ -99,8 +103,10 @@ class SpadeResidualBlock(nn.Module):
     def _add_noise(self, x: Tensor, noise: Tensor) -> Tensor:
         variance = self.norm_0.param_free_norm.running_var
         assert self.noise_strength is not None and variance is not None
-        strength = self.noise_strength * variance.sqrt()
-        return torch.addcmul(x, strength.view(1, -1, 1, 1).to(x.dtype), noise.to(x.dtype))
+        strength = (self.noise_strength * variance.sqrt()).to(x.dtype)
+        maps_of_channels = torch.arange(x.shape[1], device=x.device) % noise.shape[1]
+        noise = noise.to(x.dtype).index_select(1, maps_of_channels)
+        return torch.addcmul(x, strength.view(1, -1, 1, 1), noise)
 
 
 class SpadeGenerator(nn.Module):
@@ -224,7 +230,7 @@ class SpadeGenerator(nn.Module):
         return torch.tanh(image)
 
     def _noise(self, labels: Tensor, seeds: Tensor | None) -> list[Tensor | None]:
-        """The noise of each block, [N,1,h,w], or None where the network adds none."""
+        """The noise maps of each block, or None where the network adds none."""
         if self.head_0.noise_strength is None:
             return [None] * len(BLOCK_STRIDES)
         count, height, width = labels.shape
@@ -232,7 +238,7 @@ class SpadeGenerator(nn.Module):
             seeds = torch.zeros(count, dtype=torch.int64)
         seeds = seeds.to(labels.device)
         return [
-            gaussian_noise(seeds, layer, height // stride, width // stride)
+            gaussian_noise(seeds, layer, NOISE_MAPS, height // stride, width // stride)
             for layer, stride in enumerate(BLOCK_STRIDES)
         ]
 

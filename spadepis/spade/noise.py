@@ -17,26 +17,29 @@ _DEVIATION = math.sqrt(4 * (2.0**32 - 1) / 12)
 _STEP = 0x9E3779B9
 
 
-def gaussian_noise(seeds: Tensor, layer: int, height: int, width: int) -> Tensor:
+def gaussian_noise(seeds: Tensor, layer: int, maps: int, height: int, width: int) -> Tensor:
     """Approximately Gaussian noise of mean 0 and variance 1, the same on every device.
 
-    A value is a hash of its seed, layer, row and column, so it depends neither on the batch nor
-    on the size of the map. It is the sum of four uniform 16-bit integers, all in exact integer
+    A value is a hash of its seed, layer, map, row and column, so it depends neither on the batch
+    nor on the size of the map. It is the sum of four uniform 16-bit integers, all in exact integer
     arithmetic; the distribution ends at 3.5 standard deviations.
 
     Args:
         seeds: int64 [N], one for each image.
         layer: separates the noise of one layer from that of another.
-        height: of the map.
-        width: of the map.
+        maps: number of independent maps M of each image.
+        height: height of the maps.
+        width: width of the maps.
 
     Returns:
-        float32 [N,1,height,width].
+        float32 [N,M,height,width].
     """
     rows = torch.arange(height, device=seeds.device).view(-1, 1)
     columns = torch.arange(width, device=seeds.device)
+    numbers = torch.arange(maps, device=seeds.device).view(-1, 1, 1)
     stream = _hash(_hash(seeds >> 32) ^ (seeds & LOW_32_BITS)) + _STEP * (layer + 1)
-    state = _hash(_hash(stream.view(-1, 1, 1, 1)) + _STEP * rows) + _STEP * columns
+    map_streams = _hash(stream.view(-1, 1, 1, 1)) + _STEP * numbers
+    state = _hash(_hash(map_streams) + _STEP * rows) + _STEP * columns
     first = _hash(state)
     second = _hash(first ^ _STEP)
     total = (first & 0xFFFF) + (first >> 16) + (second & 0xFFFF) + (second >> 16)

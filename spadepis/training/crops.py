@@ -8,21 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from spadepis.training.photos import Pair, Picture
+from spadepis.training.photos import Pair
 
 # A crop shows between so much less and so much more of a picture than its size in pixels.
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.8, 1.3
-
-
-def draw(sources: Sequence[Sequence[Picture]], count: int, random: Generator) -> list[Picture]:
-    """Draw ``count`` items, each source in proportion to the root of its size.
-
-    Small sources, which hold the rare classes, count for more than their share and still do not
-    repeat too often.
-    """
-    weights = torch.tensor([float(len(source)) for source in sources]).sqrt()
-    chosen = torch.multinomial(weights, count, replacement=True, generator=random)
-    return [sources[i][_below(len(sources[i]), random)] for i in chosen.tolist()]
 
 
 def crop_photos(photos: Sequence[Tensor], size: int, random: Generator) -> Tensor:
@@ -44,29 +33,31 @@ def crop_pairs(pairs: Sequence[Pair], size: int, random: Generator) -> tuple[Ten
     return torch.stack(photos), torch.stack(labels)
 
 
-def _crop(planes: Sequence[Tensor], size: int, random: Generator) -> list[Tensor]:
-    """The same crop of aligned planes [C,h,w], of random place, zoom, aspect, perhaps mirrored.
+def resize_pair(pair: Pair, size: int) -> tuple[Tensor, Tensor]:
+    """The whole photo [3,size,size] in [0,1] and labels, int64 [size,size].
 
-    Planes of three channels are resized bilinearly to [0,1], others by nearest neighbour.
+    As the published network takes them, the aspect ratio is not kept.
     """
+    return _resize(pair.photo, size), _resize(pair.labels[None], size)[0]
+
+
+def _crop(planes: Sequence[Tensor], size: int, random: Generator) -> list[Tensor]:
+    """The same crop of aligned planes [C,h,w], of random place, zoom, aspect, perhaps mirrored."""
     height, width = planes[0].shape[1:]
     zoom = SMALLEST_ZOOM + (LARGEST_ZOOM - SMALLEST_ZOOM) * torch.rand(2, generator=random)
     h, w = (int(min(size * z, side)) for z, side in zip(zoom, (height, width), strict=True))
     top, left = _below(height - h + 1, random), _below(width - w + 1, random)
     mirrored = bool(_below(2, random))
-    crops = []
-    for plane in planes:
-        window = plane[None, :, top : top + h, left : left + w]
-        if mirrored:
-            window = window.flip(-1)
-        if len(plane) == 3:
-            window = F.interpolate(
-                window.float() / 255, (size, size), mode="bilinear", antialias=True
-            )
-        else:
-            window = F.interpolate(window, (size, size), mode="nearest-exact").long()
-        crops.append(window[0])
-    return crops
+    windows = [plane[:, top : top + h, left : left + w] for plane in planes]
+    return [_resize(window.flip(-1) if mirrored else window, size) for window in windows]
+
+
+def _resize(plane: Tensor, size: int) -> Tensor:
+    """Resize uint8 [C,h,w]: three channels bilinearly to [0,1], others by nearest neighbour."""
+    if len(plane) == 3:
+        scaled = plane[None].float() / 255
+        return F.interpolate(scaled, (size, size), mode="bilinear", antialias=True)[0]
+    return F.interpolate(plane[None], (size, size), mode="nearest-exact")[0].long()
 
 
 def _below(limit: int, random: Generator) -> int:

@@ -1,4 +1,4 @@
-"""One step of an optimizer, and how its learning rate falls."""
+"""One step of an optimizer, and how its learning rates fall."""
 
 from __future__ import annotations
 
@@ -6,24 +6,35 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 
-def half_cosine(step: int, steps: int) -> float:
-    """Factor of the learning rate, from 1 at the first step to 0 after the last."""
-    return (1 + math.cos(math.pi * step / steps)) / 2
+def half_cosine(optimizer: torch.optim.Optimizer, steps: int, done: int) -> LambdaLR:
+    """Learning rates that fall from the first step to 0 after the last along half a cosine.
+
+    Unlike PyTorch's ``CosineAnnealingLR`` they depend on the number of steps done alone, so that a
+    resumed run may have more steps than it had at first.
+
+    Args:
+        optimizer: new, or with the state that it had after the steps done.
+        steps: number of steps in all.
+        done: number of steps done.
+    """
+
+    def factor(step: int) -> float:
+        return (1 + math.cos(math.pi * min(step, steps) / steps)) / 2
+
+    return LambdaLR(optimizer, factor, last_epoch=done - 1)
 
 
-def descend(
-    optimizer: torch.optim.Optimizer,
-    loss: Tensor,
-    learning_rate: float,
-    longest_gradient: float = math.inf,
-) -> None:
-    """One step down the gradient of the loss, cut to a length if it is longer."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, longest_gradient: float) -> None:
+    """One step down the gradient of the loss, cut to a length if it is longer.
+
+    Raises:
+        RuntimeError: the gradient is not finite. The weights are as before the step.
+    """
     optimizer.zero_grad()
     torch.autograd.backward(loss)
-    for group in optimizer.param_groups:
-        nn.utils.clip_grad_norm_(group["params"], longest_gradient)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    nn.utils.clip_grad_norm_(parameters, longest_gradient, error_if_nonfinite=True)
     optimizer.step()

@@ -1,99 +1,102 @@
-"""The multi-scale patch discriminator that SPADE is trained against."""
+"""A discriminator on frozen ImageNet features, conditioned on the label map."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from spadepis.labels import LabelSpace
-
-SCALES = 2
-# The paper's discriminator sees the one-hot map; here a few learned channels stand for it, which
-# is the same first convolution with a weight of lower rank, and far cheaper.
-EMBEDDING_WIDTH = 16
-STRIDES = (2, 2, 2, 1)
+NEGATIVE_SLOPE = 0.2
 
 
-class PatchDiscriminator(nn.Module):
-    """PatchGAN of 4x4 convolutions with spectral and instance norm (Park et al., appendix A)."""
+@dataclass(frozen=True)
+class Verdict:
+    """What the discriminator makes of a batch of pictures.
 
-    def __init__(self, channels: int, base_width: int) -> None:
-        super().__init__()
-        widths = [channels, *(base_width * 2 ** min(depth, 3) for depth in range(len(STRIDES)))]
-        self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, 4, stride, padding=2))
-            for (before, after), stride in zip(pairwise(widths), STRIDES, strict=True)
+    Attributes:
+        features: of the pyramid, from stride 2 on, each [N,width,h,w].
+        scores: real (above 0) or generated, of the same levels but the coarsest, each [N,h,w].
+        classes: scores of each class and, last, of *generated*, at stride 2, [N,classes+1,h,w].
+    """
+
+    features: Sequence[Tensor]
+    scores: Sequence[Tensor]
+    classes: Tensor
+
+    def split(self, count: int) -> tuple[Verdict, Verdict]:
+        """The verdicts on the first ``count`` pictures and on the others."""
+        first, second = (
+            Verdict(
+                [features[part] for features in self.features],
+                [scores[part] for scores in self.scores],
+                self.classes[part],
+            )
+            for part in (slice(count), slice(count, None))
         )
-        self.logits = nn.Conv2d(widths[-1], 1, 4, padding=2)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Pictures and maps [N,C,H,W] to the features of every layer and, last, the logits."""
-        outputs: list[Tensor] = []
-        for depth, layer in enumerate(self.layers):
-            x = layer(x)
-            if depth > 0:
-                x = F.instance_norm(x)
-            x = F.leaky_relu(x, 0.2)
-            outputs.append(x)
-        return [*outputs, self.logits(x)]
+        return first, second
 
 
 class Discriminator(nn.Module):
-    """Patch discriminators at full and half size, conditioned on the label map."""
+    """A feature pyramid over frozen features, with heads for realism and for classes.
 
-    def __init__(self, label_space: LabelSpace, base_width: int) -> None:
+    Sauer et al. (NeurIPS 2021) discriminate on fixed pretrained features. A top-down pyramid (Lin
+    et al., CVPR 2017) gives each level the context of the coarser ones. Its heads are: at all
+    levels but the coarsest a hinge score with projection on the embedded label (Miyato and Koyama,
+    ICLR 2018), and at the finest level a classifier of every pixel into the classes and
+    *generated* (Schönfeld et al., ICLR 2021).
+
+    Args:
+        feature_widths: channels of the frozen features, from the finest level on.
+        num_classes: of the label space.
+        width: channels of the pyramid.
+    """
+
+    def __init__(self, feature_widths: Sequence[int], num_classes: int, width: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(label_space.num_classes, EMBEDDING_WIDTH)
-        channels = 3 + EMBEDDING_WIDTH + label_space.has_instance_edges
-        self.scales = nn.ModuleList(PatchDiscriminator(channels, base_width) for _ in range(SCALES))
+        self.lateral = nn.ModuleList(
+            spectral_norm(nn.Conv2d(channels, width, 1)) for channels in feature_widths
+        )
+        self.merge = nn.ModuleList(
+            spectral_norm(nn.Conv2d(width, width, 3, padding=1)) for _ in feature_widths
+        )
+        self.score = nn.ModuleList(
+            spectral_norm(nn.Conv2d(width, 1, 1)) for _ in feature_widths[:-1]
+        )
+        self.embeddings = nn.ModuleList(
+            spectral_norm(nn.Embedding(num_classes, width)) for _ in feature_widths[:-1]
+        )
+        self.classify = nn.Conv2d(width, num_classes + 1, 1)
+        self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, labels: Tensor, edges: Tensor | None) -> list[list[Tensor]]:
-        """Features and logits at each scale.
+    def forward(self, levels: Sequence[Tensor], labels: Tensor) -> Verdict:
+        """Judge pictures by their frozen features.
 
         Args:
-            images: [N,3,H,W] in [-1,1].
-            labels: class indices [N,H,W].
-            edges: instance edges, bool [N,H,W], where the label space has them.
+            levels: frozen features, from the finest level on.
+            labels: class indices [N,H,W] at twice the size of the finest level.
         """
-        planes = [images, self.embedding(labels).permute(0, 3, 1, 2)]
-        if edges is not None:
-            planes.append(edges.unsqueeze(1))
-        x = torch.cat([plane.to(images.dtype) for plane in planes], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        outputs = []
-        for scale in self.scales:
-            outputs.append(scale(x))
-            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-        return outputs
-
-
-def generator_hinge_loss(of_generated: list[list[Tensor]]) -> Tensor:
-    """Hinge loss of the generator: minus the mean logit (Lim and Ye, 2017)."""
-    return torch.stack([-scale[-1].float().mean() for scale in of_generated]).mean()
-
-
-def discriminator_hinge_loss(
-    of_generated: list[list[Tensor]], of_real: list[list[Tensor]]
-) -> Tensor:
-    """Hinge loss of the discriminator (Lim and Ye, 2017)."""
-    losses = [
-        F.relu(1 + generated[-1].float()).mean() + F.relu(1 - real[-1].float()).mean()
-        for generated, real in zip(of_generated, of_real, strict=True)
-    ]
-    return torch.stack(losses).mean()
-
-
-def feature_matching_loss(of_generated: list[list[Tensor]], of_real: list[list[Tensor]]) -> Tensor:
-    """Difference of the discriminator's features (Wang et al., CVPR 2018, eq. 4)."""
-    losses = [
-        sum(
-            F.l1_loss(feature.float(), target.detach().float())
-            for feature, target in zip(generated[:-1], real[:-1], strict=True)
-        )
-        for generated, real in zip(of_generated, of_real, strict=True)
-    ]
-    return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
+        x: Tensor | None = None
+        pyramid: list[Tensor] = []
+        for lateral, merge, level in reversed(
+            list(zip(self.lateral, self.merge, levels, strict=True))
+        ):
+            entering = lateral(level)
+            if x is not None:
+                # Sides that are not divisible by the stride were rounded up.
+                upper = F.interpolate(x, scale_factor=2.0, mode="nearest")
+                entering = entering + upper[:, :, : entering.shape[2], : entering.shape[3]]
+            x = F.leaky_relu(merge(F.leaky_relu(entering, NEGATIVE_SLOPE)), NEGATIVE_SLOPE)
+            pyramid.insert(0, x)
+        scores = []
+        for depth, (score, embedding) in enumerate(
+            zip(self.score, self.embeddings, strict=True), start=1
+        ):
+            features, step = pyramid[depth - 1], 2**depth
+            embedded = embedding(labels[:, ::step, ::step]).permute(0, 3, 1, 2)
+            projected = (embedded.to(features.dtype) * features).sum(dim=1)
+            scores.append(score(features)[:, 0] + projected)
+        return Verdict(pyramid, scores, self.classify(pyramid[0]))

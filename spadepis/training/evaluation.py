@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
-import safetensors.torch
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 from torchvision.utils import save_image
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator
 from spadepis.training.config import EvaluationConfig
-from spadepis.training.perceptual import PerceptualNetwork
-from spadepis.training.photos import Pair, Split, read_all_photos
+from spadepis.training.crops import resize_pair
+from spadepis.training.judge import Judge
+from spadepis.training.perceptual import PerceptualNetwork, perceptual_network
+from spadepis.training.photos import PairFile, is_held_out, list_pairs, list_photos, read_photo
 from spadepis.training.photowct_evaluation import (
     self_reconstruction,
     stylization_distances,
     stylize_and_smooth,
 )
-from spadepis.training.runs import all_photos, prepare
-from spadepis.training.segmentation import SegmentationNetwork, train_segmentation
-from spadepis.training.spade_evaluation import (
-    frechet_by_level,
-    mean_colours,
-    mean_iou,
-    resized,
-    synthesize,
-)
+from spadepis.training.spade_evaluation import Figures, Measurement, diversity, synthesize
+from spadepis.training.training_pairs import PairFolders
 
 # In SqueezeNet's features; the level that the figures are judged by.
 JUDGED_LEVEL = 3
-SEGMENTATION_BATCH, SEGMENTATION_CROP = 8, 128
 SHOWN_PAIRS = 8
 
 
 @torch.no_grad()
 def evaluate_models_job(config: EvaluationConfig) -> None:
     """Print the figures of both models, as Markdown."""
-    perceptual = prepare(config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     if config.samples is not None:
         config.samples.mkdir(parents=True, exist_ok=True)
-    _evaluate_photowct(config, perceptual)
-    _evaluate_spade(config, perceptual)
+    perceptual = perceptual_network(config.perceptual_weights)
+    judge = None if config.judge_weights is None else Judge(config.judge_weights)
+    checkpoint = config.photowct_checkpoint or DEFAULT_PHOTOWCT_CHECKPOINT
+    photowct = PhotoWCT.from_checkpoint(checkpoint)
+    styles = [_square(path, config.size) for path in list_photos(config.data / config.styles)]
+    if config.photos:
+        _evaluate_photowct(config, photowct, perceptual, styles)
+    checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINTS[config.space.name]
+    generator = SpadeGenerator.from_checkpoint(checkpoint, config.space)
+    for kind, pairs in {
+        "label maps drawn by people": _pairs(config.folders(config.pairs), config.space),
+        "label maps predicted by a network": [
+            pair
+            for pair in _pairs(config.folders(config.pseudo_pairs), config.space)
+            if is_held_out(pair.id)
+        ],
+    }.items():
+        if pairs:
+            _evaluate_spade(config, kind, pairs, generator, photowct, styles, perceptual, judge)
 
 
-def _evaluate_photowct(config: EvaluationConfig, perceptual: PerceptualNetwork) -> None:
-    network = PhotoWCT.from_checkpoint(config.photowct_checkpoint or DEFAULT_PHOTOWCT_CHECKPOINT)
-    held_out = all_photos(config, config.photos).held_out[0]
-    photos = [_square(photo, config.size) for photo in held_out]
-    styles = [_square(photo, config.size) for photo in read_all_photos(config.data / config.styles)]
+def _evaluate_photowct(
+    config: EvaluationConfig,
+    network: PhotoWCT,
+    perceptual: PerceptualNetwork,
+    styles: Sequence[Tensor],
+) -> None:
+    photos = [
+        _square(path, config.size)
+        for folder in config.photos
+        for path in list_photos(config.data / folder)
+        if is_held_out(path.stem)
+    ]
     styles_of_photos = [styles[i % len(styles)] for i in range(len(photos))]
-
     quality = self_reconstruction(network, photos)
     distances = stylization_distances(network, perceptual, photos, styles_of_photos)
     print(
@@ -75,71 +96,76 @@ def _evaluate_photowct(config: EvaluationConfig, perceptual: PerceptualNetwork) 
             save_image(torch.stack(row), config.samples / f"photowct_{i}.png")
 
 
-def _evaluate_spade(config: EvaluationConfig, perceptual: PerceptualNetwork) -> None:
-    space = config.space
-    checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINTS[space.name]
-    generator = SpadeGenerator.from_checkpoint(checkpoint, space)
-    pairs = config.read_pairs()
-    held_out = [resized(pair, config.size) for source in pairs.held_out for pair in source]
-    photos, label_maps = ([pair[i] for pair in held_out] for i in range(2))
-    generated = [synthesize(generator, labels) for labels in label_maps]
-    colours = mean_colours((pair for source in pairs.training for pair in source), len(space.names))
-    flat = [colours[labels].permute(2, 0, 1) for labels in label_maps]
-
-    print(f"## SPADE, {len(photos)} held-out pairs, {config.size} pixels\n")
-    print("| picture | Fréchet distance to the photos, levels 2 to 5 | level 3, share |")
-    print("|---|---|---|")
-    of_flat = frechet_by_level(perceptual, flat, photos)
-    for name, measured in {
-        "mean colour of each class": of_flat,
-        "generated": frechet_by_level(perceptual, generated, photos),
-    }.items():
-        frechet = ", ".join(f"{value:.4g}" for value in measured.values())
-        share = measured[JUDGED_LEVEL] / of_flat[JUDGED_LEVEL]
-        print(f"| {name} | {frechet} | {share:.2f} |")
-
-    network = _segmentation_network(config, pairs)
-    print("\n| picture | mean IoU | by class |")
-    print("|---|---|---|")
-    for name, pictures in {"photo": photos, "generated": generated}.items():
-        mean, by_class = mean_iou(network, pictures, label_maps, space)
-        named = ", ".join(f"{label} {value:.2f}" for label, value in by_class.items())
-        print(f"| {name} | {mean:.3f} | {named} |")
+def _evaluate_spade(
+    config: EvaluationConfig,
+    kind: str,
+    pairs: Sequence[PairFile],
+    generator: SpadeGenerator,
+    photowct: PhotoWCT,
+    styles: Sequence[Tensor],
+    perceptual: PerceptualNetwork,
+    judge: Judge | None,
+) -> None:
+    photos, label_maps = zip(
+        *(resize_pair(pair.read(), config.size) for pair in pairs), strict=True
+    )
+    contents = [synthesize(generator, labels) for labels in label_maps]
+    results = [
+        stylize_and_smooth(photowct, content, styles[number % len(styles)])[1].clamp(0, 1)
+        for number, content in enumerate(contents)
+    ]
+    measure = Measurement(perceptual, judge, photos, label_maps, config.space)
+    figures = {
+        "photo": measure(photos),
+        "content": measure(contents),
+        "result": measure(results),
+    }
+    title = f"## SPADE, {len(pairs)} {kind}, {config.space.name}, {config.size} pixels"
+    print(f"{title}\n\n{_table(figures)}\n")
+    print(
+        "distance between two contents of one label map: "
+        f"{diversity(generator, perceptual, label_maps):.3f}\n",
+        flush=True,
+    )
     if config.samples is not None:
-        painted = [
-            torch.from_numpy(space.colourize(labels.numpy())).permute(2, 0, 1) / 255
+        colours = [
+            torch.from_numpy(config.space.colourize(labels.numpy())).permute(2, 0, 1) / 255
             for labels in label_maps
         ]
-        step = max(1, len(photos) // 24)
-        columns = [picture[::step] for picture in (painted, photos, generated)]
-        rows = [torch.stack(row) for row in zip(*columns, strict=True)]
-        save_image(torch.cat(rows), config.samples / "spade.png", nrow=6)
+        rows = zip(colours, photos, contents, results, strict=True)
+        path = config.samples / f"spade_{len(pairs)}.png"
+        save_image([picture for row in rows for picture in row], path, nrow=8)
 
 
-def _segmentation_network(config: EvaluationConfig, pairs: Split[Pair]) -> SegmentationNetwork:
-    """The network in the file of ``segmentation_weights``, or one trained now on real pairs."""
-    num_classes = config.space.num_classes
-    path = config.segmentation_weights
-    if path is not None and path.exists():
-        network = SegmentationNetwork(num_classes)
-        network.load_state_dict(safetensors.torch.load_file(path))
-        return network.eval()
-    with torch.enable_grad():
-        network = train_segmentation(
-            pairs,
-            num_classes,
-            config.segmentation_steps,
-            SEGMENTATION_BATCH,
-            SEGMENTATION_CROP,
-            config.seed,
+def _table(figures: Mapping[str, Figures]) -> str:
+    """The figures of several sets of pictures, those of photos first, as Markdown."""
+    of_photos = next(iter(figures.values()))
+    lines = [
+        "| picture | mean IoU | share of photos' | Fréchet distance to the photos, levels 2 to 5 "
+        "| stripes | frame |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, figure in figures.items():
+        found = "- | -"
+        if figure.mean_iou is not None and of_photos.mean_iou is not None:
+            found = f"{figure.mean_iou:.3f} | {figure.mean_iou / of_photos.mean_iou:.2f}"
+        frechet = ", ".join(f"{value:.4g}" for value in figure.frechet.values())
+        lines.append(
+            f"| {name} | {found} | {frechet} | {figure.stripes:.3f} | {figure.frame:.2f} |"
         )
-    if path is not None:
-        weights = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
-        safetensors.torch.save_file(weights, path)
-    return network
+    for name, figure in figures.items():
+        if figure.iou:
+            named = ", ".join(f"{label} {value:.2f}" for label, value in figure.iou.items())
+            lines += ["", f"IoU in the {name}: {named}"]
+    return "\n".join(lines)
 
 
-def _square(photo: Tensor, size: int) -> Tensor:
-    """The middle of a photo, uint8 [3,h,w], as float [3,size,size] in [0,1]."""
-    cropped: Tensor = transforms.center_crop(photo, [size, size])
+def _pairs(folders: Sequence[PairFolders], space: LabelSpace) -> list[PairFile]:
+    """The pairs of all folders."""
+    return [pair for one in folders for pair in list_pairs(one.photos, one.labels, space)]
+
+
+def _square(path: Path, size: int) -> Tensor:
+    """The middle of a photo, as float [3,size,size] in [0,1]."""
+    cropped: Tensor = transforms.center_crop(read_photo(path), [size, size])
     return cropped.float() / 255

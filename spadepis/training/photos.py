@@ -1,13 +1,12 @@
-"""Photos and pairs of photo and label map, held in memory, for training and evaluation."""
+"""Photos, and pairs of photo and label map, read from disk when they are needed."""
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -17,14 +16,15 @@ from torch import Tensor
 
 from spadepis.labels import LabelSpace
 
-# One in so many photos, and the last so many'th of the pairs of a source, is held out.
-HELD_OUT_SHARE = 10
+# Pictures with a larger short side are shrunk to this one: the scale at which networks are used.
+SHORT_SIDE = 256
+
+# One in so many items is held out of training, chosen by a hash of its name, so that it stays held
+# out whatever is added.
+HELD_OUT_SHARE = 40
 
 # Of labels.json, by label space.
 MAPPING_KEYS = {"coco-stuff": "to_coco_stuff_spade_index", "ade20k": "to_ade20k_raw_index_1based"}
-
-# Pictures are kept with this short side: the scale at which the networks are used.
-SHORT_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -40,79 +40,82 @@ class Pair:
     labels: Tensor
 
 
-Picture = TypeVar("Picture", Tensor, Pair)
-
-
 @dataclass(frozen=True)
-class Split(Generic[Picture]):
-    """What is trained on, by source, and what is held out from it."""
+class PairFile:
+    """A photo and its label map on disk.
 
-    training: Sequence[Sequence[Picture]]
-    held_out: Sequence[Sequence[Picture]]
+    Attributes:
+        photo: a JPEG file.
+        labels: a PNG file, of the same aspect ratio.
+        raw_values: raw value in the label space of each value in the PNG file, uint8 [256].
+        space: the label space.
+    """
+
+    photo: Path
+    labels: Path
+    raw_values: NDArray[np.uint8]
+    space: LabelSpace
+
+    @property
+    def id(self) -> str:
+        """The name of both files without suffix."""
+        return self.labels.stem
+
+    def read(self) -> Pair:
+        """Read the photo as ``read_photo`` does, and the label map at its size."""
+        photo = read_photo(self.photo)
+        labels = self.read_labels((photo.shape[2], photo.shape[1]))
+        return Pair(photo, torch.from_numpy(labels))
+
+    def read_labels(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """The class indices, uint8 [h,w], resized to a width and height where given."""
+        with Image.open(self.labels) as image:
+            resized = image if size is None else image.resize(size, Image.Resampling.NEAREST)
+            return self.space.decode(self.raw_values[np.asarray(resized)]).astype(np.uint8)
 
 
-def read_all_photos(folder: Path) -> list[Tensor]:
-    """The photos [3,h,w] uint8 of a folder, by name."""
-    return [_read_photo(path) for path in sorted(folder.glob("*.jpg"))]
+def read_photo(path: Path) -> Tensor:
+    """Read a photo, uint8 [3,h,w], shrunk to a short side of 256 where that is larger.
+
+    It is never enlarged: networks would learn the blur.
+    """
+    with Image.open(path) as image:
+        scale = min(1.0, SHORT_SIDE / min(image.size))
+        width, height = (round(side * scale) for side in image.size)
+        # JPEG files are decoded at half the size or less where that is enough.
+        image.draft("RGB", (2 * width, 2 * height))
+        photo = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(photo)).permute(2, 0, 1)
 
 
-def read_photos(folder: Path) -> Split[Tensor]:
-    """The photos [3,h,w] uint8 of a folder; every tenth by name is held out."""
-    photos = read_all_photos(folder)
-    training = [photo for i, photo in enumerate(photos) if i % HELD_OUT_SHARE]
-    return Split([training], [photos[::HELD_OUT_SHARE]])
+def list_photos(folder: Path) -> list[Path]:
+    """The photos ``*.jpg`` of a folder, by name."""
+    return sorted(folder.glob("*.jpg"))
 
 
-def read_pairs(sources: Sequence[tuple[Path, Path]], space: LabelSpace) -> Split[Pair]:
-    """The pairs of photos ``*.jpg`` and label maps ``*.png`` of the same name in pairs of folders.
+def list_pairs(photos: Path, labels: Path, space: LabelSpace) -> list[PairFile]:
+    """The pairs of photos ``*.jpg`` and label maps ``*.png`` of the same name, by name.
 
     A file ``labels.json`` beside the folder of label maps may map their values to raw values of
-    the label space. The last tenth of each source by name is held out: a block, since
-    neighbouring frames of a film are near copies.
+    the label space.
     """
-    training, held_out = [], []
-    for photos, labels in sources:
-        pairs = list(read_source(photos, labels, space).values())
-        kept = len(pairs) - max(1, len(pairs) // HELD_OUT_SHARE)
-        training.append(pairs[:kept])
-        held_out.append(pairs[kept:])
-    return Split(training, held_out)
-
-
-def read_source(
-    photos: Path, labels: Path, space: LabelSpace, globs: Sequence[str] = ("*",)
-) -> dict[str, Pair]:
-    """The pairs of a folder of photos and one of label maps whose id is like one of the globs.
-
-    The id is the name without suffix, and they are sorted by it.
-    """
-    raw_values = _raw_values(labels.parent / "labels.json", space)
-    pairs = {}
-    for path in sorted(labels.glob("*.png")):
-        if not any(fnmatchcase(path.stem, glob) for glob in globs):
-            continue
-        photo = _read_photo(photos / f"{path.stem}.jpg")
-        with Image.open(path) as image:
-            size = (photo.shape[2], photo.shape[1])
-            resized = np.asarray(image.resize(size, Image.Resampling.NEAREST))
-        indices = space.decode(raw_values[resized]).astype(np.uint8)
-        pairs[path.stem] = Pair(photo, torch.from_numpy(indices))
-    return pairs
-
-
-def _raw_values(mapping: Path, space: LabelSpace) -> NDArray[np.uint8]:
-    """The raw value in the label space of each value that a source's label maps hold."""
     raw_values = np.arange(256, dtype=np.uint8)
-    key = MAPPING_KEYS.get(space.name)
+    mapping, key = labels.parent / "labels.json", MAPPING_KEYS.get(space.name)
     if mapping.exists() and key:
         for value, raw_value in json.loads(mapping.read_text()).get(key, {}).items():
             raw_values[int(value)] = raw_value
-    return raw_values
+    return [
+        PairFile(photos / f"{path.stem}.jpg", path, raw_values, space)
+        for path in sorted(labels.glob("*.png"))
+    ]
 
 
-def _read_photo(path: Path) -> Tensor:
-    with Image.open(path) as image:
-        scale = SHORT_SIDE / min(image.size)
-        width, height = (max(SHORT_SIDE, round(side * scale)) for side in image.size)
-        resized = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.asarray(resized).copy()).permute(2, 0, 1)
+def is_held_out(name: str) -> bool:
+    """Whether the item of that name, without suffix, is kept out of training."""
+    return zlib.crc32(name.encode()) % HELD_OUT_SHARE == 0
+
+
+def split_photos(photos: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Those that are trained on and those that are held out."""
+    training = [photo for photo in photos if not is_held_out(photo.stem)]
+    return training, [photo for photo in photos if is_held_out(photo.stem)]

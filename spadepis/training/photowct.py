@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,11 +14,12 @@ from torchvision.utils import save_image
 
 from spadepis.photowct.network import LEVELS
 from spadepis.training.cascade import FEATURE_SCALE, Cascade
-from spadepis.training.crops import crop_photos, draw
+from spadepis.training.crops import crop_photos
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
-from spadepis.training.photos import Split
+from spadepis.training.photos import read_photo
 from spadepis.training.photowct_losses import structure_distance, style_distance, transfer
+from spadepis.training.sources import Source, draw
 from spadepis.training.training_state import Stateful, load_state, save_state
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,8 @@ def _distillation(
 
 
 def train_photowct(
-    photos: Split[Tensor],
+    photos: Sequence[Source[Path]],
+    held_out: Sequence[Path],
     perceptual: PerceptualNetwork,
     output: Path,
     *,
@@ -97,10 +99,11 @@ def train_photowct(
 ) -> dict[str, Tensor]:
     """Train, writing the state and a sample sheet into ``output`` as it goes.
 
-    Goes on from the state in ``output`` where there is one.
+    Resumes from the state in ``output`` where there is one.
 
     Args:
-        photos: uint8 [3,h,w], sides of ``crop`` or more.
+        photos: JPEG files, by source.
+        held_out: JPEG files that are shown on the sample sheet.
         perceptual: compares pictures.
         output: a folder.
         widths: channels of the convolutions of levels 1 to 4.
@@ -121,26 +124,31 @@ def train_photowct(
     optimizer = torch.optim.Adam(cascade.parameters(), learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
     first = load_state(output / "state.pt", parts)
-    fixed = torch.Generator().manual_seed(seed)
-    samples = crop_photos(draw(photos.held_out, PHOTOS_ON_SHEET, fixed), 2 * crop, fixed)
+    rates = half_cosine(optimizer, steps, first)
+    shown = draw([Source.of_equals(held_out)], PHOTOS_ON_SHEET, torch.Generator().manual_seed(seed))
+    samples = _crops(shown, 2 * crop, torch.Generator().manual_seed(seed)).to(device)
 
     for step in range(first, steps):
         # Of the step alone, so that a run that was stopped sees the same crops.
         random = torch.Generator().manual_seed(seed + step)
-        batch = crop_photos(draw(photos.training, batch_size, random), crop, random).to(device)
+        batch = _crops(draw(photos, batch_size, random), crop, random).to(device)
         batch = batch.to(memory_format=torch.channels_last)
         level = LEVEL_OF_STEP[step % len(LEVEL_OF_STEP)]
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             terms = losses(cascade, perceptual, batch, level)
-        rate = learning_rate * half_cosine(step, steps)
-        descend(optimizer, torch.stack(list(terms.values())).sum(), rate, LONGEST_GRADIENT)
+        descend(optimizer, torch.stack(list(terms.values())).sum(), LONGEST_GRADIENT)
+        rates.step()
         if step % STEPS_BETWEEN_REPORTS == 0:
             figures = "  ".join(f"{name} {float(t.detach()):.4f}" for name, t in terms.items())
             log.info("step %d of %d  level %s  %s", step, steps, level, figures)
         if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
             save_state(output / "state.pt", step + 1, parts)
-            _write_sheet(output / "samples.jpg", cascade, samples.to(device))
+            _write_sheet(output / "samples.jpg", cascade, samples)
     return cascade.export()
+
+
+def _crops(photos: Sequence[Path], size: int, random: torch.Generator) -> Tensor:
+    return crop_photos([read_photo(path) for path in photos], size, random)
 
 
 @torch.no_grad()

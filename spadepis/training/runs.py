@@ -9,15 +9,23 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.reading import read_state_dict
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Settings, parse_settings
+from spadepis.dataset.storage.replacement import replacing
 from spadepis.spade import SpadeGenerator
-from spadepis.training.config import DataConfig, TrainPhotoWCTConfig, TrainSpadeConfig
+from spadepis.spade.spectral_norm import fold_spectral_norm
+from spadepis.training.config import TrainingConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
-from spadepis.training.perceptual import PerceptualNetwork, perceptual_network
-from spadepis.training.photos import Split, read_photos
+from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.perceptual import perceptual_network
+from spadepis.training.photos import list_photos, split_photos
 from spadepis.training.photowct import train_photowct
-from spadepis.training.spade import Schedule, Training, train_spade
+from spadepis.training.sources import Source
+from spadepis.training.spade import Training, initialize
+from spadepis.training.spade_run import Schedule, train_spade
+from spadepis.training.training_pairs import read_training_pairs
 
 
 def run_job(
@@ -34,11 +42,16 @@ def run_job(
 
 def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
     """Train a PhotoWCT and write ``photowct.safetensors`` into the output folder."""
-    perceptual = prepare(config)
-    config.output.mkdir(parents=True, exist_ok=True)
+    _set_threads(config)
+    training, held_out = [], []
+    for photos in _photos_by_source(config):
+        kept, kept_out = split_photos(photos)
+        training.append(Source.of_equals(kept))
+        held_out += kept_out
     weights = train_photowct(
-        all_photos(config, config.photos),
-        perceptual,
+        training,
+        held_out,
+        perceptual_network(config.perceptual_weights),
         config.output,
         widths=config.widths,
         steps=config.steps,
@@ -49,63 +62,77 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
         bfloat16=config.bfloat16,
         seed=config.seed,
     )
-    save_weights(config.output / "photowct.safetensors", weights)
+    save_weights(config.output / "photowct.safetensors", weights, {})
 
 
 def train_spade_job(config: TrainSpadeConfig) -> None:
     """Train a SPADE generator and write ``spade.safetensors`` into the output folder."""
-    perceptual = prepare(config)
-    config.output.mkdir(parents=True, exist_ok=True)
-    device = torch.device(config.device)
+    _set_threads(config)
     torch.manual_seed(config.seed)
-    generator = SpadeGenerator(config.space, config.base_width, config.hidden_width)
-    discriminator = Discriminator(config.space, config.discriminator_width)
+    print(f"reading the label maps; output in {config.output}", flush=True)
+    space, device = config.space, torch.device(config.device)
+    folders = config.folders(config.pairs), config.folders(config.held_out)
+    pairs = read_training_pairs(*folders, space)
+    widths = config.base_width, config.hidden_width
+    generator = SpadeGenerator(space, *widths, config.padding, config.noise)
+    initialize(generator)
+    if config.initial_checkpoint is not None:
+        start_from(generator, config.initial_checkpoint)
+    features = FrozenFeatures.from_package()
+    discriminator = Discriminator(features.widths, space.num_classes, config.discriminator_width)
     training = Training(
         generator.to(device).to(memory_format=torch.channels_last),
-        discriminator.to(device).to(memory_format=torch.channels_last),
-        perceptual.to(device),
+        discriminator.to(device),
+        features.to(device),
+        pairs.class_weights.to(device),
+        config.steps,
+        config.learning_rate,
         config.bfloat16,
     )
-    schedule = Schedule(
-        steps=config.steps,
-        batch_size=config.batch_size,
-        crop=config.crop,
-        fine_tuning_steps=config.fine_tuning_steps,
-        generator_learning_rate=config.generator_learning_rate,
-        discriminator_learning_rate=config.discriminator_learning_rate,
-    )
-    weights = train_spade(config.read_pairs(), training, schedule, config.output, config.seed)
-    save_weights(config.output / "spade.safetensors", weights)
+    schedule = Schedule(config.steps, config.batch_size, config.crop, config.seed)
+    trained = train_spade(pairs, training, schedule, config.output)
+    path = config.output / "spade.safetensors"
+    save_weights(path, trained.state_dict(), trained.metadata)
+    print(f"wrote {path}")
 
 
-def prepare(config: DataConfig) -> PerceptualNetwork:
-    """Set PyTorch up for a job and read the network that compares pictures."""
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    return perceptual_network(config.perceptual_weights)
+def start_from(generator: SpadeGenerator, uri: str) -> None:
+    """Give a generator the weights of a checkpoint; those that it lacks stay as they are.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read or is of another width or label space.
+    """
+    weights = fold_spectral_norm(read_state_dict(uri))
+    shapes = {key: tensor.shape for key, tensor in generator.state_dict().items()}
+    for key, tensor in weights.items():
+        if shapes.get(key) != tensor.shape:
+            raise CheckpointError(
+                f"checkpoint {uri} cannot be trained on: {key} has shape {list(tensor.shape)}, "
+                f"and the generator's is {list(shapes.get(key, ()))}"
+            )
+    generator.load_state_dict(weights, strict=False)
 
 
-def all_photos(config: DataConfig, folders: Sequence[Path]) -> Split[Tensor]:
-    """The photos of folders and of pairs, by source."""
-    pairs = config.read_pairs()
-    splits = [read_photos(config.data / folder) for folder in folders]
-    return Split(
-        training=[
-            *(source for split in splits for source in split.training),
-            *([pair.photo for pair in source] for source in pairs.training),
-        ],
-        held_out=[
-            *(source for split in splits for source in split.held_out),
-            *([pair.photo for pair in source] for source in pairs.held_out),
-        ],
-    )
-
-
-def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write weights as safetensors: matrices in float16, vectors, which are few, in float32."""
     halved = {
-        key: tensor.half() if tensor.ndim > 1 else tensor.float()
+        key: (tensor.half() if tensor.ndim > 1 else tensor.float()).cpu().contiguous()
         for key, tensor in weights.items()
         if not key.endswith("num_batches_tracked")
     }
-    safetensors.torch.save_file(halved, path)
+    with replacing(path) as unfinished:
+        safetensors.torch.save_file(halved, unfinished, dict(metadata) or None)
+
+
+def _photos_by_source(config: TrainPhotoWCTConfig) -> list[list[Path]]:
+    """The photos of folders, and those of pairs."""
+    pairs = config.folders(config.pairs)
+    return [
+        *(list_photos(config.data / folder) for folder in config.photos),
+        *(list_photos(folders.photos) for folders in pairs),
+    ]
+
+
+def _set_threads(config: TrainingConfig) -> None:
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)

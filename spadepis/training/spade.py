@@ -1,146 +1,177 @@
-"""Training the SPADE generator against a multi-scale patch discriminator."""
+"""Training the SPADE generator against a discriminator on frozen ImageNet features."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import remove_parametrizations
-from torch.optim.swa_utils import AveragedModel, update_bn
-from torchvision.utils import save_image
+from torch.nn.utils.parametrize import is_parametrized
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade import SpadeGenerator
-from spadepis.training.crops import crop_pairs, draw
 from spadepis.training.descent import descend, half_cosine
-from spadepis.training.discriminator import (
-    Discriminator,
-    discriminator_hinge_loss,
-    feature_matching_loss,
-    generator_hinge_loss,
+from spadepis.training.discriminator import Discriminator
+from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.spade_losses import (
+    discriminator_classification,
+    discriminator_hinge,
+    feature_difference,
+    generator_classification,
+    generator_hinge,
+    spectral_difference,
 )
-from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
-from spadepis.training.photos import Pair, Split
-from spadepis.training.training_state import Stateful, load_state, save_state
+from spadepis.training.training_state import Stateful
 
-log = logging.getLogger(__name__)
-
-# As in the paper.
-FEATURE_MATCHING_WEIGHT = 10.0
-PERCEPTUAL_WEIGHT = 10.0
+# Of the generator's losses. With less weight on features colours become glaring; the spectra keep
+# textures from running in one direction.
+WEIGHTS = {"hinge": 1.0, "classes": 1.0, "perceptual": 4.0, "matching": 2.0, "spectra": 1.0}
 ADAM_BETAS = (0.0, 0.99)
-AVERAGE_DECAY = 0.999
-BATCHES_FOR_STATISTICS = 40
-STEPS_BETWEEN_REPORTS = 50
-STEPS_BETWEEN_SHEETS = 250
-PAIRS_ON_SHEET = 8
+AVERAGE_DECAY = 0.998
+LONGEST_GRADIENT = 20.0
+# From 0, or with the learning rate of the other weights, noise does not grow.
+FIRST_NOISE_STRENGTH, NOISE_LEARNING_RATE = 0.05, 1e-2
+# In the first steps the discriminator alone is trained.
+WARM_UP_STEPS = 60
+NOISE_PARAMETER = "noise_strength"
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and on what a generator is trained.
+class Batch:
+    """What one step sees.
 
     Attributes:
-        steps: in all; the learning rates fall to 0 along half a cosine.
-        batch_size: crops in a step.
-        crop: side of the crops in pixels, divisible by 32.
-        fine_tuning_steps: the last so many steps see crops twice as large, a quarter as many.
-        generator_learning_rate: of the generator at the start.
-        discriminator_learning_rate: of the discriminator at the start.
+        photos: [N,3,H,W] in [0,1].
+        labels: class indices, int64 [N,H,W].
+        seeds: of the noise, int64 [N].
     """
 
-    steps: int
-    batch_size: int
-    crop: int
-    fine_tuning_steps: int
-    generator_learning_rate: float
-    discriminator_learning_rate: float
-
-    def learning_rates_at(self, step: int) -> tuple[float, float]:
-        """Of generator and discriminator: half a cosine from the first step to the last."""
-        share = half_cosine(step, self.steps)
-        return share * self.generator_learning_rate, share * self.discriminator_learning_rate
-
-    def batch_at(self, step: int) -> tuple[int, int]:
-        """Number and side of the crops of a step."""
-        if step < self.steps - self.fine_tuning_steps:
-            return self.batch_size, self.crop
-        return max(2, self.batch_size // 4), 2 * self.crop
+    photos: Tensor
+    labels: Tensor
+    seeds: Tensor
 
 
 class Training:
-    """The networks of one run, and one step of their training."""
+    """The networks of one run, and one step of their training.
+
+    Args:
+        generator: with the weights to start from.
+        discriminator: judges the frozen features of pictures.
+        features: the frozen features, also those of the perceptual loss.
+        class_weights: of each class in the losses, [num_classes].
+        steps: of the whole run, over which learning rates fall along half a cosine.
+        learning_rate: of both networks at the start.
+        bfloat16: compute in bfloat16 where that is safe.
+    """
 
     def __init__(
         self,
         generator: SpadeGenerator,
         discriminator: Discriminator,
-        perceptual: PerceptualNetwork,
+        features: FrozenFeatures,
+        class_weights: Tensor,
+        steps: int,
+        learning_rate: float,
         bfloat16: bool,
     ) -> None:
         self.space = generator.label_space
-        self.generator = with_spectral_norm(generator)
+        self.generator = _with_spectral_norm(generator)
         self.discriminator = discriminator
-        self.perceptual = perceptual
+        self.features = features
+        self.device = class_weights.device
+        self.class_weights = class_weights
         self.bfloat16 = bfloat16
-        self.device = next(discriminator.parameters()).device
-        self.average = AveragedModel(generator, multi_avg_fn=_average)
+        average = get_ema_multi_avg_fn(AVERAGE_DECAY)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(generator, multi_avg_fn=average)
         self.generator_optimizer = torch.optim.Adam(
-            generator.parameters(), betas=ADAM_BETAS, fused=True
+            _parameter_groups(generator, learning_rate), betas=ADAM_BETAS, fused=True
         )
         self.discriminator_optimizer = torch.optim.Adam(
-            discriminator.parameters(), betas=ADAM_BETAS, fused=True
+            discriminator.parameters(), learning_rate, betas=ADAM_BETAS, fused=True
         )
+        self.steps = steps
+        self.resume(0)
 
-    def step(
-        self, photos: Tensor, labels: Tensor, learning_rates: tuple[float, float]
-    ) -> dict[str, float]:
-        """One step of both networks; the terms of their losses.
+    def resume(self, done: int) -> None:
+        """Set the learning rates to those after so many steps."""
+        self.done = done
+        trained = max(0, done - WARM_UP_STEPS)
+        self._generator_rates = half_cosine(self.generator_optimizer, self.steps, trained)
+        self._discriminator_rates = half_cosine(self.discriminator_optimizer, self.steps, done)
 
-        Args:
-            photos: [N,3,H,W] in [0,1].
-            labels: class indices [N,H,W].
-            learning_rates: of generator and discriminator.
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One step of both networks, or at first of the discriminator alone.
+
+        Returns:
+            The terms of the losses.
         """
-        photos = photos.to(self.device)
-        labels = labels.to(self.device)
+        warm_up = self.done < WARM_UP_STEPS
+        real = (2 * batch.photos - 1).to(self.device)
+        labels, seeds = batch.labels.to(self.device), batch.seeds.to(self.device)
         edges = class_edges(labels, self.space)
-        real = 2 * photos - 1
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            generated = self.generator(labels, edges)
-            self.discriminator.requires_grad_(False)
-            of_generated = self.discriminator(generated, labels, edges)
+        with self._autocast():
+            with torch.set_grad_enabled(not warm_up):
+                generated = self.generator(labels, edges, seeds)
+                of_generated = self.features(generated)
             with torch.no_grad():
-                of_real = self.discriminator(real, labels, edges)
-                targets = self.perceptual(photos)
-            terms = {
-                "hinge": generator_hinge_loss(of_generated),
-                "matching": FEATURE_MATCHING_WEIGHT * feature_matching_loss(of_generated, of_real),
-                "perceptual": PERCEPTUAL_WEIGHT
-                * perceptual_distance(self.perceptual((generated + 1) / 2), targets),
-            }
-        sum_of_terms = torch.stack(list(terms.values())).sum()
-        descend(self.generator_optimizer, sum_of_terms, learning_rates[0])
-        self.average.update_parameters(self.generator)
-
-        self.discriminator.requires_grad_(True)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            both = torch.cat([generated.detach(), real])
-            maps = labels.repeat(2, 1, 1)
-            borders = None if edges is None else edges.repeat(2, 1, 1)
-            outputs = self.discriminator(both, maps, borders)
-            count = len(photos)
-            terms["discriminator"] = discriminator_hinge_loss(
-                [[feature[:count] for feature in scale] for scale in outputs],
-                [[feature[count:] for feature in scale] for scale in outputs],
-            )
-        descend(self.discriminator_optimizer, terms["discriminator"], learning_rates[1])
+                of_real = self.features(real)
+        terms, matched = self._train_discriminator(of_real, of_generated, labels)
+        if not warm_up:
+            spectra = spectral_difference(generated, real)
+            terms |= self._train_generator(of_real, of_generated, labels, matched, spectra)
+            self.average.update_parameters(self.generator)
+        self.done += 1
         return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _train_discriminator(
+        self, of_real: Sequence[Tensor], of_generated: Sequence[Tensor], labels: Tensor
+    ) -> tuple[dict[str, Tensor], Sequence[Tensor]]:
+        """The terms of the loss, and the discriminator's features of the photos."""
+        both = [
+            torch.cat([real, generated.detach()])
+            for real, generated in zip(of_real, of_generated, strict=True)
+        ]
+        with self._autocast():
+            verdict = self.discriminator(both, labels.repeat(2, 1, 1))
+            real, generated = verdict.split(len(labels))
+            terms = {
+                "discriminator_hinge": discriminator_hinge(real, generated),
+                "discriminator_classes": discriminator_classification(
+                    real, generated, labels, self.class_weights
+                ),
+            }
+        loss = torch.stack(list(terms.values())).sum()
+        descend(self.discriminator_optimizer, loss, LONGEST_GRADIENT)
+        self._discriminator_rates.step()
+        return terms, [features.detach() for features in real.features]
+
+    def _train_generator(
+        self,
+        of_real: Sequence[Tensor],
+        of_generated: Sequence[Tensor],
+        labels: Tensor,
+        matched: Sequence[Tensor],
+        spectra: Tensor,
+    ) -> dict[str, Tensor]:
+        """The terms of the loss."""
+        self.discriminator.requires_grad_(False)
+        with self._autocast():
+            verdict = self.discriminator(of_generated, labels)
+            terms = {
+                "hinge": generator_hinge(verdict),
+                "classes": generator_classification(verdict, labels, self.class_weights),
+                "perceptual": feature_difference(of_generated, of_real),
+                "matching": feature_difference(verdict.features, matched),
+                "spectra": spectra,
+            }
+        loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+        descend(self.generator_optimizer, loss, LONGEST_GRADIENT)
+        self._generator_rates.step()
+        self.discriminator.requires_grad_(True)
+        return terms
 
     @property
     def parts(self) -> dict[str, Stateful]:
@@ -149,39 +180,58 @@ class Training:
             "generator": self.generator,
             "average": self.average,
             "discriminator": self.discriminator,
+            "features": self.features,
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }
 
-    def export(self, batches: Iterator[Tensor]) -> dict[str, Tensor]:
-        """The state dict of the averaged generator, as ``SpadeGenerator`` has it.
+    def export(self, label_maps: Iterable[Tensor]) -> SpadeGenerator:
+        """The averaged generator in evaluation mode, with spectral norm folded.
 
-        Spectral norm is folded, and the statistics of batch norm are those of the averaged
-        weights on ``batches`` of label maps [N,H,W].
+        The statistics of batch norm are those of the averaged weights on batches of label maps
+        [N,H,W].
         """
-        update_bn(batches, self.average)
-        generator = self.average.module
-        for module in list(generator.modules()):
-            if hasattr(module, "parametrizations"):
-                remove_parametrizations(module, "weight")
-        state: dict[str, Tensor] = generator.state_dict()
-        return {key: tensor.detach().contiguous() for key, tensor in state.items()}
+        averaged = self.average.module
+        assert isinstance(averaged, SpadeGenerator)
+        exported = SpadeGenerator(
+            self.space,
+            averaged.conv_img.in_channels,
+            averaged.head_0.norm_0.mlp_gamma.in_channels,
+            averaged.conv_img.padding_mode,
+            averaged.head_0.noise_strength is not None,
+        )
+        weights = {
+            key: value
+            for key, value in averaged.state_dict().items()
+            if ".parametrizations." not in key
+        }
+        for name, module in averaged.named_modules():
+            if is_parametrized(module):
+                weights[f"{name}.weight"] = module.weight.detach()
+        exported.load_state_dict(weights)
+        exported.to(self.device).to(memory_format=torch.channels_last)
+        with self._autocast():
+            update_bn((labels.to(self.device) for labels in label_maps), exported)
+        return exported.eval().requires_grad_(False)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-def with_spectral_norm(generator: SpadeGenerator) -> SpadeGenerator:
-    """Initialize a generator and put spectral norm on its residual blocks.
+def initialize(generator: SpadeGenerator) -> None:
+    """Give a generator random weights.
 
-    Weights are larger at first than the paper's (gain 1, not 0.02): SPADE learns sooner, which
-    counts in a short training.
+    They are larger than the paper's (gain 1, not 0.02): SPADE learns sooner, which counts in a
+    short training.
     """
-    for name, module in list(generator.named_modules()):
+    for module in generator.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-            if name.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
-                spectral_norm(module)
-    return generator
+    for name, parameter in generator.named_parameters():
+        if name.endswith(NOISE_PARAMETER):
+            nn.init.constant_(parameter, FIRST_NOISE_STRENGTH)
 
 
 def class_edges(labels: Tensor, space: LabelSpace) -> Tensor | None:
@@ -191,54 +241,19 @@ def class_edges(labels: Tensor, space: LabelSpace) -> Tensor | None:
     return torch.from_numpy(instance_edges(labels.cpu().numpy())).to(labels.device)
 
 
-def train_spade(
-    pairs: Split[Pair],
-    training: Training,
-    schedule: Schedule,
-    output: Path,
-    seed: int,
-) -> dict[str, Tensor]:
-    """Train, writing the state and a sample sheet into ``output`` as it goes.
-
-    Goes on from the state in ``output`` where there is one.
-
-    Returns:
-        The state dict of a ``SpadeGenerator``.
-    """
-    first = load_state(output / "state.pt", training.parts)
-    fixed = torch.Generator().manual_seed(seed)
-    samples = crop_pairs(draw(pairs.held_out, PAIRS_ON_SHEET, fixed), 2 * schedule.crop, fixed)
-
-    def batch_at(step: int) -> tuple[Tensor, Tensor]:
-        # Of the step alone, so that a run that was stopped sees the same crops.
-        random = torch.Generator().manual_seed(seed + step)
-        count, size = schedule.batch_at(step)
-        return crop_pairs(draw(pairs.training, count, random), size, random)
-
-    for step in range(first, schedule.steps):
-        terms = training.step(*batch_at(step), schedule.learning_rates_at(step))
-        if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
-            figures = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
-            log.info("step %d of %d  %s", step + 1, schedule.steps, figures)
-        if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == schedule.steps:
-            save_state(output / "state.pt", step + 1, training.parts)
-            _write_sheet(output / "samples.jpg", training, *samples)
-    last = schedule.steps - 1
-    batches = (batch_at(last - i)[1] for i in range(BATCHES_FOR_STATISTICS))
-    return training.export(batches)
+def _with_spectral_norm(generator: SpadeGenerator) -> SpadeGenerator:
+    """Put spectral norm on the convolutions of the residual blocks."""
+    for name, module in list(generator.named_modules()):
+        if name.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
+            spectral_norm(module)
+    return generator
 
 
-@torch.no_grad()
-def _average(averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
-    """Exponential moving average whose window grows with the first steps."""
-    decay = min(AVERAGE_DECAY, float(steps + 1) / float(steps + 10))
-    torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
-
-
-@torch.no_grad()
-def _write_sheet(path: Path, training: Training, photos: Tensor, labels: Tensor) -> None:
-    """Label maps, photos, and what the averaged generator makes of the maps."""
-    colours = torch.from_numpy(training.space.colourize(labels.numpy())).permute(0, 3, 1, 2)
-    generated = training.average(labels.to(training.device)).cpu()
-    sheet = torch.cat([colours.float() / 255, photos, (generated + 1) / 2])
-    save_image(sheet.clamp(0, 1), path, nrow=len(photos))
+def _parameter_groups(generator: SpadeGenerator, learning_rate: float) -> list[dict[str, object]]:
+    """The weights, and the strengths of noise, which have a learning rate of their own."""
+    weights: list[nn.Parameter] = []
+    noise: list[nn.Parameter] = []
+    for name, parameter in generator.named_parameters():
+        (noise if name.endswith(NOISE_PARAMETER) else weights).append(parameter)
+    groups: list[dict[str, object]] = [{"params": weights, "lr": learning_rate}]
+    return [*groups, {"params": noise, "lr": NOISE_LEARNING_RATE}] if noise else groups

@@ -1,4 +1,4 @@
-"""The state of a training run on disk, so that it can be stopped and gone on with."""
+"""The state of a training run on disk, from which it is resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Stateful(Protocol):
         """Everything that has to be kept."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Go on from what was kept."""
+        """Take back what was kept."""
 
 
 def save_state(path: Path, step: int, parts: Mapping[str, Stateful]) -> None:
@@ -32,7 +32,7 @@ def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
     """Give every part its state back and return the number of steps done; 0 without a file."""
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
     step: int = state["step"]

@@ -27,6 +27,7 @@ from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.scene import scenes_to_table
 from spadepis.training.config import TrainSpadeConfig
+from spadepis.training.photos import list_pairs
 
 STREETS = {
     "name": "my-streets",
@@ -221,7 +222,7 @@ def test_training_reads_its_label_maps(tmp_path: Path) -> None:
         label_space=write(tmp_path / "streets.yaml"),
         output=tmp_path / "out",
     )
-    split = config.read_pairs()
-    (sky,), (unknown,) = split.training[0], split.held_out[0]
-    assert (sky.labels == 1).all() and (unknown.labels == 3).all()
+    (folders,) = config.folders(config.pairs)
+    sky, unknown = list_pairs(folders.photos, folders.labels, config.space)
+    assert (sky.read_labels() == 1).all() and (unknown.read_labels() == 3).all()
     assert isinstance(config.space, LabelSpace) and config.space is not COCO_STUFF

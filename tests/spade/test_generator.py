@@ -56,7 +56,9 @@ def synthesize(weights: Weights, semantics: Tensor, padding: str = "constant") -
             deviation = weights[f"{name}.norm_0.param_free_norm.running_var"].sqrt()
             strength = (deviation * weights[f"{name}.noise_strength"])[:, None, None]
             seeds = torch.zeros(len(x), dtype=torch.int64)
-            x = x + strength * gaussian_noise(seeds, BLOCKS.index(name), *x.shape[2:])
+            noise = gaussian_noise(seeds, BLOCKS.index(name), 4, *x.shape[2:])
+            # The widths, multiples of 3, are not divisible by 4.
+            x = x + strength * torch.cat([noise] * x.shape[1], dim=1)[:, : x.shape[1]]
         y = convolve(f"{name}.conv_0", F.leaky_relu(spade(f"{name}.norm_0", x), 0.2))
         y = convolve(f"{name}.conv_1", F.leaky_relu(spade(f"{name}.norm_1", y), 0.2))
         if f"{name}.conv_s.weight" in weights:

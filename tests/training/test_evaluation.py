@@ -1,87 +1,112 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from spadepis.labels import COCO_STUFF
-from spadepis.training.perceptual import PerceptualNetwork
-from spadepis.training.photos import Pair, Split
-from spadepis.training.photowct_evaluation import luminance_edges
-from spadepis.training.segmentation import SegmentationNetwork, train_segmentation
-from spadepis.training.spade_evaluation import (
-    frechet_by_level,
-    mean_colours,
+from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.spade import SpadeGenerator
+from spadepis.training.judge import (
+    IGNORED,
+    JUDGED_CLASSES,
+    Judge,
+    judged_labels,
     mean_iou,
-    resized,
 )
+from spadepis.training.perceptual import PerceptualNetwork
+from spadepis.training.photos import list_pairs
+from spadepis.training.photowct_evaluation import luminance_edges
+from spadepis.training.spade import initialize
+from spadepis.training.spade_evaluation import Measurement, diversity, synthesize
 
-UNKNOWN = COCO_STUFF.num_classes - 1
-
-
-def two_classes(columns: int) -> Pair:
-    """Class 3, dark, up to a column, and class 7, light, from there on; [64,64]."""
-    labels = torch.full((64, 64), 3, dtype=torch.uint8)
-    labels[:, columns:] = 7
-    photo = torch.where(labels == 3, 30, 220).expand(3, 64, 64).to(torch.uint8)
-    return Pair(photo.contiguous(), labels)
+MOSAIC = "mosaic_ade20k_top31_logits.tflite"
 
 
-def test_mean_colours_are_those_of_the_pixels_of_a_class() -> None:
-    colours = mean_colours([two_classes(10), two_classes(50)], COCO_STUFF.num_classes)
-    torch.testing.assert_close(colours[3], torch.full((3,), 30 / 255), rtol=1e-4, atol=0)
-    torch.testing.assert_close(colours[7], torch.full((3,), 220 / 255), rtol=1e-4, atol=0)
-    assert colours[5].tolist() == [0.5, 0.5, 0.5]
+def halves(left: int, right: int) -> Tensor:
+    """Labels [64,64]."""
+    labels = torch.full((64, 64), left)
+    labels[:, 32:] = right
+    return labels
 
 
-def test_pairs_are_resized_together() -> None:
-    photo, labels = resized(two_classes(16), 32)
-    assert photo.shape == (3, 32, 32) and labels.shape == (32, 32)
-    assert (labels == 3).sum() == 8 * 32
-    assert photo[0, 5, 2] == pytest.approx(30 / 255) and photo[0, 5, 20] == pytest.approx(220 / 255)
-
-
-class Recall(SegmentationNetwork):
-    """Finds class 3 in dark pixels and class 7 in light ones."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        scores = torch.zeros(len(images), COCO_STUFF.num_classes, *images.shape[2:])
-        scores[:, 3] = images[:, 0] < 0.5
-        scores[:, 7] = images[:, 0] >= 0.5
-        return scores
-
-
-def test_mean_iou_counts_the_classes_that_are_there_and_no_unknown_pixels() -> None:
-    network = Recall(COCO_STUFF.num_classes)
-    photo, labels = resized(two_classes(32), 64)
-    mean, by_class = mean_iou(network, [photo], [labels], COCO_STUFF)
-    assert mean == 1
-    assert by_class == {COCO_STUFF.names[3]: 1.0, COCO_STUFF.names[7]: 1.0}
-    # Half of class 7 is really class 3, and a stripe is unknown.
-    wrong = labels.clone()
-    wrong[:, 48:] = 3
-    wrong[:8] = UNKNOWN
-    mean, by_class = mean_iou(network, [photo], [wrong], COCO_STUFF)
-    assert by_class == pytest.approx({COCO_STUFF.names[3]: 2 / 3, COCO_STUFF.names[7]: 1 / 2})
+def test_mean_iou_counts_the_classes_that_are_there() -> None:
+    assert mean_iou([halves(3, 7)], [halves(3, 7)], 9) == (1, {3: 1, 7: 1})
+    expected = halves(3, 7)
+    # Half of class 7 is really class 3, and some lines count for nothing.
+    expected[:, 48:] = 3
+    expected[:8] = IGNORED
+    mean, by_class = mean_iou([halves(3, 7)], [expected], 9)
+    assert by_class == pytest.approx({3: 2 / 3, 7: 1 / 2})
     assert mean == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
-def test_segmentation_learns_what_tells_classes_apart() -> None:
-    pairs = Split([[two_classes(columns) for columns in (16, 24, 40, 48)]], [[two_classes(32)]])
-    network = train_segmentation(pairs, COCO_STUFF.num_classes, 60, 4, 32, seed=0)
-    photo, labels = resized(two_classes(28), 64)
-    assert mean_iou(network, [photo], [labels], COCO_STUFF)[0] > 0.8
+def test_mean_iou_takes_what_was_not_found_for_a_miss() -> None:
+    mean, by_class = mean_iou([halves(3, IGNORED)], [halves(3, 7)], 9)
+    assert by_class == {3: 1, 7: 0} and mean == 0.5
 
 
-def test_frechet_distances_grow_with_the_difference(perceptual: PerceptualNetwork) -> None:
+def test_rare_classes_do_not_count() -> None:
+    expected = halves(3, 3)
+    expected[0, :4] = 7
+    assert set(mean_iou([expected], [expected], 9)[1]) == {3}
+
+
+def test_each_class_is_judged_once_in_both_label_spaces() -> None:
+    values = [value for values, _ in JUDGED_CLASSES.values() for value in values]
+    names = [name for _, names in JUDGED_CLASSES.values() for name in names]
+    assert len(set(values)) == len(values) and len(set(names)) == len(names)
+    assert set(names) <= set(COCO_STUFF.names)
+    judged = list(JUDGED_CLASSES)
+    for space, name, expected in (
+        (COCO_STUFF, "clouds", "sky"),
+        (COCO_STUFF, "house", "building"),
+        (ADE20K, "house", "building"),
+        (ADE20K, "sea", "water"),
+    ):
+        labels = torch.tensor([[space.names.index(name)]])
+        assert judged_labels(labels, space).item() == judged.index(expected)
+    unknown = torch.tensor([[COCO_STUFF.num_classes - 1, COCO_STUFF.names.index("dog")]])
+    assert judged_labels(unknown, COCO_STUFF).tolist() == [[IGNORED, IGNORED]]
+
+
+def test_the_judge_finds_the_classes_in_photos(shared: Path) -> None:
+    judge = Judge(shared / "weights" / MOSAIC)
+    folder = shared / "data" / "coco_stuff_val"
+    found, expected = [], []
+    for pair in list_pairs(folder / "images", folder / "labels", COCO_STUFF)[:4]:
+        read = pair.read()
+        found.append(judge(read.photo / 255))
+        expected.append(judged_labels(read.labels.long(), COCO_STUFF))
+    assert mean_iou(found, expected, len(JUDGED_CLASSES))[0] > 0.4
+    inverted = [labels.flip(0) for labels in found]
+    assert mean_iou(inverted, expected, len(JUDGED_CLASSES))[0] < 0.3
+
+
+def test_figures_get_worse_with_the_difference(perceptual: PerceptualNetwork) -> None:
     random = torch.Generator().manual_seed(0)
     photos = [torch.rand(3, 64, 64, generator=random) for _ in range(4)]
     close = [photo + 0.05 * torch.randn(photo.shape, generator=random) for photo in photos]
-    far = [torch.full_like(photo, 0.5) for photo in photos]
-    itself, near, distant = (
-        frechet_by_level(perceptual, set_, photos) for set_ in (photos, close, far)
-    )
-    assert len(itself) == 4
-    for level in itself:
-        assert abs(itself[level]) < near[level] < distant[level]
+    striped = [photo.mean(dim=2, keepdim=True).expand(3, -1, 64) for photo in photos]
+    labels = [halves(3, 7)] * 4
+    measure = Measurement(perceptual, None, photos, labels, COCO_STUFF)
+    itself, near, distant = measure(photos), measure(close), measure(striped)
+    assert len(itself.frechet) == 4 and itself.mean_iou is None
+    for level, distance in itself.frechet.items():
+        assert abs(distance) < near.frechet[level] < distant.frechet[level]
+    assert distant.stripes > 2 * itself.stripes
+    assert near.frame == pytest.approx(itself.frame, abs=0.1)
+
+
+@torch.no_grad()
+def test_diversity_is_that_of_seeds(perceptual: PerceptualNetwork) -> None:
+    torch.manual_seed(0)
+    plain = SpadeGenerator(COCO_STUFF, 2, 4).eval()
+    assert diversity(plain, perceptual, [halves(3, 7)]) == 0
+    noisy = SpadeGenerator(COCO_STUFF, 2, 4, noise=True).eval()
+    initialize(noisy)
+    assert diversity(noisy, perceptual, [halves(3, 7)]) > 0
+    picture = synthesize(noisy, halves(3, 7), seed=4)
+    assert picture.shape == (3, 64, 64) and picture.min() >= 0 and picture.max() <= 1
 
 
 def test_luminance_edges_are_where_the_luminance_changes() -> None:

@@ -4,11 +4,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
+from spadepis.configuration import ConfigurationError
 from spadepis.labels import COCO_STUFF
-from spadepis.training.crops import crop_pairs, crop_photos, draw
-from spadepis.training.photos import SHORT_SIDE, Pair, read_pairs, read_photos
+from spadepis.training.config import DataConfig
+from spadepis.training.crops import crop_pairs, crop_photos, resize_pair
+from spadepis.training.photos import (
+    SHORT_SIDE,
+    is_held_out,
+    list_pairs,
+    list_photos,
+    read_photo,
+    split_photos,
+)
+from spadepis.training.sources import Source, draw
+from spadepis.training.training_pairs import PairFolders, read_training_pairs
+
+UNKNOWN = COCO_STUFF.num_classes - 1
 
 
 @pytest.fixture
@@ -20,49 +34,106 @@ def source(tmp_path: Path) -> tuple[Path, Path]:
     for number in range(20):
         label_map = np.zeros((40, 60), np.uint8)
         label_map[:, number:] = 1
-        photo = np.zeros((40, 60, 3), np.uint8)
-        photo[..., 0] = np.where(label_map, 200, 100)
-        Image.fromarray(photo).save(photos / f"{number:02}.jpg", quality=95)
-        Image.fromarray(label_map).save(labels / f"{number:02}.png")
+        write_pair(photos, labels, f"{number:02}", label_map)
     return photos, labels
 
 
-def test_the_last_tenth_of_the_pairs_is_held_out(source: tuple[Path, Path]) -> None:
-    split = read_pairs([source], COCO_STUFF)
-    assert [len(pairs) for pairs in split.training] == [18]
-    assert [len(pairs) for pairs in split.held_out] == [2]
-    pair = split.held_out[0][1]
-    assert pair.photo.shape == (3, SHORT_SIDE, SHORT_SIDE * 3 // 2)
-    assert pair.labels.shape == pair.photo.shape[1:]
-    # The twentieth: 19 of 60 columns are label 0.
-    assert (pair.labels == 0).float().mean() == pytest.approx(19 / 60, abs=0.005)
+def write_pair(photos: Path, labels: Path, name: str, label_map: NDArray[np.uint8]) -> None:
+    photo = np.zeros((*label_map.shape, 3), np.uint8)
+    photo[..., 0] = np.where(label_map, 200, 100)
+    Image.fromarray(photo).save(photos / f"{name}.jpg", quality=95)
+    Image.fromarray(label_map).save(labels / f"{name}.png")
+
+
+def test_large_photos_are_shrunk_and_small_ones_kept(tmp_path: Path) -> None:
+    for width, height in ((60, 40), (1200, 800)):
+        label_map = np.zeros((height, width), np.uint8)
+        label_map[:, width // 2 :] = 1
+        write_pair(tmp_path, tmp_path, f"{width:04}", label_map)
+    small, large = (pair.read() for pair in list_pairs(tmp_path, tmp_path, COCO_STUFF))
+    assert small.photo.shape == (3, 40, 60)
+    assert large.photo.shape == (3, SHORT_SIDE, SHORT_SIDE * 3 // 2)
+    for pair in (small, large):
+        assert pair.labels.shape == pair.photo.shape[1:]
+        middle = pair.labels.shape[1] // 2
+        assert (pair.labels[:, :middle] == 0).all() and (pair.labels[:, middle:] == 1).all()
 
 
 def test_values_are_mapped_by_the_file_beside_the_labels(source: tuple[Path, Path]) -> None:
     mapping = {"to_coco_stuff_spade_index": {"0": 156, "1": 255}}
     (source[1].parent / "labels.json").write_text(json.dumps(mapping))
-    pair = read_pairs([source], COCO_STUFF).training[0][5]
-    sky, unknown = COCO_STUFF.names.index("sky-other"), COCO_STUFF.num_classes - 1
-    assert torch.unique(pair.labels).tolist() == [sky, unknown]
+    labels = list_pairs(*source, COCO_STUFF)[5].read_labels()
+    assert np.unique(labels).tolist() == [COCO_STUFF.names.index("sky-other"), UNKNOWN]
 
 
-def test_every_tenth_photo_is_held_out(source: tuple[Path, Path]) -> None:
-    split = read_photos(source[0])
-    assert [len(photos) for photos in (*split.training, *split.held_out)] == [18, 2]
+def test_one_in_forty_is_held_out_by_name() -> None:
+    photos = [Path(f"{number}.jpg") for number in range(4000)]
+    training, held_out = split_photos(photos)
+    assert len(training) + len(held_out) == 4000
+    assert 70 < len(held_out) < 130
+    assert all(is_held_out(photo.stem) for photo in held_out)
+
+
+def test_held_out_pairs_are_not_trained_on(source: tuple[Path, Path], tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+    other = tmp_path / "other" / "images", tmp_path / "other" / "labels"
+    # Of the same id as one of the source.
+    write_pair(*other, "07", np.ones((40, 60), np.uint8))
+    pairs = read_training_pairs([PairFolders(*source)], [PairFolders(*other)], COCO_STUFF)
+    trained = {pair.id for pair in pairs.sources[0].items}
+    held_out = [{pair.id for pair in of_source} for of_source in pairs.held_out]
+    everything = {pair.id for pair in list_pairs(*source, COCO_STUFF)}
+    assert held_out[0] == {"07"}
+    assert trained == everything - held_out[1] - {"07"}
+
+
+def test_rare_classes_are_drawn_more_often_and_count_more(tmp_path: Path) -> None:
+    names = [str(number) for number in range(30) if not is_held_out(str(number))]
+    for number, name in enumerate(names):
+        label_map = np.zeros((32, 32), np.uint8)
+        # One pair in all shows class 7; unknown pixels are no class.
+        label_map[:8] = 7 if number == 0 else 255
+        write_pair(tmp_path, tmp_path, name, label_map)
+    pairs = read_training_pairs([PairFolders(tmp_path, tmp_path, 2.5)], [], COCO_STUFF)
+    (source,) = pairs.sources
+    assert source.weight == 2.5
+    of_rare = [pair.read_labels().max() == 7 for pair in source.items]
+    assert source.weights[of_rare].tolist() == [1]
+    common = pytest.approx(len(names) ** -0.5)
+    assert [float(weight) for weight in source.weights if weight < 1] == [common] * (len(names) - 1)
+    weights = pairs.class_weights
+    assert weights[7] > weights[0] > 0
+    assert weights[UNKNOWN] == 0 and weights[3] == 0
+
+
+def test_sources_are_drawn_by_their_weight_and_items_by_theirs() -> None:
+    sources = [Source(["a", "b"], torch.tensor([3.0, 1.0]), 1.0), Source.of_equals(["c"] * 9)]
+    drawn = draw(sources, 4000, torch.Generator().manual_seed(0))
+    shares = {item: drawn.count(item) / len(drawn) for item in "abc"}
+    assert shares == pytest.approx({"a": 3 / 16, "b": 1 / 16, "c": 3 / 4}, abs=0.03)
 
 
 def test_crops_keep_photo_and_labels_together(source: tuple[Path, Path]) -> None:
-    pairs = read_pairs([source], COCO_STUFF).training[0]
+    pairs = [pair.read() for pair in list_pairs(*source, COCO_STUFF)]
     photos, labels = crop_pairs(pairs, 64, torch.Generator().manual_seed(0))
-    assert photos.shape == (18, 3, 64, 64) and labels.shape == (18, 64, 64)
+    assert photos.shape == (20, 3, 64, 64) and labels.shape == (20, 64, 64)
     assert 0 < labels.float().mean() < 1
     agree = (photos[:, 0] > 150 / 255) == (labels == 1)
     # Only at the border do the two kinds of interpolation differ.
     assert agree.float().mean() > 0.97
 
 
+def test_pairs_are_resized_together(source: tuple[Path, Path]) -> None:
+    photo, labels = resize_pair(list_pairs(*source, COCO_STUFF)[15].read(), 32)
+    assert photo.shape == (3, 32, 32) and labels.shape == (32, 32)
+    assert (labels == 0).sum() == 8 * 32
+    assert photo[0, 5, 2] == pytest.approx(100 / 255, abs=0.02)
+    assert photo[0, 5, 20] == pytest.approx(200 / 255, abs=0.02)
+
+
 def test_crops_depend_on_the_random_numbers_alone(source: tuple[Path, Path]) -> None:
-    photos = read_photos(source[0]).training[0]
+    photos = [read_photo(path) for path in list_photos(source[0])]
     first, second, other = (
         crop_photos(photos, 32, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
     )
@@ -71,11 +142,12 @@ def test_crops_depend_on_the_random_numbers_alone(source: tuple[Path, Path]) -> 
     assert first.min() >= 0 and first.max() <= 1
 
 
-def test_sources_are_drawn_by_the_root_of_their_size() -> None:
-    def constant(value: int, count: int) -> list[Pair]:
-        photo = torch.full((3, 1, 1), value, dtype=torch.uint8)
-        return [Pair(photo, photo[0])] * count
-
-    drawn = draw([constant(0, 900), constant(1, 100)], 4000, torch.Generator().manual_seed(0))
-    share = sum(int(pair.labels) for pair in drawn) / len(drawn)
-    assert share == pytest.approx(10 / 40, abs=0.03)
+def test_folders_are_given_with_an_optional_weight(tmp_path: Path) -> None:
+    config = DataConfig(data=tmp_path)
+    assert config.folders(["a:b", "c:d:0.5"]) == [
+        PairFolders(tmp_path / "a", tmp_path / "b"),
+        PairFolders(tmp_path / "c", tmp_path / "d", 0.5),
+    ]
+    for wrong in ("a", "a:b:c", "a:b:-1"):
+        with pytest.raises(ConfigurationError, match=f"{wrong} is not PHOTOS:LABELS"):
+            config.folders([wrong])

@@ -1,105 +1,167 @@
+import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
-import safetensors.torch
 import torch
+from PIL import Image
 
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
-from spadepis.training.discriminator import (
-    Discriminator,
-    discriminator_hinge_loss,
-    feature_matching_loss,
-    generator_hinge_loss,
-)
-from spadepis.training.perceptual import PerceptualNetwork
-from spadepis.training.photos import Pair, Split
-from spadepis.training.spade import Schedule, Training, train_spade
+from spadepis.training.discriminator import Discriminator
+from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.photos import is_held_out
+from spadepis.training.runs import save_weights, start_from
+from spadepis.training.spade import Batch, Training, initialize
+from spadepis.training.spade_run import Schedule, train_spade
+from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
 
 
-def pairs() -> Split[Pair]:
-    """Two classes, one black and one white."""
-    random = torch.Generator().manual_seed(0)
-    made = []
-    for _ in range(6):
-        labels = torch.zeros(80, 80, dtype=torch.uint8)
-        column = int(torch.randint(20, 60, (), generator=random))
-        labels[:, column:] = 1
-        made.append(Pair((labels * 255).expand(3, 80, 80).contiguous(), labels))
-    return Split([made], [made[:1]])
+@pytest.fixture
+def make_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PairFolders:
+    """Two classes, one black and one white, in five pairs of which one is held out."""
+    random = np.random.default_rng(0)
+    names = [str(number) for number in range(100)]
+    held_out = [name for name in names if is_held_out(name)][:1]
+    for name in [name for name in names if not is_held_out(name)][:4] + held_out:
+        labels = np.zeros((80, 80), np.uint8)
+        labels[:, random.integers(20, 60) :] = 1
+        Image.fromarray(labels).save(tmp_path / f"{name}.png")
+        Image.fromarray(labels * 255).convert("RGB").save(tmp_path / f"{name}.jpg")
+    # These trainings are shorter than the usual warm-up and the memory of the average.
+    monkeypatch.setattr("spadepis.training.spade.WARM_UP_STEPS", 2)
+    monkeypatch.setattr("spadepis.training.spade.AVERAGE_DECAY", 0.9)
+    return PairFolders(tmp_path, tmp_path)
 
 
-def schedule(steps: int, fine_tuning_steps: int = 0) -> Schedule:
-    return Schedule(
-        steps=steps,
-        batch_size=4,
-        crop=32,
-        fine_tuning_steps=fine_tuning_steps,
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=2e-4,
-    )
+def read(folders: PairFolders, space: LabelSpace) -> TrainingPairs:
+    return read_training_pairs([folders], [], space)
 
 
-def training(space: LabelSpace, perceptual: PerceptualNetwork) -> Training:
+def training(
+    space: LabelSpace, features: FrozenFeatures, pairs: TrainingPairs, steps: int
+) -> Training:
     torch.manual_seed(0)
-    return Training(SpadeGenerator(space, 4, 8), Discriminator(space, 4), perceptual, False)
+    generator = SpadeGenerator(space, 4, 8, padding="reflect", noise=True)
+    initialize(generator)
+    discriminator = Discriminator(features.widths, space.num_classes, 8)
+    weights = pairs.class_weights
+    # Each calibrates features of its own.
+    own = copy.deepcopy(features)
+    return Training(generator, discriminator, own, weights, steps, 2e-3, bfloat16=False)
+
+
+def schedule(steps: int) -> Schedule:
+    return Schedule(steps, batch_size=4, crop=32, seed=0)
 
 
 @pytest.mark.parametrize("space", [COCO_STUFF, ADE20K])
 def test_training_learns_the_colour_of_a_class(
-    space: LabelSpace, perceptual: PerceptualNetwork, tmp_path: Path
+    space: LabelSpace, features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
 ) -> None:
-    weights = train_spade(pairs(), training(space, perceptual), schedule(60), tmp_path, seed=0)
+    pairs, output = read(make_pairs, space), tmp_path / "out"
+    trained = train_spade(pairs, training(space, features, pairs, 60), schedule(60), output)
     path = tmp_path / "spade.safetensors"
-    safetensors.torch.save_file(weights, path)
+    save_weights(path, trained.state_dict(), trained.metadata)
     generator = SpadeGenerator.from_checkpoint(path, space)
+    assert generator.metadata == {"padding": "reflect"}
     labels = torch.zeros(1, 64, 64, dtype=torch.int64)
     labels[:, :, 32:] = 1
     picture = generator(labels)[0]
-    assert picture[:, :, 40:].mean() - picture[:, :, :24].mean() > 0.5
-    assert (tmp_path / "samples.jpg").exists()
+    assert picture[:, :, 40:].mean() - picture[:, :, :24].mean() > 0.3
+    assert not torch.equal(picture, generator(labels, seeds=torch.tensor([1]))[0])
+    with Image.open(output / "samples_000060.jpg") as sheet:
+        # Label map, photo and generated picture of the held-out pair.
+        assert sheet.width > 3 * 256
 
 
-def test_a_stopped_training_goes_on(perceptual: PerceptualNetwork, tmp_path: Path) -> None:
-    train_spade(pairs(), training(COCO_STUFF, perceptual), schedule(3), tmp_path, seed=0)
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert state["step"] == 3
-    resumed = training(COCO_STUFF, perceptual)
-    train_spade(pairs(), resumed, schedule(5), tmp_path, seed=0)
-    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 5
-    # Five steps of Adam in all, the first three from the file.
-    moments = resumed.generator_optimizer.state_dict()["state"]
-    assert {int(moment["step"]) for moment in moments.values()} == {5}
+def test_a_resumed_training_ends_as_one_that_was_not_stopped(
+    features: FrozenFeatures,
+    make_pairs: PairFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spadepis.training.spade_run.STEPS_BETWEEN_STATES", 3)
+    pairs = read(make_pairs, COCO_STUFF)
+    whole = train_spade(
+        pairs, training(COCO_STUFF, features, pairs, 5), schedule(5), tmp_path / "whole"
+    )
+    stopped = training(COCO_STUFF, features, pairs, 5)
+
+    def stop_at_the_fifth(batch: Batch) -> dict[str, float]:
+        if stopped.done == 4:
+            raise KeyboardInterrupt
+        return step(batch)
+
+    step = stopped.step
+    monkeypatch.setattr(stopped, "step", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        train_spade(pairs, stopped, schedule(5), tmp_path / "stopped")
+    assert torch.load(tmp_path / "stopped/state.pt", weights_only=True)["step"] == 3
+    resumed = train_spade(
+        pairs, training(COCO_STUFF, features, pairs, 5), schedule(5), tmp_path / "stopped"
+    )
+    for key, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[key], value, msg=key)
 
 
-def test_the_last_steps_see_larger_crops() -> None:
-    plan = schedule(10, fine_tuning_steps=3)
-    assert [plan.batch_at(step) for step in (0, 6, 7, 9)] == [(4, 32), (4, 32), (2, 64), (2, 64)]
-    rates = [plan.learning_rates_at(step)[0] for step in range(10)]
-    assert rates[0] == 1e-3 and rates == sorted(rates, reverse=True) and rates[-1] > 0
+def test_progress_is_printed_from_the_first_step(
+    features: FrozenFeatures,
+    make_pairs: PairFolders,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pairs = read(make_pairs, COCO_STUFF)
+    train_spade(pairs, training(COCO_STUFF, features, pairs, 3), schedule(3), tmp_path / "out")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"step 0 of 3; state and samples in {tmp_path / 'out'}"
+    assert lines[1].startswith("step 1 of 3  discriminator_hinge ")
+    assert "images/s" in lines[1] and lines[1].endswith("h left")
 
 
-def test_hinge_losses() -> None:
-    def scores(value: float) -> list[list[torch.Tensor]]:
-        return [[torch.zeros(1), torch.full((1, 1, 2, 2), value)] for _ in range(2)]
+def test_warm_up_leaves_the_generator_as_it_is(
+    features: FrozenFeatures, make_pairs: PairFolders
+) -> None:
+    pairs = read(make_pairs, COCO_STUFF)
+    networks = training(COCO_STUFF, features, pairs, 9)
+    batch = Batch(
+        torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.int64), torch.arange(2)
+    )
+    weights = {key: value.clone() for key, value in networks.generator.named_parameters()}
+    judging = networks.discriminator.classify.weight.clone()
+    networks.step(batch)
+    assert not torch.equal(networks.discriminator.classify.weight, judging)
+    assert all(torch.equal(value, weights[k]) for k, value in networks.generator.named_parameters())
+    networks.resume(2)
+    terms = networks.step(batch)
+    assert not torch.equal(networks.generator.conv_img.weight, weights["conv_img.weight"])
+    assert {"hinge", "classes", "perceptual", "matching", "spectra"} < set(terms)
 
-    assert float(generator_hinge_loss(scores(0.5))) == -0.5
-    assert float(discriminator_hinge_loss(scores(-2.0), scores(2.0))) == 0
-    assert float(discriminator_hinge_loss(scores(0.5), scores(-0.5))) == 3
+
+def test_starts_from_a_published_checkpoint(spade_checkpoint: str) -> None:
+    published = SpadeGenerator.from_checkpoint(spade_checkpoint, COCO_STUFF)
+    generator = SpadeGenerator(COCO_STUFF, 2, 128, padding="reflect", noise=True)
+    initialize(generator)
+    start_from(generator, spade_checkpoint)
+    for key, value in published.state_dict().items():
+        assert torch.equal(generator.state_dict()[key], value), key
+    strength = generator.up_3.noise_strength
+    assert strength is not None and (strength > 0).all()
+    with pytest.raises(CheckpointError, match="cannot be trained on: fc.weight has shape"):
+        start_from(SpadeGenerator(ADE20K, 2, 128), spade_checkpoint)
 
 
-def test_features_are_matched_without_the_logits() -> None:
-    ours = [[torch.zeros(2), torch.ones(2), torch.full((2,), 9.0)]]
-    theirs = [[torch.ones(2), torch.full((2,), 4.0), torch.zeros(2)]]
-    assert float(feature_matching_loss(ours, theirs)) == 1 + 3
-
-
-def test_the_discriminator_looks_at_the_labels() -> None:
+def test_the_discriminator_looks_at_the_labels_at_every_level(features: FrozenFeatures) -> None:
     torch.manual_seed(0)
-    discriminator = Discriminator(COCO_STUFF, 4).eval()
-    images, edges = torch.rand(1, 3, 64, 64), torch.zeros(1, 64, 64, dtype=torch.bool)
-    sky, road = (torch.full((1, 64, 64), index) for index in (156, 148))
-    of_sky, of_road = (discriminator(images, labels, edges) for labels in (sky, road))
-    assert len(of_sky) == 2
-    assert of_sky[1][-1].shape[-1] < of_sky[0][-1].shape[-1]
-    assert not torch.allclose(of_sky[0][-1], of_road[0][-1])
+    discriminator = Discriminator(features.widths, COCO_STUFF.num_classes, 8).eval()
+    levels = features(torch.rand(2, 3, 64, 64) * 2 - 1)
+    sky, road = (torch.full((2, 64, 64), index) for index in (156, 148))
+    of_sky, of_road = discriminator(levels, sky), discriminator(levels, road)
+    sides = [scores.shape[1] for scores in of_sky.scores]
+    assert sides == [32, 16, 8, 4]
+    for ours, theirs in zip(of_sky.scores, of_road.scores, strict=True):
+        assert not torch.allclose(ours, theirs)
+    assert of_sky.classes.shape == (2, COCO_STUFF.num_classes + 1, 32, 32)
+    first, second = of_sky.split(1)
+    torch.testing.assert_close(torch.cat([first.classes, second.classes]), of_sky.classes)

@@ -14,7 +14,7 @@ from torch import Tensor
 from spadepis import ImageSet
 from spadepis.configuration import ConfigurationError
 from spadepis.labels import LabelSpace
-from spadepis.training.photos import Pair, read_source
+from spadepis.training.photos import Pair, list_pairs
 from tools.studies.augmentation.config import AugmentationStudyConfig, split
 from tools.studies.augmentation.photometric import night, snow
 
@@ -50,7 +50,11 @@ def read_study_data(config: AugmentationStudyConfig) -> StudyData:
     parts = {}
     for name in ("training", "held_out", "changed"):
         globs = split(getattr(config, name))
-        parts[name] = read_source(config.photos, config.labels, space, globs)
+        parts[name] = {
+            file.id: file.read()
+            for file in list_pairs(config.photos, config.labels, space)
+            if any(fnmatchcase(file.id, glob) for glob in globs)
+        }
         if not parts[name]:
             raise ConfigurationError(f"no label map in {config.labels} is like {','.join(globs)}")
     generated, styled = ImageSet(config.generated), ImageSet(config.styled)

@@ -18,12 +18,10 @@ from torchvision.utils import save_image
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.replacement import replacing
-from spadepis.training.photos import Split
-from spadepis.training.segmentation import train_segmentation
-from spadepis.training.spade_evaluation import mean_iou
 from tools.studies.augmentation.config import AugmentationStudyConfig
 from tools.studies.augmentation.data import StudyData, read_study_data
 from tools.studies.augmentation.photometric import jitter
+from tools.studies.augmentation.segmentation import mean_iou, train_segmentation
 from tools.studies.augmentation.table import Run, differences_table, results_table
 
 log = logging.getLogger(__name__)
@@ -95,7 +93,7 @@ def _run(arm: Arm, seed: int, data: StudyData, config: AugmentationStudyConfig) 
     space = config.space
     sources = [data.real, data.generated] if arm.generated else [data.real]
     network = train_segmentation(
-        Split(sources, []),
+        sources,
         space.num_classes,
         config.steps,
         config.batch_size,
@@ -103,15 +101,7 @@ def _run(arm: Arm, seed: int, data: StudyData, config: AugmentationStudyConfig) 
         seed,
         *([jitter] if arm.jittered else []),
     )
-    measured = {
-        look: mean_iou(
-            network,
-            [pair.photo / 255 for pair in pairs],
-            [pair.labels.long() for pair in pairs],
-            space,
-        )
-        for look, pairs in data.looks.items()
-    }
+    measured = {look: mean_iou(network, pairs, space) for look, pairs in data.looks.items()}
     run = Run(
         arm.name,
         seed,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spadepis.training.crops import crop_pairs, draw
-from spadepis.training.photos import Pair, Split
+from spadepis.labels import LabelSpace
+from spadepis.training.crops import crop_pairs
+from spadepis.training.judge import IGNORED
+from spadepis.training.judge import mean_iou as mean_iou_of_maps
+from spadepis.training.photos import Pair
+from spadepis.training.sources import Source, draw
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ class SegmentationNetwork(nn.Module):
 
 
 def train_segmentation(
-    pairs: Split[Pair],
+    pairs: Sequence[Sequence[Pair]],
     num_classes: int,
     steps: int,
     batch_size: int,
@@ -64,11 +68,12 @@ def train_segmentation(
     torch.manual_seed(seed)
     network = SegmentationNetwork(num_classes).to(memory_format=torch.channels_last)
     weights = _class_weights(pairs, num_classes)
+    sources = [Source.of_equals(of_source) for of_source in pairs]
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     random = torch.Generator().manual_seed(seed)
     for step in range(steps):
-        photos, labels = crop_pairs(draw(pairs.training, batch_size, random), crop, random)
+        photos, labels = crop_pairs(draw(sources, batch_size, random), crop, random)
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(change(photos).contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(scores.float(), labels, weights, ignore_index=num_classes - 1)
@@ -81,10 +86,26 @@ def train_segmentation(
     return network.eval().requires_grad_(False)
 
 
-def _class_weights(pairs: Split[Pair], num_classes: int) -> Tensor:
+def mean_iou(
+    network: SegmentationNetwork, pairs: Sequence[Pair], space: LabelSpace
+) -> tuple[float, dict[str, float]]:
+    """Mean IoU of the classes that the network finds in the photos of pairs, and that of each.
+
+    Unknown pixels, the last class of the label space, do not count.
+    """
+    found, expected = [], []
+    for pair in pairs:
+        found.append(network(pair.photo[None] / 255).argmax(dim=1)[0])
+        labels = pair.labels.long()
+        expected.append(labels.where(labels != space.num_classes - 1, IGNORED))
+    mean, by_class = mean_iou_of_maps(found, expected, space.num_classes)
+    return mean, {space.names[number]: value for number, value in by_class.items()}
+
+
+def _class_weights(pairs: Sequence[Sequence[Pair]], num_classes: int) -> Tensor:
     """Weights [num_classes], of mean 1 over the pixels but for the bound on the largest."""
     pixels = torch.zeros(num_classes)
-    for pair in (pair for source in pairs.training for pair in source):
+    for pair in (pair for source in pairs for pair in source):
         pixels += torch.bincount(pair.labels.flatten().long(), minlength=num_classes)
     shares = pixels / pixels.sum()
     weights = torch.where(pixels > 0, shares.clamp(min=SMALLEST_SHARE).rsqrt(), 0)

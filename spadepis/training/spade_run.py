@@ -1,0 +1,128 @@
+"""A run of SPADE's training: its steps in order, what it prints and what it writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from torchvision.utils import save_image
+
+from spadepis.dataset.storage.replacement import replacing
+from spadepis.spade import SpadeGenerator
+from spadepis.training.crops import crop_pairs, resize_pair
+from spadepis.training.photos import PairFile
+from spadepis.training.sources import Source, draw
+from spadepis.training.spade import Batch, Training
+from spadepis.training.training_pairs import TrainingPairs
+from spadepis.training.training_state import load_state, save_state
+
+CALIBRATION_PHOTOS = 16
+BATCHES_FOR_STATISTICS = 24
+STEPS_BETWEEN_REPORTS = 10
+STEPS_BETWEEN_STATES = 50
+STEPS_BETWEEN_SHEETS = 250
+SHEET_ROWS, SCENES_IN_A_ROW, SHEET_SIZE = 12, 2, 256
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a generator is trained, and on what.
+
+    Attributes:
+        steps: in all.
+        batch_size: crops in a step.
+        crop: side of the crops in pixels, divisible by 32.
+        seed: of crops and noise.
+    """
+
+    steps: int
+    batch_size: int
+    crop: int
+    seed: int
+
+
+def train_spade(
+    pairs: TrainingPairs, training: Training, schedule: Schedule, output: Path
+) -> SpadeGenerator:
+    """Train and return the averaged generator.
+
+    Resumes from ``state.pt`` in ``output`` where there is one. A line about every few steps is
+    printed; the state is written every 50 steps and, every 250 steps, a sheet
+    ``samples_NNNNNN.jpg`` of held-out scenes.
+    """
+    first = load_state(output / "state.pt", training.parts)
+    training.resume(first)
+    if first == 0:
+        random = Generator().manual_seed(schedule.seed)
+        photos = _draw_batch(pairs.sources, CALIBRATION_PHOTOS, schedule.crop, random).photos
+        training.features.calibrate((2 * photos - 1).to(training.device))
+    print(f"step {first} of {schedule.steps}; state and samples in {output}", flush=True)
+    scenes = _choose_scenes(pairs.held_out)
+    started = time.monotonic()
+    for step in range(first, schedule.steps):
+        # The random numbers depend on the step alone, so that a resumed run sees the same crops.
+        random = Generator().manual_seed((schedule.seed << 32) + step)
+        batch = _draw_batch(pairs.sources, schedule.batch_size, schedule.crop, random)
+        terms = training.step(batch)
+        done = step + 1
+        if done % STEPS_BETWEEN_REPORTS == 0 or step == first:
+            seconds = (time.monotonic() - started) / (done - first)
+            print(_progress(done, schedule, terms, seconds), flush=True)
+        if done % STEPS_BETWEEN_STATES == 0 or done == schedule.steps:
+            save_state(output / "state.pt", done, training.parts)
+        if done % STEPS_BETWEEN_SHEETS == 0 or done == schedule.steps:
+            path = output / f"samples_{done:06}.jpg"
+            write_sheet(path, export(pairs, training, schedule), scenes)
+            print(f"wrote {path}", flush=True)
+    return export(pairs, training, schedule)
+
+
+def export(pairs: TrainingPairs, training: Training, schedule: Schedule) -> SpadeGenerator:
+    """The averaged generator in evaluation mode, with batch norm statistics of training crops."""
+
+    def label_maps() -> Iterator[Tensor]:
+        random = Generator().manual_seed(schedule.seed)
+        for _ in range(BATCHES_FOR_STATISTICS):
+            yield _draw_batch(pairs.sources, schedule.batch_size, schedule.crop, random).labels
+
+    return training.export(label_maps())
+
+
+@torch.no_grad()
+def write_sheet(path: Path, generator: SpadeGenerator, scenes: Sequence[PairFile]) -> None:
+    """Write label map, photo and generated picture of scenes, whole at 256x256, two in a row."""
+    device = generator.fc.weight.device
+    pictures = []
+    for scene in scenes:
+        photo, labels = resize_pair(scene.read(), SHEET_SIZE)
+        colours = torch.from_numpy(generator.label_space.colourize(labels.numpy()))
+        generated = generator(labels[None].to(device))[0].cpu()
+        pictures += [colours.permute(2, 0, 1) / 255, photo, (generated + 1) / 2]
+    with replacing(path) as unfinished:
+        save_image(pictures, unfinished, nrow=3 * SCENES_IN_A_ROW, format="jpeg")
+
+
+def _draw_batch(
+    sources: Sequence[Source[PairFile]], count: int, crop: int, random: Generator
+) -> Batch:
+    pairs = [pair.read() for pair in draw(sources, count, random)]
+    photos, labels = crop_pairs(pairs, crop, random)
+    return Batch(photos, labels, torch.randint(2**62, (count,), generator=random))
+
+
+def _choose_scenes(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:
+    """Held-out pairs of all sources, as many as fit on a sheet, evenly spaced."""
+    pairs = [pair for source in held_out for pair in source]
+    count = min(SHEET_ROWS * SCENES_IN_A_ROW, len(pairs))
+    return [pairs[number * len(pairs) // count] for number in range(count)]
+
+
+def _progress(step: int, schedule: Schedule, terms: Mapping[str, float], seconds: float) -> str:
+    figures = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+    hours = seconds * (schedule.steps - step) / 3600
+    speed = schedule.batch_size / seconds
+    return f"step {step} of {schedule.steps}  {figures}  {speed:.2f} images/s  {hours:.1f} h left"

@@ -1,0 +1,103 @@
+"""Which pairs SPADE is trained on, how often each is drawn, and how much each class counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spadepis.labels import LabelSpace
+from spadepis.training.photos import PairFile, is_held_out, list_pairs
+from spadepis.training.sources import Source
+
+# A class is present in a label map that it covers this share of.
+SMALLEST_SHARE = 0.004
+
+LARGEST_CLASS_WEIGHT = 8.0
+
+
+@dataclass(frozen=True)
+class PairFolders:
+    """Where the pairs of a source lie.
+
+    Attributes:
+        photos: folder of JPEG photos.
+        labels: folder of PNG label maps of the same names.
+        weight: of the source among others; by default the root of its number of pairs.
+    """
+
+    photos: Path
+    labels: Path
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """Pairs to train on and pairs to look at.
+
+    Attributes:
+        sources: of pairs to train on.
+        class_weights: of each class in a loss, [num_classes].
+        held_out: pairs that are not trained on, by source.
+    """
+
+    sources: Sequence[Source[PairFile]]
+    class_weights: Tensor
+    held_out: Sequence[Sequence[PairFile]]
+
+
+def read_training_pairs(
+    training: Sequence[PairFolders], held_out: Sequence[PairFolders], space: LabelSpace
+) -> TrainingPairs:
+    """List the pairs of all sources and count the classes in their label maps.
+
+    Of each training source one pair in 40 is held out. A pair whose id also occurs in a held-out
+    source is not trained on.
+    """
+    kept_out = [list_pairs(folders.photos, folders.labels, space) for folders in held_out]
+    forbidden = {pair.id for pairs in kept_out for pair in pairs}
+    sources, pixels = [], []
+    for folders in training:
+        pairs = list_pairs(folders.photos, folders.labels, space)
+        kept_out.append([pair for pair in pairs if is_held_out(pair.id)])
+        pairs = [pair for pair in pairs if not is_held_out(pair.id) and pair.id not in forbidden]
+        counts = _count_classes(pairs, space.num_classes)
+        weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight
+        sources.append(Source(pairs, _rarity(counts), weight))
+        pixels.append(weight * counts.sum(axis=0) / counts.sum())
+    return TrainingPairs(sources, _class_weights(np.sum(pixels, axis=0)), kept_out)
+
+
+def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.int64]:
+    """Pixels of each class in each label map, [len(pairs),num_classes]."""
+    counts = [np.bincount(pair.read_labels().flatten(), minlength=num_classes) for pair in pairs]
+    return np.stack(counts)
+
+
+def _rarity(counts: NDArray[np.int64]) -> Tensor:
+    """Weights of pairs: one over the root of how many pairs show a pair's rarest class."""
+    present = counts >= SMALLEST_SHARE * counts.sum(axis=1, keepdims=True)
+    # The last class is unknown.
+    present[:, -1] = False
+    pairs_of_class = present.sum(axis=0).clip(min=1)
+    by_class = np.where(present, pairs_of_class**-0.5, len(counts) ** -0.5)
+    return torch.from_numpy(by_class.max(axis=1))
+
+
+def _class_weights(pixels: NDArray[np.float64]) -> Tensor:
+    """Weights of classes in a loss: one over the root of the share of pixels that show them.
+
+    Their mean over known pixels is 1 before large ones are cut. The last class, unknown, and
+    classes that never occur have weight 0.
+    """
+    shares = torch.from_numpy(pixels).clone()
+    shares[-1] = 0
+    shares /= shares.sum()
+    weights = torch.where(shares > 0, shares.rsqrt(), 0)
+    weights /= (weights * shares).sum()
+    return weights.clamp(max=LARGEST_CLASS_WEIGHT).float()
