@@ -17,8 +17,9 @@ import yaml
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.dataset.image_set.commits import done
-from spadepis.dataset.image_set.index import metadata_columns
+from spadepis.dataset.image_set.index import metadata_columns, rows_by_split
 from spadepis.dataset.image_set.layout import CONTENTS, IMAGES, MASKS, METADATA, SHARDS
+from spadepis.dataset.image_set.splits import TRAIN, metadata_of_split
 from spadepis.labels.training import TrainingLabels
 
 # The columns that name images, by the folder of the images and the name of the column of images
@@ -55,6 +56,7 @@ def dataset_card(
     log: pa.Table,
     identity: Mapping[str, Any],
     labels: TrainingLabels,
+    split_by: str | None = None,
 ) -> str:
     """The README of an image set, in Markdown.
 
@@ -63,6 +65,7 @@ def dataset_card(
         log: all pairs of the image set, as ``read_log`` returns them.
         identity: the settings that the image set was made with.
         labels: the classes of the label maps.
+        split_by: the rule of ``split_of``, if the set of files is split.
     """
     in_shards = identity["output_format"] == "parquet"
     finished = done(log)
@@ -70,7 +73,7 @@ def dataset_card(
         "pretty_name": f"{summary['done']} images of {summary['scenes']} scenes",
         "task_categories": ["image-segmentation"],
         **_licence(identity),
-        "configs": [{"config_name": "default", "data_files": _data_files(finished, in_shards)}],
+        "configs": [_configuration(finished, in_shards, split_by)],
         "dataset_info": {"config_name": "default", "features": _features(finished, in_shards)},
     }
     if "mask_file_name" in metadata_columns(finished):
@@ -118,11 +121,23 @@ def split_words(log: pa.Table) -> list[str]:
     return sorted({word.lower() for id in ids for word in _SPLIT_WORD.findall(id)})
 
 
-def _data_files(finished: pa.Table, in_shards: bool) -> list[dict[str, Any]]:
+def _configuration(finished: pa.Table, in_shards: bool, split_by: str | None) -> dict[str, Any]:
+    """Which files hold the images of each split."""
     columns = metadata_columns(finished)
     folders = [folder for column, (folder, _) in IMAGE_COLUMNS.items() if column in columns]
-    paths = [METADATA, *(f"{folder}/**" for folder in folders)]
-    return [{"split": "train", "path": [f"{SHARDS}/*.parquet"] if in_shards else paths}]
+    images = [f"{folder}/**" for folder in folders]
+    if in_shards:
+        paths = {TRAIN: [f"{SHARDS}/*.parquet"]}
+    elif split_by is None:
+        paths = {TRAIN: [METADATA, *images]}
+    else:
+        splits = rows_by_split(finished, split_by)
+        paths = {split: [metadata_of_split(split), *images] for split in splits}
+    data_files = [{"split": split, "path": path} for split, path in paths.items()]
+    configuration: dict[str, Any] = {"config_name": "default", "data_files": data_files}
+    if split_by is not None and not in_shards:
+        configuration["metadata_filenames"] = [path[0] for path in paths.values()]
+    return configuration
 
 
 def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:

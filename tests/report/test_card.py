@@ -12,6 +12,7 @@ from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, REPORT
+from spadepis.dataset.image_set.splits import check_split_rule, split_of
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
@@ -25,7 +26,11 @@ LABELS = TrainingLabels.of(COCO_STUFF)
 
 
 def image_set(
-    folder: Folder, in_shards: bool, with_masks: bool = True, **identity: Any
+    folder: Folder,
+    in_shards: bool,
+    with_masks: bool = True,
+    split_by: str | None = None,
+    **identity: Any,
 ) -> dict[str, Any]:
     """A set in which the number of a scene is the grey of its images; returns the card's header."""
     writer = ImageSetWriter(folder, "png", 95, in_shards)
@@ -39,8 +44,8 @@ def image_set(
             pairs.append(Encoded(commit, photo, mask, photo if with_masks else None))
     log = to_table(writer.publish(pairs))
     identity = {"output_format": "parquet" if in_shards else "files", **identity}
-    card = dataset_card(summarize(log), log, identity, LABELS)
-    write_index(folder, log, {CARD: card, REPORT: ""}, {})
+    card = dataset_card(summarize(log), log, identity, LABELS, split_by)
+    write_index(folder, log, {CARD: card, REPORT: ""}, {}, split_by)
     header: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
     return header
 
@@ -63,6 +68,29 @@ def test_every_image_is_read_with_its_label_map_and_ids(tmp_path: Path, in_shard
     # The header says the columns as the reader finds them.
     declared = [each["name"] for each in header["dataset_info"]["features"]]
     assert sorted(declared) == sorted(loaded.column_names)
+
+
+@pytest.mark.parametrize("rule", ["val,test/*", "0.5"])
+def test_splits_are_read_as_splits(tmp_path: Path, rule: str) -> None:
+    image_set(Folder(str(tmp_path / "out")), in_shards=False, split_by=rule)
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    expected = {id: split_of(id, rule) for id in IDS}
+    assert set(loaded) == set(expected.values()) == {"train", "validation"}
+    found = {(row["mask_id"], split) for split, rows in loaded.items() for row in rows}
+    assert found == set(expected.items())
+    assert sum(rows.num_rows for rows in loaded.values()) == len(IDS) * len(STYLES)
+    for row in loaded["validation"]:
+        assert (np.asarray(row["mask"]) == IDS.index(row["mask_id"])).all()
+
+
+def test_rules_of_splits() -> None:
+    ids = [f"{index:05d}" for index in range(2000)]
+    share = sum(split_of(id, "0.1") == "validation" for id in ids) / len(ids)
+    assert 0.08 < share < 0.12
+    assert check_split_rule("val/*") == "val/*" and check_split_rule("0.2") == "0.2"
+    for wrong in ("", "0", "1", "7", "-0.1", "nan"):
+        with pytest.raises(ValueError, match="share between 0 and 1"):
+            check_split_rule(wrong)
 
 
 def test_a_set_of_photos_alone(tmp_path: Path) -> None:

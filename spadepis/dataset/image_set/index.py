@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, failed, rejected, table_to_parquet
 from spadepis.dataset.image_set.layout import FAILURES, MANIFEST, METADATA, REJECTIONS
+from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split, split_of
 from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.metrics import METRICS
 
@@ -44,6 +46,7 @@ def write_index(
     log: pa.Table,
     pages: Mapping[str, str],
     manifest: Mapping[str, Any],
+    split_by: str | None = None,
 ) -> None:
     """Write the metadata, the failures, the pages and, last, the manifest.
 
@@ -52,9 +55,14 @@ def write_index(
         log: all pairs of the set, as ``read_log`` returns them.
         pages: the dataset card and the report by file name.
         manifest: how the set was finished.
+        split_by: the rule of ``split_of``, if the metadata are also written by split.
     """
     finished = done(log)
-    folder.write(METADATA, table_to_parquet(finished.select(metadata_columns(finished))))
+    metadata = finished.select(metadata_columns(finished))
+    folder.write(METADATA, table_to_parquet(metadata))
+    if split_by is not None:
+        for split, rows in rows_by_split(metadata, split_by).items():
+            folder.write(metadata_of_split(split), table_to_parquet(rows))
     folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
     if len(not_good_enough := rejected(log)):
         folder.write(REJECTIONS, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
@@ -67,3 +75,15 @@ def metadata_columns(finished: pa.Table) -> list[str]:
     """The columns of the metadata of some done pairs, without those that have no value."""
     absent = {name for name in OPTIONAL_COLUMNS if finished[name].null_count == len(finished)}
     return [name for name in METADATA_COLUMNS if name not in absent]
+
+
+def rows_by_split(images: pa.Table, split_by: str) -> dict[str, pa.Table]:
+    """The images of each split that has any.
+
+    Args:
+        images: rows with a ``mask_id``.
+        split_by: the rule of ``split_of``.
+    """
+    splits = pa.array([split_of(id, split_by) for id in images["mask_id"].to_pylist()], pa.string())
+    found = {split: images.filter(pc.equal(splits, split)) for split in (TRAIN, VALIDATION)}
+    return {split: rows for split, rows in found.items() if len(rows)}
