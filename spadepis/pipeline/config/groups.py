@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
 from spadepis.configuration import Configuration, Size
+from spadepis.dataset.image_set.splits import check_split_rule
 from spadepis.labels.custom import LabelSpaceSetting
 from spadepis.pipeline.config.job import Job
 
@@ -90,6 +91,7 @@ def _are_thresholds(text: str) -> str:
 
 # A setting that chooses among the inputs: what is chosen shows in the image set itself.
 CHOICE = Setting(identity=False)
+SplitRule: TypeAlias = Annotated[str, AfterValidator(check_split_rule)]
 
 
 class InputSettings(Group):
@@ -195,6 +197,9 @@ class OutputSettings(Group):
     """Quality of results in JPEG."""
     keep_contents: bool = True
     """Also write the photos before stylization, into contents/."""
+    split_by: Annotated[SplitRule | None, CHOICE] = None
+    """Split the image set into train and validation, by scene: the share of scenes for validation,
+    such as 0.1, or globs of their ids, with commas between them. Only for sets of files."""
 
 
 class NetworkSettings(Group):

@@ -95,6 +95,8 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     _check_regions(inputs, styles, region_labels, given)
     if inputs.instances is not None and not space.has_instance_edges:
         raise ConfigurationError(f"the label space {space.name} takes no --instances")
+    if output.split_by is not None and output.output_format == "parquet":
+        raise ConfigurationError("--split-by goes with --output-format files")
     size = _size(job, output, space)
     parts["networks"] = _with_default_checkpoints(job, networks, space)
     return JobConfig(

@@ -266,6 +266,7 @@ def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
 def _write_index(job: _Job, commits: pa.Table) -> None:
     summary = summarize(commits)
     labels = TrainingLabels.of(job.config.label_space)
+    split_by = job.config.output.split_by
     manifest = {
         "status": "complete" if _is_complete(job, summary) else "too many failed pairs",
         **summary,
@@ -274,8 +275,8 @@ def _write_index(job: _Job, commits: pa.Table) -> None:
         "versions": versions(),
     }
     report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
-    pages = {CARD: dataset_card(summary, commits, job.identity, labels), REPORT: report}
-    write_index(job.folder, commits, pages, manifest)
+    pages = {CARD: dataset_card(summary, commits, job.identity, labels, split_by), REPORT: report}
+    write_index(job.folder, commits, pages, manifest, split_by)
 
 
 def _outcome(job: _Job, commits: pa.Table) -> Outcome:

@@ -214,6 +214,7 @@ def test_settings_that_go_together_are_checked_by_what_was_given() -> None:
         ({"pairing": "all", "styles_per_mask": 1}, "--pairing all takes no --styles-per-mask"),
         ({"match_diversity": 0.3}, "--match-diversity goes with --pairing match"),
         ({"region_guidance": "fallback"}, "--region-guidance needs --style-masks"),
+        ({"split_by": "0.1", "output_format": "parquet"}, "--split-by goes with --output-format"),
         ({"reject": "clipped>0.2", "quality": False}, "--reject needs the metrics of --quality"),
         ({"replace_rejected": True}, "--replace-rejected needs --reject"),
     ):
