@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,10 @@ class Reader(Protocol):
 
     def values_by_id(self, uri: str) -> Mapping[str, int]:
         """The first label value of every image that a folder, a glob or shards hold."""
+        ...
+
+    def ids(self, uri: str) -> Sequence[str]:
+        """The ids of all images there."""
         ...
 
 

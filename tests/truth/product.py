@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -64,6 +64,10 @@ class Product:
         """Read the first label value of every image."""
         images = list_images(uri).images
         return {id: int(read_label_map(source, LIMIT)[0, 0]) for id, source in images.items()}
+
+    def ids(self, uri: str) -> Sequence[str]:
+        """List the ids of all images."""
+        return list(list_images(uri).images)
 
     def _read(
         self, scene: Scene, size: tuple[int, int] | None, conventions: LabelConventions

@@ -16,10 +16,12 @@ from spadepis.dataset.inputs.listing import SourceError
 from tests.truth.case import Case, is_true
 from tests.truth.grid_cases import grid_cases
 from tests.truth.label_cases import label_cases
+from tests.truth.member_cases import member_cases
 from tests.truth.photo_cases import photo_cases
 from tests.truth.product import Product, RefusedSceneError
+from tests.truth.shared_cases import shared_cases
 
-CASES = [*label_cases(), *photo_cases(), *grid_cases()]
+CASES = [*label_cases(), *photo_cases(), *grid_cases(), *member_cases(), *shared_cases()]
 REFUSALS = (UnreadableImageError, SourceError, RefusedSceneError)
 
 # Pillow says on the way what it finds odd.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,10 +15,18 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
 from spadepis.dataset import storage
-from spadepis.dataset.inputs.shards import IMAGE_SUFFIXES, SHARD_SUFFIXES, index_shards
+from spadepis.dataset.inputs.braces import expand_braces
+from spadepis.dataset.inputs.shards import index_shards
+from spadepis.dataset.inputs.suffixes import (
+    COMPRESSED_TARS,
+    IMAGE_SUFFIXES,
+    SHARD_SUFFIXES,
+    suffix_of,
+)
 from spadepis.dataset.storage.errors import ShardError, reason
 
 WILDCARDS = frozenset("*?[")
+PATTERNS = WILDCARDS | {"{"}
 
 
 class SourceError(ValueError):
@@ -47,7 +56,21 @@ class Listing:
     def uri_of(self, id: str) -> str:
         """The image of that id, or, if there is none, where it would be."""
         # An id may come from an untrusted shard, and names no file outside of the base.
-        return self.images.get(id, f"{self.base}/{id.replace('..', '%2E%2E')}{self.ending}")
+        found = self.find(id)
+        return found or f"{self.base}/{id.replace('..', '%2E%2E')}{self.ending}"
+
+    def find(self, id: str) -> str | None:
+        """The image of that id, whichever way its accented letters are written, or None.
+
+        File systems and archives made on macOS decompose letters (Unicode's form NFD), others
+        compose them (NFC).
+        """
+        found = self.images.get(id)
+        return self._by_composed_id.get(_composed(id)) if found is None else found
+
+    @cached_property
+    def _by_composed_id(self) -> Mapping[str, str]:
+        return {_composed(id): source for id, source in self.images.items()}
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,9 @@ class _Files:
 def list_images(uri: str, exclude: str | None = None) -> Listing:
     """List the images of a folder (recursively), of a glob, a single image, or of shards.
 
+    A glob may have braces: ``shard-{000..127}.tar``, ``{train,val}/*.png``. Names that exist are
+    meant literally, whatever characters they have.
+
     Where there are no image files but Parquet or tar files, these are read as shards; no other
     file is opened. ``#name`` behind the path picks a column of Parquet files or an extension of
     tar members. Hidden files and folders are passed over.
@@ -80,7 +106,7 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
     try:
         uri, part = _split_part(uri)
         files = _find(uri, exclude)
-        suffixes = {_suffix(name) for name in files.names}
+        suffixes = {suffix_of(name) for name in files.names}
         if part is None and suffixes & IMAGE_SUFFIXES:
             return _list_files(files)
         if suffixes & SHARD_SUFFIXES:
@@ -89,6 +115,9 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
         raise SourceError(f"{uri} cannot be listed ({reason(error)})") from error
     except (ShardError, storage.CredentialsError) as error:
         raise SourceError(str(error)) from error
+    compressed = [name for name in files.names if name.lower().endswith(COMPRESSED_TARS)]
+    if compressed:
+        raise SourceError(_compressed(files.absolute(compressed[0])))
     raise SourceError(f"{uri} holds no {'images' if part is None else 'shards'}")
 
 
@@ -97,7 +126,7 @@ def _split_part(uri: str) -> tuple[str, str | None]:
     path, mark, part = uri.rpartition("#")
     if not mark or not part or "/" in part:
         return uri, None
-    if _suffix(path) in SHARD_SUFFIXES:
+    if suffix_of(path) in SHARD_SUFFIXES:
         return path, part
     is_folder = storage.kind(uri) is None and storage.kind(path) == "directory"
     return (path, part) if is_folder else (uri, None)
@@ -112,9 +141,11 @@ def _find(uri: str, exclude: str | None) -> _Files:
         base, paths = path.rpartition("/")[0], [path]
     elif kind is not None:
         base, paths = path, storage.list_files(fs, path)
-    elif WILDCARDS & set(path):
-        base, paths = _glob(fs, path)
-        ending = _fixed_ending(path)
+    elif PATTERNS & set(path):
+        base = _literal_part(fs, path)
+        pattern = path[len(base) :].lstrip("/")
+        paths = _match(fs, base, pattern)
+        ending = _fixed_ending(pattern)
     else:
         raise SourceError(f"{uri} does not exist")
     start = len(base.rstrip("/")) + 1
@@ -130,14 +161,43 @@ def _find(uri: str, exclude: str | None) -> _Files:
     return _Files(kept, absolute, ending)
 
 
-def _glob(fs: Any, path: str) -> tuple[str, list[str]]:
-    """The fixed part of a glob and the files that match it."""
-    base = _fixed_part(path)
-    depth = (
-        None if "**" in path else len(PurePosixPath(path).parts) - len(PurePosixPath(base).parts)
-    )
-    matches = re.compile(glob_translate(path)).match
-    return base, [found for found in storage.list_files(fs, base, depth) if matches(found)]
+def _literal_part(fs: Any, path: str) -> str:
+    """The folders before the first wildcard, which ids are relative to.
+
+    Folders that exist are not wildcards, even if their names have brackets.
+    """
+    base, *parts = path.split("/")
+    for part in parts[:-1]:
+        candidate = f"{base}/{part}"
+        if PATTERNS & set(part) and not _is_folder(fs, candidate):
+            break
+        base = candidate
+    return base
+
+
+def _is_folder(fs: Any, path: str) -> bool:
+    try:
+        return bool(storage.attempt(fs.info, path)["type"] == "directory")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _match(fs: Any, base: str, pattern: str) -> list[str]:
+    """The files below a base that match a pattern, whose braces are expanded.
+
+    Raises:
+        SourceError: a file does not exist that stands for one of the expanded names.
+    """
+    expanded = expand_braces(pattern)
+    depth = None if "**" in pattern else len(PurePosixPath(pattern).parts)
+    names = [found[len(base) :].lstrip("/") for found in storage.list_files(fs, base, depth)]
+    exact = {name for name in expanded if not WILDCARDS & set(name)}
+    missing = sorted(exact - set(names))
+    if missing:
+        raise SourceError(f"{base}/{missing[0]} does not exist ({pattern} stands for it)")
+    globs = [re.compile(glob_translate(name)).match for name in expanded if name not in exact]
+    found = [name for name in names if name in exact or any(match(name) for match in globs)]
+    return [f"{base.rstrip('/')}/{name}" for name in found]
 
 
 def _common(folder: str, base: str, local: bool) -> str | None:
@@ -158,22 +218,28 @@ def _list_files(files: _Files) -> Listing:
     ignored: list[str] = []
     for name in files.names:
         found = files.absolute(name)
-        if _suffix(name) not in IMAGE_SUFFIXES or not _is_unicode(found):
+        if suffix_of(name) not in IMAGE_SUFFIXES or not _is_unicode(found):
             ignored.append(found)
             continue
         id = _id(name, files.ending)
         if id in images:
             raise SourceError(f"{images[id]} and {found} have the same id")
         images[id] = found
+    _check_composed(images)
     return Listing(dict(sorted(images.items())), ignored, files.base, files.ending)
 
 
 def _list_shards(files: _Files, part: str | None, uri: str) -> Listing:
     shards: dict[str, str] = {}
     ignored: list[str] = []
+    # What img2dataset writes beside its tar files: their metadata.
+    tars = {name[: -len(".tar")] for name in files.names if suffix_of(name) == ".tar"}
     for name in files.names:
         found = files.absolute(name)
-        if _suffix(name) in SHARD_SUFFIXES and _is_unicode(found):
+        is_metadata = suffix_of(name) == ".parquet" and name[: -len(".parquet")] in tars
+        if name.lower().endswith(COMPRESSED_TARS):
+            raise SourceError(_compressed(found))
+        if suffix_of(name) in SHARD_SUFFIXES and _is_unicode(found) and not is_metadata:
             shards[name] = found
         else:
             ignored.append(found)
@@ -185,16 +251,32 @@ def _list_shards(files: _Files, part: str | None, uri: str) -> Listing:
         images[id] = source
     if not images:
         raise SourceError(f"{uri} holds no images")
+    _check_composed(images)
     base = uri if part is None else f"{uri}#{part}"
     return Listing(images, [*ignored, *index.ignored], base, ending="")
 
 
+def _compressed(shard: str) -> str:
+    return f"{shard} is a compressed tar file, which cannot be read in part: decompress it to .tar"
+
+
+def _check_composed(images: Mapping[str, str]) -> None:
+    """Check that ids differ by more than how accented letters are written."""
+    first: dict[str, str] = {}
+    for id, source in images.items():
+        other = first.setdefault(_composed(id), source)
+        if other != source:
+            raise SourceError(
+                f"{other} and {source} have the same id but for the Unicode form of its letters"
+            )
+
+
+def _composed(id: str) -> str:
+    return unicodedata.normalize("NFC", id)
+
+
 def _id(name: str, ending: str) -> str:
     return name.removesuffix(ending if name.endswith(ending) else PurePosixPath(name).suffix)
-
-
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
 
 
 def _is_unicode(path: str) -> bool:
@@ -202,13 +284,7 @@ def _is_unicode(path: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in path)
 
 
-def _fixed_part(glob: str) -> str:
-    """The folders before the first wildcard, which ids are relative to."""
-    parts = glob.split("/")
-    return "/".join(takewhile(lambda part: not WILDCARDS & set(part), parts))
-
-
 def _fixed_ending(glob: str) -> str:
     """What stands behind the last wildcard, if that includes a suffix."""
-    ending = re.split(r"[*?\]]", glob)[-1]
+    ending = re.split(r"[*?\]}]", glob)[-1]
     return ending if PurePosixPath(f"id{ending}").suffix else ".png"

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
@@ -17,12 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cachetools import LRUCache, TTLCache, cached
 
+from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, suffix_of
 from spadepis.dataset.storage.errors import ShardError, reason
 from spadepis.dataset.storage.filesystems import filesystem
-from spadepis.dataset.storage.reading import RangeFile
+from spadepis.dataset.storage.reading import RangeFile, read
 from spadepis.dataset.storage.retrying import attempt
 
 ID_COLUMNS = ("id", "__key__")
+EXAMINED_PATHS = 100
 # A row group may be as large as all row groups that a process keeps, in bytes.
 LARGEST_ROW_GROUP = 1 << 30
 KEPT_FOOTERS = 64
@@ -46,11 +48,12 @@ class Rows:
 def list_rows(uri: str) -> Rows:
     """The image columns of a Parquet shard and the ids of its rows. No image is read.
 
-    The id of a row is its column ``id`` or ``__key__``, if there is one of strings or integers,
-    else the path in the first image column that has one, without suffix.
+    The id of a row is its column ``id`` or ``__key__``, which has to be of strings or integers,
+    else the path in the first image column that has one, without suffix. Where there are no images,
+    columns of strings count that are paths of images in the folder of the shard.
 
     Raises:
-        ShardError: it cannot be read, or is damaged.
+        ShardError: it cannot be read, is damaged, or has ids of another type.
     """
     try:
         source = RangeFile(uri)
@@ -58,7 +61,7 @@ def list_rows(uri: str) -> Rows:
             rows, size = file.metadata.num_rows, source.seek(0, os.SEEK_END)
             if not 0 <= rows <= size:
                 raise ValueError(f"{rows} rows in {size} bytes")
-            columns = [field.name for field in file.schema_arrow if _holds_images(field.type)]
+            columns = _image_columns(file)
             ids = list(_ids(file, columns))
             if len(ids) != rows:
                 raise ValueError(f"{len(ids)} of {rows} ids")
@@ -70,10 +73,12 @@ def list_rows(uri: str) -> Rows:
 def read_cell(uri: str, column: str, row: int) -> bytes:
     """An encoded image of a Parquet shard.
 
-    The row groups used last are kept, so that reading rows in their order reads each group once.
+    A row that holds no bytes but the path of an image is read from that file, which has to lie in
+    the folder of the shard. The row groups used last are kept, so that reading rows in their order
+    reads each group once.
 
     Raises:
-        OSError: the row group cannot be read or is too large, or the row holds no bytes.
+        OSError: the row group cannot be read or is too large, or the row holds no image.
     """
     try:
         version = _version(uri)
@@ -84,25 +89,69 @@ def read_cell(uri: str, column: str, row: int) -> bytes:
         cell = _row_group(uri, version, column, group)[row - first_rows[group]].as_py()
     except (pa.ArrowException, ValueError, LookupError) as error:
         raise OSError(errno.EIO, f"damaged: {reason(error)}") from error
-    content = cell["bytes"] if isinstance(cell, dict) else cell
-    if content is None:
+    if isinstance(cell, dict):
+        cell = cell.get("path") if cell.get("bytes") is None else cell["bytes"]
+    if cell is None:
         raise OSError(errno.ENODATA, "the row holds no bytes")
-    return bytes(content)
+    return read(_beside(uri, cell)) if isinstance(cell, str) else bytes(cell)
+
+
+def _beside(uri: str, path: str) -> str:
+    """A file in the folder of a shard, by its path relative to it."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "://" in path:
+        raise OSError(
+            errno.EINVAL, f"the row holds no bytes, and its path {path!r} is not below its folder"
+        )
+    return f"{uri.rpartition('/')[0]}/{path}"
 
 
 def _holds_images(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
-        index = kind.get_field_index("bytes")
-        return index >= 0 and _is_binary(kind.field(index).type)
+        names = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+        if "bytes" in names:
+            return _is_binary(names["bytes"]) or pa.types.is_null(names["bytes"])
+        return "path" in names and _is_string(names["path"])
     return _is_binary(kind)
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+        or (is_list and pa.types.is_uint8(kind.value_type))
+    )
 
 
 def _is_string(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _is_id(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_id(kind.value_type)
+    return _is_string(kind) or bool(pa.types.is_integer(kind) or pa.types.is_null(kind))
+
+
+def _image_columns(file: pq.ParquetFile) -> list[str]:
+    """Columns of images; where there are none, those of paths of images."""
+    fields = list(file.schema_arrow)
+    columns = [field.name for field in fields if _holds_images(field.type)]
+    if columns:
+        return columns
+    strings = [field.name for field in fields if _is_string(field.type)]
+    return [name for name in strings if name not in ID_COLUMNS and _are_paths(file, name)]
+
+
+def _are_paths(file: pq.ParquetFile, column: str) -> bool:
+    """Whether the first values are names of image files."""
+    values = [value for value in islice(_values(file, column), EXAMINED_PATHS) if value is not None]
+    suffixes = {suffix_of(value) for value in values}
+    return bool(suffixes) and suffixes <= IMAGE_SUFFIXES
 
 
 def _ids(file: pq.ParquetFile, image_columns: Sequence[str]) -> Iterator[str | None]:
@@ -111,16 +160,19 @@ def _ids(file: pq.ParquetFile, image_columns: Sequence[str]) -> Iterator[str | N
         index = schema.get_field_index(name)
         if index >= 0:
             kind = schema.field(index).type
-            if _is_string(kind) or pa.types.is_integer(kind):
-                for value in _values(file, name):
-                    yield None if value in (None, "") else str(value)
-                return
+            if not _is_id(kind):
+                raise ValueError(f"its column {name} is of {kind}, not of strings or integers")
+            for value in _values(file, name):
+                yield None if value in (None, "") else str(value)
+            return
     for name in image_columns:
         kind = schema.field(name).type
-        index = kind.get_field_index("path") if pa.types.is_struct(kind) else -1
-        if index >= 0 and _is_string(kind.field(index).type):
-            for cell in _values(file, f"{name}.path"):
-                path = (cell or {}).get("path") or ""
+        is_struct = pa.types.is_struct(kind)
+        index = kind.get_field_index("path") if is_struct else -1
+        if _is_string(kind) or (index >= 0 and _is_string(kind.field(index).type)):
+            for cell in _values(file, f"{name}.path" if is_struct else name):
+                path = (cell or {}).get("path") if is_struct else cell
+                path = path or ""
                 yield path.removesuffix(PurePosixPath(path).suffix) or None
             return
     yield from [None] * file.metadata.num_rows
@@ -148,19 +200,18 @@ def _version(uri: str) -> str:
 
 @cached(LRUCache(LARGEST_ROW_GROUP, getsizeof=lambda images: images.nbytes), lock=Lock())
 def _row_group(uri: str, version: str, column: str, group: int) -> pa.ChunkedArray:
-    """The encoded images of a row group, an array of binary."""
+    """The images of a row group, encoded or as paths."""
     with pq.ParquetFile(pa.PythonFile(RangeFile(uri))) as file:
-        kind = file.schema_arrow.field(column).type
-        leaf = f"{column}.bytes" if pa.types.is_struct(kind) else column
         metadata = file.metadata.row_group(group)
+        chunks = [metadata.column(i) for i in range(metadata.num_columns)]
         _check_row_group_size(
             sum(
-                metadata.column(i).total_uncompressed_size
-                for i in range(metadata.num_columns)
-                if metadata.column(i).path_in_schema == leaf
+                chunk.total_uncompressed_size
+                for chunk in chunks
+                if f"{chunk.path_in_schema}.".startswith(f"{column}.")
             )
         )
-        images = file.read_row_group(group, columns=[leaf]).column(0)
+        images = file.read_row_group(group, columns=[column]).column(0)
     # Repeated values are stored once, and take room for each repetition once they are read.
     _check_row_group_size(images.nbytes)
     return images

@@ -11,14 +11,11 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from spadepis.dataset.inputs.parquet_shards import list_rows, read_cell
+from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, same_extension, suffix_of
 from spadepis.dataset.inputs.tar_shards import Member, list_members
 from spadepis.dataset.storage.errors import ShardError
 from spadepis.dataset.storage.reading import read, read_range
 
-IMAGE_SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
-SHARD_SUFFIXES = frozenset((".parquet", ".tar"))
 THREADS = 16
 _MEMBER = re.compile(r"(.+\.tar)#offset=(\d+)&size=(\d+)", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"(.+\.parquet)#column=([^&#]*)&row=(\d+)", re.DOTALL | re.IGNORECASE)
@@ -30,7 +27,8 @@ class ShardIndex:
 
     Attributes:
         images: id and source of every image, in the order of the shards and of what is in them.
-        ignored: sources of members left out: links, devices, names that are not UTF-8.
+        ignored: sources of members left out: those not named like an image, links, devices, and
+            those whose names are not UTF-8.
         parts: extensions (of tar members) or columns (of Parquet files) that hold images.
     """
 
@@ -48,7 +46,8 @@ def index_shards(shards: Mapping[str, str], part: str | None) -> ShardIndex:
 
     Args:
         shards: path or URI by name, the path relative to their folder.
-        part: the extension or column to take. Without it a key may have only one image, a Parquet
+        part: the extension or column to take; of extensions, ``jpg`` is ``JPG`` and ``jpeg``
+            too. Without it a key may have only one image, a Parquet
             file only one image column.
 
     Raises:
@@ -106,25 +105,27 @@ def _index_tar(uri: str, part: str | None) -> ShardIndex:
     images: list[tuple[str, str]] = []
     ignored: list[str] = []
     first: dict[str, Member] = {}
-    parts: set[str] = set()
+    # The first spelling of each extension.
+    parts: dict[str, str] = {}
     for member in list_members(uri):
         path = PurePosixPath(member.name)
-        if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+        if path.name.startswith("."):
             continue
         source = f"{uri}#offset={member.offset}&size={member.size}"
-        if not member.usable:
+        if not member.usable or suffix_of(path.name) not in IMAGE_SUFFIXES:
             ignored.append(source)
             continue
-        parts.add(member.extension)
+        extension = same_extension(member.extension)
+        parts.setdefault(extension, member.extension)
         if part is None:
             other = first.setdefault(member.key, member)
-            if other.extension != member.extension:
+            if same_extension(other.extension) != extension:
                 both = {other.extension, member.extension}
                 raise ShardError(f"{uri} holds several images of {member.key!r}: {_choices(both)}")
-        elif member.extension != part:
+        elif extension != same_extension(part):
             continue
         images.append((member.key, source))
-    return ShardIndex(images, ignored, frozenset(parts))
+    return ShardIndex(images, ignored, frozenset(parts.values()))
 
 
 def _index_parquet(name: str, uri: str, part: str | None) -> ShardIndex:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from spadepis.dataset.storage.errors import ShardError, reason
@@ -14,6 +14,7 @@ from spadepis.dataset.storage.reading import RangeFile
 PIECE = 1 << 17
 # Long names and attributes of a member stand in headers; nothing honest is larger.
 LARGEST_HEADER = 1 << 20
+GZIP = b"\x1f\x8b"
 END_MARK = bytes(tarfile.BLOCKSIZE)
 
 
@@ -66,6 +67,18 @@ def list_members(uri: str) -> Iterator[Member]:
 
 
 def _list_members(file: _HeaderFile) -> Iterator[Member]:
+    if file.peek(len(GZIP))[: len(GZIP)] == GZIP:
+        raise tarfile.ReadError("compressed: unpack it, or compress the images in it alone")
+    start: int | None = 0
+    # Archives that were joined to one file follow each other.
+    while start is not None:
+        file.seek(start)
+        end = yield from _list_archive(file)
+        start = _next_archive(file, end)
+
+
+def _list_archive(file: _HeaderFile) -> Generator[Member, None, int]:
+    """The files in the archive that begins here; returns the byte that its end mark begins at."""
     position = -1
     with tarfile.TarFile(fileobj=file) as tar:
         while (member := tar.next()) is not None:
@@ -85,6 +98,17 @@ def _list_members(file: _HeaderFile) -> Iterator[Member]:
         file.seek(tar.offset)
         if file.read(tarfile.BLOCKSIZE) != END_MARK:
             raise tarfile.ReadError(f"damaged or cut off at byte {tar.offset}")
+        return tar.offset
+
+
+def _next_archive(file: _HeaderFile, end: int) -> int | None:
+    """Where another archive begins after the zeros that follow an end mark, if one does."""
+    file.seek(end)
+    while piece := file.read(PIECE):
+        if any(piece):
+            first = len(piece) - len(piece.lstrip(b"\0"))
+            return file.tell() - len(piece) + first // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+    return None
 
 
 def _is_unicode(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Listing inputs."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import fsspec
@@ -103,6 +104,16 @@ def test_unusable_folders(tmp_path: Path, names: tuple[str, ...], reason: str) -
     make(tmp_path, *names)
     with pytest.raises(SourceError, match=reason):
         list_images(str(tmp_path))
+
+
+def test_names_pair_whichever_way_their_letters_are_written(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
+    make(tmp_path, f"masks/{composed}.png", f"photos/{decomposed}.jpg")
+    masks, photos = (list_images(f"{tmp_path}/{kind}") for kind in ("masks", "photos"))
+    assert masks.uri_of(decomposed) == f"{tmp_path}/masks/{composed}.png"
+    assert photos.uri_of(composed) == f"{tmp_path}/photos/{decomposed}.jpg"
+    assert list(photos.images) == [decomposed]
+    assert photos.find("e") is None
 
 
 def test_missing_folder(tmp_path: Path) -> None:
