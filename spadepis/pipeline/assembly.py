@@ -59,7 +59,7 @@ def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:
         {
             "label_space": config.label_space,
             "size": config.size,
-            "longest_side": config.output.longest_side,
+            "longest_side": config.longest_side,
             "max_pixels": config.inputs.max_pixels,
             "conventions": conventions,
         },

@@ -163,7 +163,7 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
     config = resolve(Job.STYLIZE, settings | {"output": output})
     batch = scenes_to_table(planned(config).scenes)
     for stage in (
-        ReadScenes(COCO_STUFF, None, config.output.longest_side, config.inputs.max_pixels),
+        ReadScenes(COCO_STUFF, None, config.longest_side, config.inputs.max_pixels),
         Stylize(
             photowct_checkpoint,
             device="cpu",

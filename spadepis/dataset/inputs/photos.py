@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,11 @@ def resize_photo(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[n
 
 def limit_longest_side(photo: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     """Shrink a photo, uint8 [H,W,3], uniformly until no side is longer than ``longest``."""
-    height, width = photo.shape[:2]
+    return resize_photo(photo, *limited_size(photo.shape, longest))
+
+
+def limited_size(shape: Sequence[int], longest: int) -> tuple[int, int]:
+    """Height and width of an image of a shape, shrunk uniformly to a longest side."""
+    height, width = shape[:2]
     scale = min(1.0, longest / max(height, width))
-    return resize_photo(photo, max(1, round(height * scale)), max(1, round(width * scale)))
+    return max(1, round(height * scale)), max(1, round(width * scale))

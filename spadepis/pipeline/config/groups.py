@@ -182,11 +182,12 @@ class OutputSettings(Group):
     """Folder of the image set. A job that was stopped resumes when it is started again."""
     dry_run: Annotated[bool, CHOICE] = False
     """Check the inputs and print what would be made, without writing anything."""
-    size: Size | None = None
-    """Size of the results, WIDTHxHEIGHT. Default: that of the published network; photos to stylize
-    keep their own."""
-    longest_side: Annotated[int, Setting(jobs=(Job.STYLIZE,))] = Field(default=1024, ge=16)
-    """Photos that keep their own size are shrunk to this if a side is longer."""
+    size: Size | Literal["source"] | None = None
+    """Size of the results, WIDTHxHEIGHT, or source for that of each label map or photo. Default:
+    that of the published network for label maps, source for photos."""
+    longest_side: int | None = Field(default=None, ge=16)
+    """With --size source, label maps and photos with a longer side are shrunk to this, label maps
+    by nearest neighbour. Default: 1024 for photos, no limit for label maps."""
     seed: int = 0
     """Seed of the random choice of styles."""
     output_format: Literal["files", "parquet"] = "files"

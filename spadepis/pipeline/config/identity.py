@@ -41,6 +41,11 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
     for name in SOURCES:
         if identity.get(name) is not None:
             identity[name] = Folder(identity[name]).uri
+    if config.job.synthesizes and config.size is not None:
+        # It is not used, and sets of 0.1 name a value all the same.
+        del identity["longest_side"]
+    else:
+        identity["longest_side"] = config.longest_side
     identity["label_space"] = _label_space_identity(config.label_space)
     if config.job.stylizes:
         identity["related_classes"] = _related_classes_identity(config.region_labels)

@@ -31,6 +31,9 @@ from spadepis.pipeline.config.job import Job
 
 log = logging.getLogger(__name__)
 
+# The value of --size for results of the size of their label map or photo.
+SOURCE = "source"
+LONGEST_SIDE_OF_PHOTOS = 1024
 # Height and width of what SPADE makes are multiples of this.
 SPADE_STRIDE = 32
 
@@ -49,7 +52,8 @@ class JobConfig:
         storage: how object stores are reached.
         machines: where the stages run.
         label_space: what the values of label maps mean.
-        size: height and width of the results; None for photos that keep their own.
+        size: height and width of the results; None for label maps or photos that keep their own.
+        longest_side: those that keep their own are shrunk to this; None for no limit.
         wanted_classes: the classes that the label map of a scene must have to be used.
         region_labels: the region of each class by class index, where regions guide the styles.
         matched_labels: the same, where styles are matched to scenes.
@@ -66,6 +70,7 @@ class JobConfig:
     machines: MachineSettings
     label_space: LabelSpace
     size: tuple[int, int] | None
+    longest_side: int | None
     wanted_classes: Sequence[str]
     region_labels: Sequence[int] | None
     matched_labels: Sequence[int] | None
@@ -104,6 +109,7 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
         **parts,
         label_space=space,
         size=size,
+        longest_side=_longest_side(job, output, size),
         wanted_classes=_wanted_classes(inputs, space),
         region_labels=region_labels,
         matched_labels=matched_labels,
@@ -227,6 +233,8 @@ def _wanted_classes(inputs: InputSettings, space: LabelSpace) -> Sequence[str]:
 
 def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int] | None:
     """Height and width of the results, if they are the same for all."""
+    if output.size == SOURCE:
+        return None
     if output.size is not None:
         height, width = parse_size(output.size)
     elif job.synthesizes:
@@ -242,6 +250,15 @@ def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int
             f"size {width}x{height}: SPADE needs multiples of {SPADE_STRIDE}, e.g. {valid}"
         )
     return height, width
+
+
+def _longest_side(job: Job, output: OutputSettings, size: tuple[int, int] | None) -> int | None:
+    """The longest side of results that keep the size of their label map or photo."""
+    if output.longest_side is not None and size is not None:
+        raise ConfigurationError("--longest-side goes with --size source")
+    if output.longest_side is None and not job.synthesizes:
+        return LONGEST_SIDE_OF_PHOTOS
+    return output.longest_side
 
 
 def _with_default_checkpoints(

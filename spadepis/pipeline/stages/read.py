@@ -17,7 +17,7 @@ from spadepis.dataset.inputs.label_maps import (
     resize_label_map,
 )
 from spadepis.dataset.inputs.photos import (
-    limit_longest_side,
+    limited_size,
     read_photo_with_extent,
     resize_photo,
 )
@@ -34,8 +34,9 @@ class ReadScenes:
 
     Attributes:
         label_space: of the label maps.
-        size: height and width that everything is resized to; None keeps the size of each photo.
-        longest_side: photos that keep their size are shrunk to this.
+        size: height and width that everything is resized to; None keeps the size of each photo or,
+            without photos, label map.
+        longest_side: those that keep their size are shrunk to this; None for no limit.
         max_pixels: files with more are refused.
         conventions: how label maps are read where a file leaves it open.
     """
@@ -44,7 +45,7 @@ class ReadScenes:
 
     label_space: LabelSpace
     size: tuple[int, int] | None
-    longest_side: int
+    longest_side: int | None
     max_pixels: int
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
@@ -71,7 +72,7 @@ class ReadScenes:
             label_map = read_class_map(
                 scene.mask_source, self.label_space, self.max_pixels, self.conventions, extent
             )
-            size = size or label_map.classes.shape
+            size = size or self._limited(label_map.classes.shape)
             scene.label_map = resize_label_map(label_map.classes, *size)
             if scene.instance_source is not None:
                 instance_ids = read_instance_map(
@@ -80,6 +81,8 @@ class ReadScenes:
                 scene.edges = instance_edges(resize_label_map(instance_ids, *size))
 
     def _resize_photo(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self.size is None:
-            return limit_longest_side(photo, self.longest_side)
-        return resize_photo(photo, *self.size)
+        return resize_photo(photo, *(self.size or self._limited(photo.shape)))
+
+    def _limited(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width, shrunk uniformly until no side is longer than ``longest_side``."""
+        return limited_size(shape, self.longest_side or max(shape))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import groupby
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,9 @@ from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.spade import SpadeGenerator
+from spadepis.spade.generator import STRIDE
+
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 # On a CPU a batch gains nothing, and one at a time a result does not depend on its neighbours.
 CPU_BATCH, GPU_BATCH = 1, 16
@@ -25,6 +30,9 @@ CPU_BATCH, GPU_BATCH = 1, 16
 
 class Synthesize:
     """Synthesize the content photo of every scene with SPADE.
+
+    A label map whose sides are no multiples of 32 is padded by repeating its border, and the photo
+    is cropped to its size. Scenes of equal padded size make a batch.
 
     Args:
         checkpoint: path or URI of the generator's weights.
@@ -47,18 +55,21 @@ class Synthesize:
         """Fill in ``content`` of the scenes that have not failed."""
         scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.is_waiting]
-        for start in range(0, len(waiting), self.batch):
-            in_halves(self._synthesize, waiting[start : start + self.batch], _give_up)
+        for _, alike in groupby(sorted(waiting, key=_padded_size), key=_padded_size):
+            group = list(alike)
+            for start in range(0, len(group), self.batch):
+                in_halves(self._synthesize, group[start : start + self.batch], _give_up)
         return scenes_to_table(scenes)
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
-        labels = torch.from_numpy(np.stack([_label_map(scene) for scene in scenes]))
-        edges = [scene.edges for scene in scenes if scene.edges is not None]
+        labels = torch.from_numpy(np.stack([_padded(_label_map(scene)) for scene in scenes]))
+        edges = [_padded(scene.edges) for scene in scenes if scene.edges is not None]
         edge_maps = upload(np.stack(edges), self.device) if edges else None
         photos = self.generator(labels, edge_maps)
         for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
-            scene.content = photo
+            height, width = _label_map(scene).shape
+            scene.content = photo[:height, :width]
         seconds = perf_counter() - start
         for scene in scenes:
             scene.seconds[SYNTHESIZE.name] = seconds / len(scenes)
@@ -66,6 +77,16 @@ class Synthesize:
 
 def _give_up(scene: Scene, error: Exception) -> None:
     scene.fail(SYNTHESIZE.name, scene.source, error)
+
+
+def _padded_size(scene: Scene) -> tuple[int, int]:
+    height, width = (math.ceil(side / STRIDE) * STRIDE for side in _label_map(scene).shape)
+    return height, width
+
+
+def _padded(plane: NDArray[Pixel]) -> NDArray[Pixel]:
+    """A plane [H,W], its lower and right border repeated up to multiples of the stride."""
+    return np.pad(plane, [(0, -side % STRIDE) for side in plane.shape], mode="edge")
 
 
 def _label_map(scene: Scene) -> NDArray[np.uint8]:
