@@ -13,7 +13,7 @@ OLDEST_VENV := .venv-oldest
 OLDEST_PYTHON ?= $(or $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null),python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types tests docs coverage test-oldest faults long hooks clean
+.PHONY: help install demo test lint types tests gpu docs coverage test-oldest faults long hooks clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ types: $(INSTALLED) ## Check the types.
 
 tests: $(INSTALLED) ## Run the tests; JOBS=2 of them at the same time.
 	$(PYTEST)
+
+gpu: $(INSTALLED) ## Check the arithmetic and the speed of a GPU; on a CPU in a reduced form.
+	$(BIN)/python -m tools.gpu_check
 
 docs: $(INSTALLED) ## Build the documentation in build/site/ and check its links.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

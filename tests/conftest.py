@@ -1,6 +1,5 @@
 """Fixtures: a small cluster, inputs and networks, and the real data beside the project."""
 
-import json
 import logging
 import os
 from collections import Counter
@@ -13,8 +12,9 @@ import ray
 import torch
 from PIL import Image
 
-from tests.support.networks import Weights, photowct_weights, random_weights, spade_weights
+from tests.support.networks import Weights, photowct_weights, spade_weights
 from tests.support.s3_service import Service, public_bucket, serve
+from tools.gpu_check.golden import rebuild_weights
 
 # Fixtures of tests that run jobs: on the cluster below, on one of several nodes, in processes.
 RAY_FIXTURES = {"cluster", "address", "undisturbed"}
@@ -55,13 +55,8 @@ def golden_weights(shared: Path) -> Callable[[str], Weights]:
     """The weights behind a golden file, rebuilt as shared/golden/README.md says."""
 
     def rebuild(name: str) -> Weights:
-        golden = np.load(shared / "golden" / f"{name}.npz")
-        meta = json.loads(str(golden["meta"]))
-        weights = random_weights(meta["shapes"], meta["seed"])
-        for key in golden.files:
-            if key.startswith("buffer/"):
-                weights[key.removeprefix("buffer/")] = torch.from_numpy(golden[key])
-        return weights
+        with np.load(shared / "golden" / f"{name}.npz") as golden:
+            return rebuild_weights(golden)
 
     return rebuild
 

@@ -1,9 +1,5 @@
 """Small networks with random weights, under the keys of the published files."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,25 +8,12 @@ from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS
 from spadepis.spade import SpadeGenerator
+from tools.random_weights import Weights, random_weights
 
-Weights = dict[str, Tensor]
+__all__ = ["Weights", "photowct_weights", "random_weights", "spade_weights"]
 
 # So many power iterations make u and v of spectral norm exact.
 POWER_ITERATIONS = 50
-
-
-def random_weights(shapes: Mapping[str, Any], seed: int) -> Weights:
-    """Weights and biases of the given shapes that keep the scale of features."""
-    generator = np.random.default_rng(seed)
-    weights: Weights = {}
-    for key in sorted(shapes):
-        if key.rpartition(".")[2] not in ("weight", "weight_orig", "bias"):
-            continue
-        shape = tuple(shapes[key])
-        values = generator.standard_normal(shape, dtype=np.float32)
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) >= 2 else 0.1
-        weights[key] = torch.from_numpy(values * np.float32(scale))
-    return weights
 
 
 def spade_weights(

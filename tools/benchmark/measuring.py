@@ -106,7 +106,7 @@ def measure(
     return fast, plain
 
 
-def count_macs(run: Callable[[], Tensor]) -> int:
+def count_macs(run: Callable[[], object]) -> int:
     """Multiply-accumulates of the convolutions and matrix products of a run.
 
     For Winograd's method the products are counted, without the transforms around them.
