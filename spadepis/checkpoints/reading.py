@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import struct
@@ -67,19 +66,6 @@ def read_metadata(uri: str) -> dict[str, str]:
         (length,) = struct.unpack("<Q", file.read(8))
         metadata: dict[str, str] = json.loads(file.read(length)).get("__metadata__", {})
     return metadata
-
-
-def sha256(uri: str) -> str:
-    """Hexadecimal SHA-256 of the file at ``uri``.
-
-    Raises:
-        CheckpointError: the file cannot be read.
-    """
-    try:
-        with fsspec.open(uri, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
 
 
 def _damage(error: Exception) -> str:

@@ -66,9 +66,7 @@ def build(tmp_path: Path) -> Callable[..., House]:
     return write
 
 
-@pytest.mark.parametrize(
-    "rule", [ray_outside_its_room, numeric_rooms_that_import_others, circle_of_modules]
-)
+@pytest.mark.parametrize("rule", RULES)
 def test_the_package_keeps_the_rule(rule: Rule) -> None:
     house = House(Path(__file__).parents[2])
     assert len(house.modules) > 50 and len(house.inner) > 100

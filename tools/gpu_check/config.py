@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from spadepis.configuration import Configuration
 
@@ -20,7 +19,7 @@ class GpuCheckConfig(Configuration):
     On a CPU the same check runs in a reduced form.
     """
 
-    model_config = SettingsConfigDict(cli_prog_name="python -m tools.gpu_check")
+    program: ClassVar[str | None] = "python -m tools.gpu_check"
 
     device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
     """Device to check. Default: cuda if PyTorch finds a GPU, else cpu."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.checkpoints.reading import sha256
+from spadepis.checkpoints.digest import sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.folder import Folder

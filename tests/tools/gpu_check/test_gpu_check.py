@@ -2,12 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.labels import COCO_STUFF
@@ -22,6 +24,15 @@ from tools.gpu_check.golden import check_golden, rebuild_weights
 from tools.gpu_check.whole_job import job_facts
 
 SIDE = 32
+
+Array = NDArray[Any]
+
+# Threads that wait for each other make small networks slow beside other tests.
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
 def check(tmp_path: Path, *flags: str) -> tuple[int, dict[str, dict[str, object]]]:
@@ -57,8 +68,8 @@ def test_a_part_that_fails_does_not_stop_the_others(
     def wrong(config: GpuCheckConfig) -> Iterator[Fact]:
         yield Fact("difference", 0.5, limit=0.1)
 
-    monkeypatch.setitem(CHECKS, "memory", broken)  # type: ignore[arg-type]
-    monkeypatch.setitem(CHECKS, "synthesis", wrong)  # type: ignore[arg-type]
+    monkeypatch.setitem(CHECKS, "memory", broken)
+    monkeypatch.setitem(CHECKS, "synthesis", wrong)
     status, parts = check(tmp_path, "--parts=memory,synthesis")
     assert status == 1
     assert parts["memory"]["error"] == "RuntimeError: CUDA error"
@@ -91,7 +102,7 @@ def golden(tmp_path: Path) -> GpuCheckConfig:
     for name in ("labels", "instances"):
         Image.fromarray(labels).save(tmp_path / f"{name}.png")
 
-    def save(name: str, like: dict[str, torch.Tensor], **outputs: object) -> None:
+    def save(name: str, like: dict[str, torch.Tensor], **outputs: Array) -> None:
         shapes = {key: list(value.shape) for key, value in like.items()}
         meta = json.dumps({"seed": 0, "shapes": shapes})
         buffers = {
@@ -99,7 +110,7 @@ def golden(tmp_path: Path) -> GpuCheckConfig:
             for key, value in like.items()
             if key not in random_weights(shapes, 0)
         }
-        np.savez(tmp_path / f"{name}.npz", meta=np.array(meta), **buffers, **outputs)
+        save_arrays(tmp_path / f"{name}.npz", {"meta": np.array(meta)} | buffers | outputs)
 
     def load(name: str) -> Path:
         torch.save(rebuild_weights(np.load(tmp_path / f"{name}.npz")), tmp_path / f"{name}.pth")
@@ -121,7 +132,7 @@ def golden(tmp_path: Path) -> GpuCheckConfig:
     network = PhotoWCT.from_checkpoint(load("wct_dev"), dtype=torch.float64)
     content = torch.from_numpy(photo).permute(2, 0, 1) / torch.tensor(255.0).double()
     regions = torch.arange(SIDE * SIDE).view(SIDE, SIDE) % 2
-    outputs: dict[str, object] = {"content_seg1": regions.numpy(), "style_seg1": regions.numpy()}
+    outputs: dict[str, Array] = {"content_seg1": regions.numpy(), "style_seg1": regions.numpy()}
     for number, map in enumerate((None, regions)):
         style = network.encode_style(content.flip(2) ** 2, map)
         stylized = network.stylize(content, [style], map)[0].permute(1, 2, 0)
@@ -134,8 +145,12 @@ def golden(tmp_path: Path) -> GpuCheckConfig:
     save("wct_dev", photowct, **outputs)
 
     smoothed = SmoothingSystem(photo).solve(photo[::-1] / np.float32(255))
-    smoothing = {"content0": photo, "stylized0": photo[::-1].copy(), "smoothed0": smoothed}
-    np.savez(tmp_path / "smooth_dev.npz", **smoothing)
+    smoothing: dict[str, Array] = {
+        "content0": photo,
+        "stylized0": photo[::-1].copy(),
+        "smoothed0": smoothed,
+    }
+    save_arrays(tmp_path / "smooth_dev.npz", smoothing)
     return config
 
 
@@ -158,7 +173,7 @@ def test_a_wrong_output_is_found(golden: GpuCheckConfig) -> None:
     path = golden.golden / "smooth_dev.npz"
     with np.load(path) as file:
         arrays = dict(file)
-    np.savez(path, **arrays | {"smoothed0": arrays["smoothed0"] + 0.01})
+    save_arrays(path, arrays | {"smoothed0": arrays["smoothed0"] + 0.01})
     assert not next(iter(check_golden(golden))).is_right
 
 
