@@ -8,10 +8,6 @@ import select
 import sys
 from collections.abc import Callable
 
-from spadepis.checkpoints.errors import CheckpointError
-from spadepis.configuration import ConfigurationError
-from spadepis.dataset.storage.credentials import CredentialsError
-
 BAD_CONFIGURATION = 2
 # As shells report them: 128 + SIGINT, 128 + SIGPIPE.
 INTERRUPTED = 130
@@ -20,6 +16,11 @@ BROKEN_PIPE = 141
 
 def exit_status(work: Callable[[], int]) -> int:
     """The status that ``work`` returns, or that of what stopped it, which is printed in a line."""
+    # These take a while to import, which ``spadepis --help`` should not.
+    from spadepis.checkpoints.errors import CheckpointError
+    from spadepis.configuration import ConfigurationError
+    from spadepis.dataset.storage.credentials import CredentialsError
+
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     try:
         status = work()
@@ -29,7 +30,7 @@ def exit_status(work: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command resumes from here", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         if not _is_closed(sys.stdout.fileno()):

@@ -67,7 +67,7 @@ def check_spadepis(words: Sequence[str]) -> None:
     if words[1] == "run":
         check_job(words)
     else:
-        cli._parser().parse_args(words[1:])
+        cli.parser_of(words[1]).parse_args(words[2:])
 
 
 def check_ray(words: Sequence[str]) -> None:

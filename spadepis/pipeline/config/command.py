@@ -43,4 +43,5 @@ def command_of(job: Job) -> Command:
         if own:
             sections[group.heading] = {name: schemas[name] for name in own}
         elsewhere |= {name: group.jobs_of(name) for name in schemas if name not in own}
-    return Command(job.value, DESCRIPTIONS[job], sections, elsewhere)
+    program = f"spadepis run {job.value}"
+    return Command(job.value, DESCRIPTIONS[job], sections, elsewhere, program)

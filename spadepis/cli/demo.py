@@ -1,0 +1,28 @@
+"""``spadepis demo``: an image set from what comes with spadepis."""
+
+from __future__ import annotations
+
+import argparse
+
+from spadepis.demo.run import OUTPUT, demo_config, run_demo
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument(
+        "--output", default=OUTPUT, help="folder of the image set (default: %(default)s)"
+    )
+    parser.add_argument("--styles", help="your own style photos: a folder, a glob or a file")
+    parser.add_argument("--masks", help="your own label maps of COCO-Stuff, likewise")
+    parser.add_argument("--instances", help="the instance maps that belong to your label maps")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration, and return the exit status.
+
+    Raises:
+        ConfigurationError: the inputs cannot be used; nothing was written.
+        CheckpointError: a checkpoint does not fit; nothing was written.
+    """
+    inputs = arguments.masks, arguments.instances, arguments.styles
+    return run_demo(demo_config(arguments.output, *inputs))

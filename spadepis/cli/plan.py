@@ -1,0 +1,51 @@
+"""``spadepis plan``: how long a job would take on a cluster, from rates that were measured."""
+
+from __future__ import annotations
+
+import argparse
+
+from spadepis.cli.numbers import positive, positive_integer, whole_number
+from spadepis.configuration import flag
+from spadepis.pipeline.planning.estimate import PLANNED, count_masks, estimate, estimate_text
+from spadepis.pipeline.resources.allocation import ClusterSize
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the command."""
+    parser.add_argument("--masks", required=True, help="label maps, as for a job")
+    parser.add_argument(
+        "--styles-per-mask", type=positive_integer, default=1, help="(default: %(default)s)"
+    )
+    parser.add_argument("--cpus", type=positive_integer, required=True, help="of the cluster")
+    parser.add_argument("--gpus", type=whole_number, default=0, help="of the cluster")
+    for stage in PLANNED:
+        name = flag(stage.rate_setting)
+        what = "results" if stage.per_result else "label maps"
+        parser.add_argument(
+            name,
+            type=positive,
+            default=stage.cpu_rate,
+            help=f"{what} a second on one CPU core (default: %(default)s)",
+        )
+        if "cuda" in stage.devices:
+            parser.add_argument(
+                f"--gpu-{name.removeprefix('--')}",
+                type=positive,
+                help=f"{what} a second on one GPU",
+            )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the estimate, and return the exit status.
+
+    Raises:
+        ConfigurationError: the label maps cannot be listed, or a rate that is needed is missing.
+    """
+    cluster = ClusterSize(arguments.cpus, arguments.gpus)
+    given = vars(arguments)
+    cpu_rates = {stage: given[stage.rate_setting] for stage in PLANNED}
+    on_gpu = {stage: given.get(f"gpu_{stage.rate_setting}") for stage in PLANNED}
+    gpu_rates = {stage: rate for stage, rate in on_gpu.items() if rate is not None}
+    scenes = count_masks(arguments.masks)
+    print(estimate_text(estimate(scenes, arguments.styles_per_mask, cluster, cpu_rates, gpu_rates)))
+    return 0
