@@ -112,7 +112,7 @@ def estimate(
         if workers[stage].device == "cuda" and stage not in gpu_rates
     ]
     if missing:
-        raise ConfigurationError(f"nothing is known of your GPUs: give {', '.join(missing)}")
+        raise ConfigurationError(f"no rates of GPUs are known: give {', '.join(missing)}")
     stages = []
     for stage, count in items.items():
         device = workers[stage].device
@@ -150,5 +150,5 @@ def estimate_text(estimate: Estimate) -> str:
     for stage in estimate.stages:
         on = "GPU" if stage.device == "cuda" else "CPU"
         lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{stage.hours:>10.2f}")
-    lines.append(f"{'total':<12}{'':>14}{estimate.hours:>10.2f}  bound by {estimate.bound}")
+    lines.append(f"{'total':<12}{'':>14}{estimate.hours:>10.2f}  bottleneck: {estimate.bound}")
     return "\n".join(lines)

@@ -86,7 +86,7 @@ def test_the_command(
     assert run_plan(monkeypatch, *given) == 0
     shown = capsys.readouterr().out
     assert "pairs      12 of 3 label maps" in shown
-    assert "bound by stylize" in shown
+    assert "bottleneck: stylize" in shown
     assert run_plan(monkeypatch, *given, "--gpus", "1") == 2
     assert "--gpu-synthesis-rate, --gpu-stylization-rate" in capsys.readouterr().err
     assert run_plan(monkeypatch, "--masks", str(tmp_path / "none"), "--cpus", "8") == 2
