@@ -99,7 +99,7 @@ def undisturbed(
         f"--photowct-checkpoint={photowct_checkpoint}",
     ]
     with RunningJob([*flags, f"--output={folder / 'out'}"], folder / "log") as job:
-        assert job.wait_for_worker("ReadScenes") is not None
+        assert job.wait_for_worker("read") is not None
         start = monotonic()
         job.complete()
         seconds = monotonic() - start

@@ -32,7 +32,7 @@ class Victim(StrEnum):
     WRITER = "writer"
 
 
-STAGES = {Victim.SYNTHESIS: "Synthesize", Victim.SMOOTHING: "Smooth", Victim.WRITER: "Write"}
+STAGES = {Victim.SYNTHESIS: "synthesize", Victim.SMOOTHING: "smooth", Victim.WRITER: "write"}
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def kill_drivers(
         while True:
             with start() as job:
                 runs += 1
-                working = job.wait_for_worker("ReadScenes") is not None
+                working = job.wait_for_worker("read") is not None
                 resume(late)
                 if working and kills < count:
                     job.wait(random.uniform(0, seconds_left()))
@@ -187,7 +187,7 @@ def kill_drivers(
                     job.complete()
                     return Kills(kills, runs - 1)
                 ending = random.choice(["alone", "at once", "late"])
-                late = job.workers("Write") if ending == "late" else []
+                late = job.workers("write") if ending == "late" else []
                 for writer in late:
                     writer.suspend()
                 left += job.kill()
