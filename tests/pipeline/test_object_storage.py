@@ -137,7 +137,7 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
     make_photos: Callable[..., str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    photos, styles = (make_photos(tmp_path / name, 3) for name in ("photos", "styles"))
+    photos, styles = (make_photos(tmp_path / name, 3, 48, 48) for name in ("photos", "styles"))
     masks = make_label_maps(tmp_path / "masks", 3)
     for i in range(3):
         Path(f"{masks}/mask{i:03d}.png").rename(f"{masks}/style{i}.png")
@@ -181,4 +181,5 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
     assert [name for name in there.names() if name.endswith(".png")] == images
     assert [there.read(name) for name in images] == [here.read(name) for name in images]
     table = ImageSet(remote).table
-    assert table["mask_source"][0].as_py() == f"{inputs['photos']}/a.parquet#column=image&row=0"
+    assert table["photo_source"][0].as_py() == f"{inputs['photos']}/a.parquet#column=image&row=0"
+    assert table["mask_source"][0].as_py().startswith(f"{inputs['masks']}/a.tar#offset=")

@@ -41,4 +41,4 @@ def test_every_stage_keeps_its_limits(
 
 def test_bad_settings_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--size=33"]) == 2
-    assert capsys.readouterr().err.startswith("error: --size: ")
+    assert capsys.readouterr().err.startswith("error: --size 33: ")
