@@ -24,13 +24,13 @@ RAY_FIXTURES = {"cluster", "address", "undisturbed"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order and group the tests for several processes.
 
-    Tests that start Ray come first, for they take the longest. Those of a module stay in one
-    process and share what their fixtures made.
+    Modules that start Ray come first, for they take the longest. They stay in one process, because
+    two clusters at once on two cores time out and lose their nodes.
     """
     slow = Counter(_module(item) for item in items if _starts_ray(item))
     for item in items:
         if _module(item) in slow:
-            item.add_marker(pytest.mark.xdist_group(_module(item)))
+            item.add_marker(pytest.mark.xdist_group("ray"))
     items.sort(key=lambda item: -slow[_module(item)])
 
 
