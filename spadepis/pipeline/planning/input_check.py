@@ -123,7 +123,8 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
     conventions = style_conventions = UNKNOWN_CONVENTIONS
     if inputs.masks is not None:
         photos = None if inputs.photos is None else inputs.photos.images
-        sources = {id: inputs.masks.images[id] for id in ids if id in inputs.masks.images}
+        found = {id: inputs.masks.find(id) for id in ids}
+        sources = {id: source for id, source in found.items() if source is not None}
         findings, unreadable = examine_label_maps(sources, photos, config.inputs.max_pixels)
         conventions = _conventions(config, findings)
         label_maps = check_label_maps(config.label_space, findings, unreadable, len(sources))
@@ -218,4 +219,4 @@ def _sizes(sizes: Counter[tuple[int, int]]) -> str:
 
 
 def _missing(ids: Sequence[str], listing: Listing) -> list[str]:
-    return [id for id in ids if id not in listing.images]
+    return [id for id in ids if listing.find(id) is None]
