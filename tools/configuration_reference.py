@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from spadepis.configuration import Schema, flag, kind_of
@@ -14,60 +15,69 @@ from spadepis.pipeline.config.job import Job
 HEAD = """\
 # Settings of the jobs
 
-Every setting is a flag of `jobs/synthesize.py`, `jobs/stylize.py` and
-`jobs/synthesize_and_stylize.py` (*both*), and a key of the YAML file that `--config` names, spelt
-with `_` or `-`. Flags win over the file. An unknown setting is an error, and so is one that the job
-does not have.
+Every setting is a flag of `jobs/synthesize.py`, `jobs/stylize.py` or
+`jobs/synthesize_and_stylize.py`, and a key of the YAML file that `--config` names, spelt with `_`
+or `-`. Flags win over the file. An unknown setting is an error, and so is one that the job does not
+have. The other jobs list their settings with `--help`.
 
-● the job needs the setting, unless `--dataset` fills it in; ○ the job has the setting.
-`--[no-]name` is a switch: `--name` or `--no-name`, in YAML `true` or `false`. The other jobs list
-their settings with `--help`.
+The brackets say which values a setting takes, what its default is, and whether the job needs it. A
+job needs no value for settings that `--dataset` fills in. A switch is set with `--name` or
+`--no-name`, in YAML with `true` or `false`.
 
 <!-- Do not edit: written by python -m tools.configuration_reference. -->
 """
-JOBS = {
-    Job.SYNTHESIZE: "synthesize",
-    Job.STYLIZE: "stylize",
-    Job.SYNTHESIZE_AND_STYLIZE: "both",
-}
-COLUMNS = ("setting", "value", "default", *JOBS.values(), "meaning")
+WIDTH = 100
 TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "switch"}
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
 def configuration_reference() -> str:
     """The reference of all settings of the jobs, Markdown."""
-    sections = [f"## {group.heading}\n\n{_table(group)}" for group in groups.GROUPS]
-    return "\n".join([HEAD, *sections])
+    return "\n".join([HEAD, *map(_section, groups.GROUPS)])
 
 
-def _table(group: type[Group]) -> str:
-    rows: list[Iterable[str]] = [COLUMNS, ["---"] * len(COLUMNS)]
-    for name, schema in group.model_json_schema()["properties"].items():
-        rows.append(_row(group, name, schema))
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def _section(group: type[Group]) -> str:
+    settings = group.model_json_schema()["properties"].items()
+    entries = [_entry(group, name, schema) for name, schema in settings]
+    return f"## {group.heading}\n\n" + "\n".join(entries) + "\n"
 
 
-def _row(group: type[Group], name: str, schema: Schema) -> Sequence[str]:
-    value = _value(schema)
-    shown = flag(name).replace("--", "--[no-]") if value == "switch" else flag(name)
-    uses = [_use(group, name, job) for job in JOBS]
-    description = " ".join(schema["description"].split()).replace("*", r"\*").replace("|", r"\|")
-    return [f"`{shown}`", value, _default(schema), *uses, description]
+def _entry(group: type[Group], name: str, schema: Schema) -> str:
+    """An item of a list: the flag, what it takes, and what it means."""
+    takes = "; ".join(filter(None, (_value(schema), _default(schema), _use(group, name))))
+    description = schema["description"].replace("*", r"\*")
+    return textwrap.fill(
+        f"- **`{flag(name)}`** ({takes}): {description}",
+        WIDTH,
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
 
 
-def _use(group: type[Group], name: str, job: Job) -> str:
-    """The mark for what a job does with a setting."""
-    if group.is_needed(name, job):
-        return "●"
-    return "○" if job in group.jobs_of(name) else ""
+def _use(group: type[Group], name: str) -> str:
+    """Which jobs need the setting, and which do not have it."""
+    having = [job for job in Job if job in group.jobs_of(name)]
+    needing = [job for job in having if group.is_needed(name, job)]
+    notes = []
+    if needing:
+        notes.append("needed" if needing == having else f"needed by {_names(needing)}")
+    if len(having) == 1:
+        notes.append(f"only for {_names(having)}")
+    elif len(having) < len(Job):
+        notes.append(f"not for {_names([job for job in Job if job not in having])}")
+    return "; ".join(notes)
+
+
+def _names(jobs: Sequence[Job]) -> str:
+    return " and ".join(f"`{job.value}`" for job in jobs)
 
 
 def _value(schema: Schema) -> str:
     """What may be given: one of some choices, or a type with its limits."""
     kind = kind_of(schema)
     if "enum" in kind:
-        return ", ".join(f"`{choice}`" for choice in kind["enum"])
+        *others, last = [f"`{choice}`" for choice in kind["enum"]]
+        return f"{', '.join(others)} or {last}"
     limits = [f"{sign} {kind[key]}" for key, sign in LIMITS.items() if key in kind]
     return f"{TYPES[kind['type']]} {', '.join(limits)}".rstrip()
 
@@ -75,8 +85,8 @@ def _value(schema: Schema) -> str:
 def _default(schema: Schema) -> str:
     default = schema.get("default")
     if isinstance(default, bool):
-        return "on" if default else "off"
-    return "" if default is None else f"`{default}`"
+        return "default on" if default else "default off"
+    return "" if default is None else f"default `{default}`"
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ from tests.docs.markdown import TEXTS, read, table_rows
 WIDEST = 120
 
 
-# The reference of settings is generated.
-@pytest.mark.parametrize("text", [text for text in TEXTS if text != "docs/configuration.md"])
+@pytest.mark.parametrize("text", TEXTS)
 def test_rows_fit_on_a_screen(text: str) -> None:
     too_wide = [row for row in table_rows(read(text)) if len(row) > WIDEST]
     assert not too_wide

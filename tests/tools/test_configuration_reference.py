@@ -15,12 +15,12 @@ def test_the_reference_is_up_to_date() -> None:
         )
 
 
-def test_every_setting_has_its_row_under_the_heading_of_its_group() -> None:
+def test_every_setting_has_its_entry_under_the_heading_of_its_group() -> None:
     heading, settings = "", []
     for line in configuration_reference().splitlines():
         heading = line.removeprefix("## ") if line.startswith("## ") else heading
-        if line.startswith("| `"):
-            settings.append((heading, line.split("`")[1].replace("[no-]", "")))
+        if line.startswith("- **`"):
+            settings.append((heading, line.split("`")[1]))
     assert settings == [
         (group.heading, f"--{name.replace('_', '-')}")
         for group in GROUPS
@@ -28,11 +28,15 @@ def test_every_setting_has_its_row_under_the_heading_of_its_group() -> None:
     ]
 
 
-def test_a_row_says_what_the_setting_is() -> None:
-    rows = {
-        line.split("`")[1]: line for line in configuration_reference().splitlines() if "`" in line
-    }
-    assert rows["--photos"].startswith("| `--photos` | text |  |  | ● |  | Photos to stylize")
-    assert "| integer ≥ 1, ≤ 100 | `95` | ○ | ○ | ○ |" in rows["--jpeg-quality"]
-    assert "| switch | on | ○ | ○ | ○ |" in rows["--[no-]keep-contents"]
-    assert "| `files`, `parquet` | `files` |" in rows["--output-format"]
+def test_an_entry_says_what_the_setting_takes_and_which_jobs_have_it() -> None:
+    reference = " ".join(configuration_reference().split())
+    for entry in (
+        "- **`--photos`** (text; needed; only for `stylize`): Photos to stylize",
+        "- **`--instances`** (text; not for `stylize`): Instance",
+        "- **`--masks`** (text; needed by `synthesize` and `synthesize_and_stylize`): Label maps",
+        "- **`--jpeg-quality`** (integer ≥ 1, ≤ 100; default `95`): Quality",
+        "- **`--keep-contents`** (switch; default on): Also",
+        "- **`--output-format`** (`files` or `parquet`; default `files`): Form",
+        "- **`--output`** (text; needed): Folder",
+    ):
+        assert entry in reference

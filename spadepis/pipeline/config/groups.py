@@ -1,7 +1,7 @@
 """The settings of the jobs, one class for each group of them.
 
-A setting is added here and nowhere else: its flag, its YAML key, its line in ``--help``, its row in
-docs/configuration.md and its part in the identity of image sets follow from the field.
+A setting is added here and nowhere else: its flag, its YAML key, its line in ``--help``, its entry
+in docs/configuration.md and its part in the identity of image sets follow from the field.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ class QualitySettings(Group):
     max_failed_fraction: Annotated[float, CHOICE] = Field(default=0.01, ge=0, le=1)
     """The exit status is 3 if a larger fraction of the pairs has failed."""
     retry_failed: Annotated[bool, CHOICE] = False
-    """Try pairs again that failed in an earlier run."""
+    """Try again the pairs that failed in an earlier run."""
 
 
 class StorageSettings(Group):

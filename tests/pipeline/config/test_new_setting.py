@@ -54,9 +54,9 @@ def test_a_job_that_does_not_have_it_says_who_has() -> None:
 
 
 def test_it_stands_in_the_reference() -> None:
-    rows = configuration_reference().splitlines()
-    assert "| `--grain` | integer ≥ 0 | `3` | ○ | ○ | ○ | Grain of the film. |" in rows
-    assert "| `--[no-]haste` | switch | off |  | ○ |  | Do it faster. |" in rows
+    entries = configuration_reference().splitlines()
+    assert "- **`--grain`** (integer ≥ 0; default `3`): Grain of the film." in entries
+    assert "- **`--haste`** (switch; default off; only for `stylize`): Do it faster." in entries
 
 
 def test_it_is_part_of_the_identity_if_it_is_marked_so() -> None:
