@@ -38,6 +38,10 @@ class Commit:
         image_sha256: hexadecimal SHA-256 of the encoded result.
         mask_sha256: that of the encoded label map.
         content_sha256: that of the encoded photo before stylization.
+        image_bytes: size of the object that holds the result: its file, or the shard it is in;
+            None in rows of version 0.1.
+        mask_bytes: that of the object that holds the label map.
+        content_bytes: that of the object that holds the photo before stylization.
         height: of the result, in pixels.
         width: of the result, in pixels.
         stage: the stage that failed; None if the pair is done.
@@ -62,6 +66,9 @@ class Commit:
     image_sha256: str | None = None
     mask_sha256: str | None = None
     content_sha256: str | None = None
+    image_bytes: int | None = None
+    mask_bytes: int | None = None
+    content_bytes: int | None = None
     height: int | None = None
     width: int | None = None
     stage: str | None = None
@@ -114,6 +121,9 @@ SCHEMA = pa.schema(
         ("committed", pa.timestamp("ms", "UTC")),
         ("photo_source", pa.string()),
         ("revision", pa.int32()),
+        ("image_bytes", pa.int64()),
+        ("mask_bytes", pa.int64()),
+        ("content_bytes", pa.int64()),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )

@@ -80,7 +80,7 @@ class ImageSetWriter:
         return encode_jpeg(image, self.quality) if self.suffix == "jpg" else encode_png(image)
 
     def publish(self, pairs: Sequence[Encoded]) -> list[Commit]:
-        """Write the images of pairs, and return their commits with names and hashes."""
+        """Write the images of pairs, and return their commits with names, hashes and sizes."""
         named = [self._named(pair) for pair in pairs]
         if not self.in_shards:
             files = dict(
@@ -104,6 +104,9 @@ class ImageSetWriter:
             image_sha256=_sha256(pair.image),
             mask_sha256=_sha256(pair.mask),
             content_sha256=_sha256(pair.content),
+            image_bytes=_size(pair.image),
+            mask_bytes=_size(pair.mask),
+            content_bytes=_size(pair.content),
         )
 
     def _publish_shard(self, pairs: Sequence[Encoded], named: Sequence[Commit]) -> list[Commit]:
@@ -123,17 +126,22 @@ class ImageSetWriter:
             }
             for pair, commit in zip(pairs, named, strict=True)
         ]
-        self.folder.write(shard, _shard_to_parquet(pa.Table.from_pylist(rows, _SHARD)))
+        stored = _shard_to_parquet(pa.Table.from_pylist(rows, _SHARD))
+        self.folder.write(shard, stored)
 
         def place(column: str, name: str | None, row: int) -> str | None:
             return None if name is None else name_in_shard(shard, column, row)
 
+        size = len(stored)
         return [
             replace(
                 commit,
                 file_name=place("image", commit.file_name, row),
                 mask_file_name=place("mask", commit.mask_file_name, row),
                 content_file_name=place("content", commit.content_file_name, row),
+                image_bytes=size,
+                mask_bytes=None if commit.mask_bytes is None else size,
+                content_bytes=None if commit.content_bytes is None else size,
             )
             for row, commit in enumerate(named)
         ]
@@ -168,3 +176,7 @@ def _shard_to_parquet(table: pa.Table) -> bytes:
 
 def _sha256(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _size(content: bytes | None) -> int | None:
+    return None if content is None else len(content)

@@ -32,7 +32,7 @@ from spadepis.dataset.image_set.commit_log import (
 )
 from spadepis.dataset.image_set.commits import Commit, done
 from spadepis.dataset.image_set.index import write_index
-from spadepis.dataset.image_set.layout import CONFIGURATION, PLAN
+from spadepis.dataset.image_set.layout import CONFIGURATION, PLAN, object_name
 from spadepis.dataset.image_set.orphans import named_objects, orphans, remove_orphans
 from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.image_set.writer import ImageSetWriter
@@ -111,6 +111,13 @@ def test_both_forms_read_back_as_written(folder: Folder, in_shards: bool) -> Non
     assert len(named_objects(read_log(folder))) == (2 if in_shards else 10 + 5 + 5)
     assert problems(folder) == {}
     assert inspect_image_set(folder.uri, verify=True) == 0
+
+
+def test_rows_have_the_sizes_of_their_objects(folder: Folder) -> None:
+    for commit in read_commits(folder):
+        names = (commit.file_name, commit.mask_file_name, commit.content_file_name)
+        sizes = (commit.image_bytes, commit.mask_bytes, commit.content_bytes)
+        assert [len(folder.read(object_name(str(name)))) for name in names] == list(sizes)
 
 
 def test_damage_is_found(folder: Folder, in_shards: bool) -> None:
