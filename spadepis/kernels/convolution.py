@@ -29,6 +29,8 @@ class Convolution3x3(nn.Conv2d):
         channels_out: of the result.
         padding: what surrounds the features: their mirror image, or zeros.
         rectify: whether a ReLU follows.
+        exact_ties: whether adjacent pixels with equal neighbourhoods must have equal results, as
+            they have in direct convolution. Max-pooling chooses between them.
     """
 
     padding_mode: Literal["reflect", "zeros"]
@@ -40,9 +42,11 @@ class Convolution3x3(nn.Conv2d):
         channels_out: int,
         padding: Literal["reflect", "zeros"],
         rectify: bool = False,
+        exact_ties: bool = False,
     ) -> None:
         super().__init__(channels_in, channels_out, 3, padding=1, padding_mode=padding)
         self.rectify = rectify
+        self.exact_ties = exact_ties
         # The transformed kernel, beside an alias of the kernel it was made of and its version then.
         self._transformed: tuple[Tensor, Tensor, int] | None = None
 
@@ -56,7 +60,8 @@ class Convolution3x3(nn.Conv2d):
         """
         if self._winograd_pays(x):
             transformed = self._transformed_kernel()
-            return winograd.convolve(x, transformed, self.bias, self.padding_mode, self.rectify)
+            options = self.padding_mode, self.rectify, self.exact_ties
+            return winograd.convolve(x, transformed, self.bias, *options)
         if self.padding_mode == "reflect" and 1 in x.shape[2:]:
             padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
             convolved = F.conv2d(padded, self.weight, self.bias)

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.kernels import onednn
+from spadepis.kernels.repeats import unify_repeats
 from spadepis.kernels.winograd_tiles import (
     CHUNK,
     PATCH,
@@ -67,6 +68,7 @@ def convolve(
     bias: Tensor,
     padding: Literal["reflect", "zeros"],
     rectify: bool,
+    exact_ties: bool,
 ) -> Tensor:
     """Convolve features with a 3x3 kernel on one thread, keeping their size.
 
@@ -76,6 +78,7 @@ def convolve(
         bias: float32 [O].
         padding: what surrounds the features: their mirror image, or zeros.
         rectify: whether a ReLU follows.
+        exact_ties: whether adjacent pixels with equal neighbourhoods must have equal results.
 
     Returns:
         float32 [N,O,H,W], channels last.
@@ -97,6 +100,8 @@ def convolve(
             transform_patches(image, rows, columns, first, tiles_across, part.numpy(), scratch)
             products = onednn.multiply(part, transformed).numpy()
             restore_tiles(products, offsets, first, tiles_across, result, scratch, floor)
+        if exact_ties:
+            unify_repeats(image, rows, columns, result)
     return results.permute(0, 3, 1, 2)
 
 

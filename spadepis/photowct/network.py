@@ -27,6 +27,10 @@ ENCODER_BLOCKS = {
 }
 
 
+# Relative differences in float64 that are due to rounding; real ones are hardly ever below 1e-7.
+ROUNDING = 1e-9
+
+
 class Pooling(NamedTuple):
     """What a decoder needs in order to undo one max-pooling.
 
@@ -53,7 +57,9 @@ class Encoder(nn.Module):
         self.conv0 = nn.Conv2d(3, 3, 1)
         channels = 3
         for name in (name for block in self.blocks for name in block):
-            convolution = Convolution3x3(channels, widths[name], "reflect", rectify=True)
+            convolution = Convolution3x3(
+                channels, widths[name], "reflect", rectify=True, exact_ties=True
+            )
             self.add_module(name, convolution)
             channels = widths[name]
 
@@ -79,7 +85,7 @@ class Encoder(nn.Module):
         for level, block in enumerate(self.blocks, start=1):
             if level > 1:
                 size = x.shape
-                x, indices = F.max_pool2d(x, 2, return_indices=True)
+                x, indices = max_pool(x)
                 poolings.append(Pooling(indices, size))
             for name in block:
                 x = self._convolve(x, name)
@@ -107,6 +113,37 @@ class Encoder(nn.Module):
         mixed = torch.einsum("omyx,mi->oiyx", kernel, colours[:, :, 0, 0])
         bias = bias + kernel.sum(dim=(2, 3)) @ offsets
         return mixed.to(conv1_1.weight), bias.to(conv1_1.bias)
+
+
+def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """2x2 max-pooling of features [N,C,H,W] that takes the first of equal values.
+
+    Flat areas of photos are full of ties, and a tie that is broken in another way moves features by
+    a pixel. In single and half precision, convolutions give pixels with equal neighbourhoods equal
+    values. In float64 their matrix products do not, so values that are equal up to rounding count
+    as equal.
+
+    Returns:
+        The largest values [N,C,H/2,W/2], and their positions in H x W, int64 of the same shape.
+    """
+    if x.dtype != torch.float64:
+        return F.max_pool2d(x, 2, return_indices=True)
+    height, width = x.shape[2:]
+    corners = [
+        x[:, :, row : height - 1 + row : 2, column : width - 1 + column : 2]
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    windows = torch.stack(corners)
+    largest = windows.amax(dim=0)
+    is_largest = windows >= largest - ROUNDING * largest.abs()
+    # The first of equal values, here of truth values.
+    corner = is_largest.byte().argmax(dim=0)
+    rows = torch.arange(0, height - 1, 2, device=x.device).view(-1, 1) + corner // 2
+    columns = torch.arange(0, width - 1, 2, device=x.device) + corner % 2
+    indices = rows * width + columns
+    values = x.flatten(2).gather(2, indices.flatten(2)).view_as(largest)
+    return values, indices
 
 
 class Decoder(nn.Module):

@@ -26,10 +26,15 @@ def _features(*shape: int) -> Tensor:
 
 
 def _convolution(
-    channels: int, channels_out: int, padding: Padding = "zeros", rectify: bool = False
+    channels: int,
+    channels_out: int,
+    padding: Padding = "zeros",
+    rectify: bool = False,
+    exact_ties: bool = False,
 ) -> Convolution3x3:
     rng = np.random.default_rng(1)
-    convolution = Convolution3x3(channels, channels_out, padding, rectify).requires_grad_(False)
+    convolution = Convolution3x3(channels, channels_out, padding, rectify, exact_ties)
+    convolution.requires_grad_(False)
     kernel = rng.normal(size=(channels_out, channels, 3, 3)) / math.sqrt(9 * channels)
     convolution.weight.copy_(torch.from_numpy(kernel))
     convolution.bias.copy_(torch.from_numpy(rng.normal(size=channels_out)))
@@ -107,6 +112,40 @@ def test_missing_changed_and_wrong_operators_are_noticed(monkeypatch: pytest.Mon
         assert not probe()
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert not probe()
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zeros"])
+def test_equal_neighbourhoods_have_equal_results(padding: Padding) -> None:
+    x = _features(1, 64, 48, 52)
+    # Two arms that meet, so that both the left and the upper neighbour of a pixel are like it.
+    x[:, :, :30, :20] = x[:, :, 5:20, 10:40] = x[:, :, 30:, :9] = 1
+    x[:, :, 25:, 40:] = x[:, :, 25:, 40:41]
+    equal = {}
+    for exact_ties in (False, True):
+        convolution = _convolution(64, 64, padding, exact_ties=exact_ties)
+        y = convolution(x)
+        assert convolution._transformed is not None
+        torch.testing.assert_close(y, _directly(convolution, x), rtol=0, atol=1e-5)
+        equal[exact_ties] = [
+            [int(same.sum()) for same in (_repeats(x, padding, axis), _equals(y, axis))]
+            for axis in (2, 3)
+        ]
+    for repeats, equals in equal[True]:
+        assert repeats == equals > 100
+    assert any(equals < repeats for repeats, equals in equal[False])
+
+
+def _repeats(x: Tensor, padding: str, axis: int) -> Tensor:
+    """Where the 3x3 neighbourhood of a pixel equals that of the next one along an axis."""
+    mode = {"reflect": "reflect", "zeros": "constant"}[padding]
+    patches = F.unfold(F.pad(x, (1, 1, 1, 1), mode=mode), 3).view(1, -1, *x.shape[2:])
+    return _equals(patches, axis)
+
+
+def _equals(values: Tensor, axis: int) -> Tensor:
+    length = values.shape[axis]
+    following, preceding = values.narrow(axis, 1, length - 1), values.narrow(axis, 0, length - 1)
+    return (following == preceding).all(dim=1)
 
 
 def test_layouts_other_than_channels_last() -> None:
