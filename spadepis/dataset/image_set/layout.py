@@ -6,7 +6,7 @@
     README.md           dataset card
     report.html         report for people
     _SUCCESS            manifest, written last: the set is finished
-    _commits/           commit log, configuration and plan of the job
+    _commits/           commit log, configuration and plan of the job, lease of the job that runs
     images/ masks/ contents/    results, label maps and photos before stylization, as files
     data/                       or the same images in the rows of Parquet shards
 
@@ -31,6 +31,8 @@ MANIFEST = "_SUCCESS"
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"
 PLAN = f"{COMMITS}/plan.json"
+# What a waiting job writes to learn the time of the store.
+CLOCK = f"{COMMITS}/clock-"
 # Sorts before "part-", which the other files of the commit log begin with.
 COMPACTED = f"{COMMITS}/compacted-"
 
@@ -41,6 +43,7 @@ LONGEST_NAME = 120
 _UPPER_CASE = re.compile("[A-Z]")
 _HASHED = re.compile(r"(?P<name>.*)~(?P<hash>[0-9a-f]{16})", re.DOTALL)
 _SHARD = re.compile(r"data/part-[0-9a-f]{32}\.parquet")
+_LEASE = re.compile(rf"{COMMITS}/lease-(\d+)")
 _ROW = re.compile(r"(?P<shard>[^#]+)#column=(?P<column>\w+)&row=(?P<row>\d+)")
 
 
@@ -68,6 +71,17 @@ def commit_file_name(content: bytes) -> str:
 def compacted_name(content: bytes) -> str:
     """Name of the file that replaces all other files of the commit log."""
     return f"{COMPACTED}{_digest(content)}.parquet"
+
+
+def lease_name(number: int) -> str:
+    """Name of a lease; the one with the highest number counts."""
+    return f"{COMMITS}/lease-{number}"
+
+
+def lease_number(name: str) -> int | None:
+    """The number of a lease; None for another file."""
+    found = _LEASE.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def shard_name(content: bytes) -> str:

@@ -6,8 +6,8 @@ import errno
 import os
 from collections.abc import Mapping
 
-# Request Timeout, Too Early, Too Many Requests, and errors of the server.
-TRANSIENT_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
+# Request Timeout, Conflict of two requests, Too Early, Too Many Requests, and errors of the server.
+TRANSIENT_STATUS = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
 TRANSIENT_ERRNO = frozenset(
     (
         errno.EAGAIN,

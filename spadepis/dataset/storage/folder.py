@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractFileSystem
 
 from spadepis.dataset.storage.filesystems import filesystem, list_files
 from spadepis.dataset.storage.replacement import replacing
-from spadepis.dataset.storage.retrying import attempt
+from spadepis.dataset.storage.retrying import ATTEMPTS, attempt
 
 # Files of a local folder are written here first, so that readers never see unfinished ones.
 STAGING = "_staging"
@@ -60,8 +64,39 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         """Write a file as a whole: readers see all of it or none. An old file is replaced."""
         # Object stores put an object as a whole already.
-        write = self._replace if self._local else self._fs.pipe_file
+        write = self._write_staged if self._local else self._fs.pipe_file
         attempt(write, self._path(name), content)
+
+    def create(self, name: str, content: bytes) -> None:
+        """Write a file as a whole, unless it exists.
+
+        Raises:
+            FileExistsError: it exists.
+        """
+        if self._local:
+            attempt(self._write_staged, self._path(name), content, new=True)
+        else:
+            attempt(partial(self._fs.pipe_file, mode="create"), self._path(name), content)
+
+    def creates_once(self, name: str, content: bytes) -> bool:
+        """Whether one succeeds of several processes that ``create`` the same file at once.
+
+        It is tried out with a file that exists, for not every service does what it is asked.
+
+        Args:
+            name: of the file.
+            content: what it holds, and what it holds afterwards.
+        """
+        if self._local:
+            return True
+        if not self._fs.async_impl and type(self._fs).pipe_file is AbstractFileSystem.pipe_file:
+            # It looks whether the file exists and then writes it.
+            return False
+        try:
+            self.create(name, content)
+        except FileExistsError:
+            return True
+        return False
 
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
@@ -81,14 +116,50 @@ class Folder:
             return False
         return True
 
-    def clear_staging(self) -> None:
-        """Remove the unfinished files of writers that were killed."""
-        if self._local and self.exists(STAGING):
-            self._fs.rm(self._path(STAGING), recursive=True)
+    def modified(self, name: str) -> datetime:
+        """When a file was last written, by the clock of the filesystem.
 
-    def _replace(self, path: str, content: bytes) -> None:
-        with replacing(Path(path), Path(self._path(STAGING))) as unfinished:
-            unfinished.write_bytes(content)
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        time: datetime = attempt(self._fs.modified, self._path(name))
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+    def clear_staging(self) -> None:
+        """Remove the unfinished files of writers that were killed, as far as that is possible.
+
+        A writer that still runs writes its file again.
+        """
+        if self._local:
+            staging = Path(self._path(STAGING))
+            with suppress(OSError):
+                for unfinished in staging.iterdir():
+                    with suppress(OSError):
+                        unfinished.unlink()
+            self.remove_empty([staging])
+
+    def missing(self) -> Sequence[Path]:
+        """The local folder and those above it, as far as they do not exist, innermost first."""
+        if not self._local:
+            return []
+        return [path for path in (Path(self._root), *Path(self._root).parents) if not path.exists()]
+
+    def remove_empty(self, folders: Iterable[Path | str]) -> None:
+        """Remove those of some local folders that are empty; subfolders of this one by name."""
+        for folder in folders if self._local else ():
+            with suppress(OSError):
+                (Path(self._root) / folder).rmdir()
+
+    def _write_staged(self, path: str, content: bytes, new: bool = False) -> None:
+        for again in reversed(range(ATTEMPTS)):
+            try:
+                with replacing(Path(path), Path(self._path(STAGING)), new) as unfinished:
+                    unfinished.write_bytes(content)
+                return
+            except FileNotFoundError:
+                # Another process has cleared the staging folder.
+                if not again:
+                    raise
 
     @property
     def _fs(self) -> Any:

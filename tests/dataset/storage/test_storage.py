@@ -54,6 +54,7 @@ def web_error(status: int) -> aiohttp.ClientResponseError:
         s3_error(500, "InternalError"),
         s3_error(503, "SlowDown"),
         s3_error(429),
+        s3_error(409, "ConditionalRequestConflict"),
         s3_error(502),
         web_error(503),
         TimeoutError(),
@@ -206,6 +207,70 @@ def test_unfinished_files_of_a_killed_writer_are_cleared(tmp_path: Path) -> None
     folder.clear_staging()
     assert folder.names() == ["a.txt"]
     folder.clear_staging()
+
+
+def test_a_file_whose_staging_is_cleared_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(str(tmp_path))
+    replace, cleared = os.replace, []
+
+    def clear_first(source: Path, target: Path) -> None:
+        if len(cleared) < retrying.ATTEMPTS - 1:
+            cleared.append(source)
+            folder.clear_staging()
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", clear_first)
+    folder.write("a.txt", b"whole")
+    assert folder.read("a.txt") == b"whole" and len(set(cleared)) == retrying.ATTEMPTS - 1
+    monkeypatch.setattr("os.replace", lambda *_: folder.read("none"))
+    with pytest.raises(FileNotFoundError):
+        folder.write("a.txt", b"more")
+
+
+def test_staging_that_cannot_be_cleared_stays(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    (tmp_path / STAGING / "folder").mkdir(parents=True)
+    (tmp_path / STAGING / "file").write_bytes(b"")
+    folder.clear_staging()
+    assert [path.name for path in (tmp_path / STAGING).iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_is_created_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+
+        def no_links(source: object, target: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, "no links")
+
+        monkeypatch.setattr("os.link", no_links)
+    for folder in (Folder(f"{tmp_path}/out"), Folder(f"memory://{tmp_path.name}")):
+        folder.create("a/b", b"1")
+        with pytest.raises(FileExistsError):
+            folder.create("a/b", b"2")
+        assert folder.creates_once("a/b", b"1")
+        assert folder.read("a/b") == b"1"
+        folder.write("c", b"1")
+        assert folder.modified("a/b") <= folder.modified("c")
+        with pytest.raises(FileNotFoundError):
+            folder.modified("d")
+    assert list((tmp_path / "out" / STAGING).iterdir()) == []
+
+
+def test_folders_that_were_made_and_are_empty_are_removed(tmp_path: Path) -> None:
+    folder = Folder(f"{tmp_path}/a/b")
+    made = folder.missing()
+    assert made == [tmp_path / "a" / "b", tmp_path / "a"]
+    folder.write("c/d", b"")
+    assert folder.missing() == Folder("memory://a").missing() == []
+    folder.remove_empty(["c", *made])
+    assert folder.names() == ["c/d"]
+    folder.remove("c/d")
+    folder.remove_empty(["c", STAGING, *made])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
