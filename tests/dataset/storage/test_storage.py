@@ -213,7 +213,8 @@ def test_a_file_whose_staging_is_cleared_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Folder(str(tmp_path))
-    replace, cleared = os.replace, []
+    replace = os.replace
+    cleared: list[Path] = []
 
     def clear_first(source: Path, target: Path) -> None:
         if len(cleared) < retrying.ATTEMPTS - 1:
