@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,15 @@ def encode_jpeg(photo: NDArray[np.uint8], quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """Encode a label map, uint8 [H,W], or an RGB photo, uint8 [H,W,3], as PNG."""
+def encode_png(image: NDArray[np.uint8 | np.uint16]) -> bytes:
+    """Encode a map, uint8 or uint16 [H,W], or an RGB photo, uint8 [H,W,3], as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def decode(content: bytes) -> NDArray[np.uint8]:
-    """Decode what ``encode_jpeg`` or ``encode_png`` returned.
+def decode(content: bytes) -> NDArray[Any]:
+    """Decode what ``encode_jpeg`` or ``encode_png`` returned, uint8 or uint16.
 
     Raises:
         Exception: one of ``DECODING_ERRORS``, if the content is damaged.

@@ -62,6 +62,7 @@ def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:
             "longest_side": config.longest_side,
             "max_pixels": config.inputs.max_pixels,
             "conventions": conventions,
+            "keep_instances": config.output.keep_instances,
         },
     )
 
@@ -131,6 +132,7 @@ def _writing(config: JobConfig) -> StageSpec:
         output.image_format,
         output.jpeg_quality,
         in_shards=output.output_format == "parquet",
+        split_by=output.split_by,
     )
     return StageSpec(
         Write,

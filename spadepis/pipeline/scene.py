@@ -57,6 +57,7 @@ class Scene:
         failures: the styles that failed.
         label_map: class indices, uint8 [H,W].
         edges: instance edges, bool [H,W].
+        instances: instance ids that are to be written, uint8 or uint16 [H,W].
         content: the photo to stylize, uint8 [H,W,3].
         results: stylized photos in the order of ``styles``, each uint8 [H,W,3].
         quality: metrics of the results in the same order; see ``spadepis.quality.metrics``.
@@ -73,6 +74,7 @@ class Scene:
     failures: list[Failure] = field(default_factory=list)
     label_map: NDArray[np.uint8] | None = None
     edges: NDArray[np.bool_] | None = None
+    instances: NDArray[np.uint8 | np.uint16] | None = None
     content: NDArray[np.uint8] | None = None
     results: list[NDArray[np.uint8]] = field(default_factory=list)
     quality: list[dict[str, float | None]] = field(default_factory=list)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,25 @@ import yaml
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.index import metadata_columns, rows_by_split
-from spadepis.dataset.image_set.layout import CONTENTS, IMAGES, MASKS, METADATA, SHARDS
+from spadepis.dataset.image_set.layout import KINDS, METADATA, SHARDS, shards_of_split
 from spadepis.dataset.image_set.splits import TRAIN, metadata_of_split
+from spadepis.dataset.image_set.writer import USUAL_KINDS
 from spadepis.labels.training import TrainingLabels
 
-# The columns that name images, by the folder of the images and the name of the column of images
-# that Hugging Face's reader makes of it.
-IMAGE_COLUMNS = {
-    "file_name": (IMAGES, "image"),
-    "mask_file_name": (MASKS, "mask"),
-    "content_file_name": (CONTENTS, "content"),
-}
 CHECKPOINTS = ("spade_checkpoint_sha256", "photowct_checkpoint_sha256")
 # What the card says about images that are files, and about images in Parquet shards.
 FILES_TEXT = """\
 - `metadata.parquet` has a row for each image. `file_name` is the image, `mask_file_name` its label
   map of the same size (with the values of the source dataset), `content_file_name` the photo before
-  stylization, `mask_id` and `style_id` are its ids. Columns without any value are left out.
+  stylization, `instance_file_name` the instance map of the same size (with the ids of the source),
+  `mask_id` and `style_id` are its ids. Columns without any value are left out.
 - `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
 - `report.html` shows some of the images."""
 SHARDS_TEXT = """\
 - `data/*.parquet` has a row for each image. `image` is the image, `mask` its label map of the same
-  size (with the values of the source dataset), `content` the photo before stylization, each a
-  struct of the bytes and the name of a file; `mask_id` and `style_id` are its ids.
+  size (with the values of the source dataset), `content` the photo before stylization, `instance`
+  the instance map if the set has any, each a struct of the bytes and the name of a file; `mask_id`
+  and `style_id` are its ids.
 - `metadata.parquet` says where each image is: `data/part-0123.parquet#column=image&row=3`.
 - `failures.parquet` has a row for each failed pair, with the stage, the file and the reason.
 - `report.html` shows some of the images."""
@@ -65,16 +61,21 @@ def dataset_card(
         log: all pairs of the image set, as ``read_log`` returns them.
         identity: the settings that the image set was made with.
         labels: the classes of the label maps.
-        split_by: the rule of ``split_of``, if the set of files is split.
+        split_by: the rule of ``split_of``, if the set is split.
     """
     in_shards = identity["output_format"] == "parquet"
     finished = done(log)
+    splits = {TRAIN: finished} if split_by is None else rows_by_split(finished, split_by)
     header: dict[str, Any] = {
         "pretty_name": f"{summary['done']} images of {summary['scenes']} scenes",
         "task_categories": ["image-segmentation"],
         **_licence(identity),
-        "configs": [_configuration(finished, in_shards, split_by)],
-        "dataset_info": {"config_name": "default", "features": _features(finished, in_shards)},
+        "configs": [_configuration(finished, in_shards, split_by and list(splits))],
+        "dataset_info": {
+            "config_name": "default",
+            "features": _features(finished, in_shards),
+            "splits": [{"name": name, "num_examples": len(rows)} for name, rows in splits.items()],
+        },
     }
     if "mask_file_name" in metadata_columns(finished):
         header |= {
@@ -121,35 +122,43 @@ def split_words(log: pa.Table) -> list[str]:
     return sorted({word.lower() for id in ids for word in _SPLIT_WORD.findall(id)})
 
 
-def _configuration(finished: pa.Table, in_shards: bool, split_by: str | None) -> dict[str, Any]:
-    """Which files hold the images of each split."""
+def _configuration(
+    finished: pa.Table, in_shards: bool, splits: Sequence[str] | None
+) -> dict[str, Any]:
+    """Which files hold the images of each split; those of a set that is not split are ``TRAIN``."""
     columns = metadata_columns(finished)
-    folders = [folder for column, (folder, _) in IMAGE_COLUMNS.items() if column in columns]
-    images = [f"{folder}/**" for folder in folders]
+    images = [f"{kind.folder}/**" for kind in KINDS if kind.name_column in columns]
     if in_shards:
-        paths = {TRAIN: [f"{SHARDS}/*.parquet"]}
-    elif split_by is None:
-        paths = {TRAIN: [METADATA, *images]}
+        paths = {split: [shards_of_split(split)] for split in splits or ()} or {
+            TRAIN: [f"{SHARDS}/*.parquet"]
+        }
     else:
-        splits = rows_by_split(finished, split_by)
-        paths = {split: [metadata_of_split(split), *images] for split in splits}
+        paths = {split: [metadata_of_split(split), *images] for split in splits or ()} or {
+            TRAIN: [METADATA, *images]
+        }
     data_files = [{"split": split, "path": path} for split, path in paths.items()]
     configuration: dict[str, Any] = {"config_name": "default", "data_files": data_files}
-    if split_by is not None and not in_shards:
+    if splits is not None and not in_shards:
         configuration["metadata_filenames"] = [path[0] for path in paths.values()]
     return configuration
 
 
 def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:
     """The columns that Hugging Face's reader gives."""
+    names = metadata_columns(finished)
     if in_shards:
-        images = [{"name": name, "dtype": "image"} for _, name in IMAGE_COLUMNS.values()]
+        images = [
+            {"name": kind.name, "dtype": "image"}
+            for kind in KINDS
+            if kind.name in USUAL_KINDS or kind.name_column in names
+        ]
         return images + [{"name": name, "dtype": "string"} for name in ("mask_id", "style_id")]
+    image_names = {kind.name_column: kind.name for kind in KINDS}
     features = []
-    for name in metadata_columns(finished):
+    for name in names:
         kind = finished.schema.field(name).type
-        if name in IMAGE_COLUMNS:
-            features.append({"name": IMAGE_COLUMNS[name][1], "dtype": "image"})
+        if name in image_names:
+            features.append({"name": image_names[name], "dtype": "image"})
         elif pa.types.is_list(kind):
             features.append({"name": name, "list": str(kind.value_type)})
         else:

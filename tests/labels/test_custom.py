@@ -158,7 +158,7 @@ def test_a_job_needs_weights_and_a_size_for_it(tmp_path: Path) -> None:
     flags = ["--spade-checkpoint", "c", *flags]
     with pytest.raises(ConfigurationError, match="size 65x32: SPADE needs multiples of 32"):
         parse_config(Job.SYNTHESIZE, [*flags, write(tmp_path / "b.yaml", size="65x32")])
-    with pytest.raises(ConfigurationError, match="my-streets takes no --instances"):
+    with pytest.raises(ConfigurationError, match="my-streets takes --instances only with"):
         parse_config(
             Job.SYNTHESIZE,
             [*flags, write(tmp_path / "c.yaml", instance_edges=False), "--instances", "i"],

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import datasets
@@ -140,7 +141,8 @@ def test_parquet_holds_the_same_images(
     finished: Path, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    assert run_job(BOTH, inputs.flags(output, "--output-format=parquet", "--limit=3")) == 0
+    flags = inputs.flags(output, "--output-format=parquet", "--limit=3", "--keep-instances")
+    assert run_job(BOTH, [*flags, "--split-by=mask001"]) == 0
     assert inspect_image_set(str(output), verify=True) == 0
     assert ": 0 problems" in capsys.readouterr().out
     assert not (output / "images").exists()
@@ -151,17 +153,27 @@ def test_parquet_holds_the_same_images(
         for cell in (row["image"], row["mask"], row["content"]):
             assert cell["bytes"] == (finished / cell["path"]).read_bytes()
 
-    # The card leads Hugging Face's reader to the shards.
-    loaded = datasets.load_dataset(str(output), split="train", cache_dir=str(tmp_path / "cache"))
-    images = ImageSet(str(output))
-    assert loaded.num_rows == len(images) == 6
-    for row in loaded:
+    # The card leads Hugging Face's reader to the shards, and says which split each belongs to.
+    loaded = datasets.load_dataset(str(output), cache_dir=str(tmp_path / "cache"))
+    images = ImageSet(str(output), return_instances=True)
+    assert {split: set(rows["mask_id"]) for split, rows in loaded.items()} == {
+        "train": {"mask000", "mask002"},
+        "validation": {"mask001"},
+    }
+    assert sum(rows.num_rows for rows in loaded.values()) == len(images) == 6
+    for row in chain.from_iterable(loaded.values()):
         alike = images.where(mask_id=row["mask_id"], style_id=row["style_id"])
         assert len(alike) == 1
-        image, mask = alike[0]
-        assert mask is not None
+        image, mask, instances = alike[0]
+        assert mask is not None and instances is not None
         np.testing.assert_array_equal(image.permute(1, 2, 0), row["image"])
         np.testing.assert_array_equal(mask, row["mask"])
+        np.testing.assert_array_equal(instances, row["instance"])
+        ids = read_label_map(str(inputs.folder / "instances" / f"{row['mask_id']}.png"), 10**6)
+        np.testing.assert_array_equal(instances, resize_label_map(ids, 64, 64))
+    # Another rule would need other shards.
+    assert run_job(BOTH, [*flags, "--split-by=0.5"]) == 2
+    assert "split_by was mask001, is 0.5" in capsys.readouterr().err
 
 
 def test_bad_inputs_are_failed_rows_and_all_else_is_done(

@@ -30,10 +30,11 @@ def image_set(
     in_shards: bool,
     with_masks: bool = True,
     split_by: str | None = None,
+    with_instances: bool = False,
     **identity: Any,
 ) -> dict[str, Any]:
     """A set in which the number of a scene is the grey of its images; returns the card's header."""
-    writer = ImageSetWriter(folder, "png", 95, in_shards)
+    writer = ImageSetWriter(folder, "png", 95, in_shards, split_by)
     pairs = []
     for index, mask_id in enumerate(IDS):
         photo = writer.encode(np.full((8, 8, 3), index, np.uint8))
@@ -41,7 +42,8 @@ def image_set(
         for style_id in STYLES:
             classes = [COCO_STUFF.names[index]] if with_masks else None
             commit = Commit(mask_id, style_id, "m", "s", height=8, width=8, classes=classes)
-            pairs.append(Encoded(commit, photo, mask, photo if with_masks else None))
+            ids = encode_png(np.full((8, 8), 300 + index, np.uint16)) if with_instances else None
+            pairs.append(Encoded(commit, photo, mask, photo if with_masks else None, ids))
     log = to_table(writer.publish(pairs))
     identity = {"output_format": "parquet" if in_shards else "files", **identity}
     card = dataset_card(summarize(log), log, identity, LABELS, split_by)
@@ -70,17 +72,32 @@ def test_every_image_is_read_with_its_label_map_and_ids(tmp_path: Path, in_shard
     assert sorted(declared) == sorted(loaded.column_names)
 
 
+@pytest.mark.parametrize("in_shards", [False, True], ids=["files", "shards"])
 @pytest.mark.parametrize("rule", ["val,test/*", "0.5"])
-def test_splits_are_read_as_splits(tmp_path: Path, rule: str) -> None:
-    image_set(Folder(str(tmp_path / "out")), in_shards=False, split_by=rule)
+def test_splits_are_read_as_splits(tmp_path: Path, rule: str, in_shards: bool) -> None:
+    header = image_set(Folder(str(tmp_path / "out")), in_shards, split_by=rule)
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     expected = {id: split_of(id, rule) for id in IDS}
     assert set(loaded) == set(expected.values()) == {"train", "validation"}
     found = {(row["mask_id"], split) for split, rows in loaded.items() for row in rows}
     assert found == set(expected.items())
     assert sum(rows.num_rows for rows in loaded.values()) == len(IDS) * len(STYLES)
+    counts = {split: rows.num_rows for split, rows in loaded.items()}
+    declared = header["dataset_info"]["splits"]
+    assert {each["name"]: each["num_examples"] for each in declared} == counts
     for row in loaded["validation"]:
         assert (np.asarray(row["mask"]) == IDS.index(row["mask_id"])).all()
+
+
+@pytest.mark.parametrize("in_shards", [False, True], ids=["files", "shards"])
+def test_instance_maps_are_a_column(tmp_path: Path, in_shards: bool) -> None:
+    header = image_set(Folder(str(tmp_path / "out")), in_shards, with_instances=True)
+    assert {"name": "instance", "dtype": "image"} in header["dataset_info"]["features"]
+    loaded = datasets.load_dataset(
+        str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    for row in loaded:
+        assert (np.asarray(row["instance"]) == 300 + IDS.index(row["mask_id"])).all()
 
 
 def test_rules_of_splits() -> None:

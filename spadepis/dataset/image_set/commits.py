@@ -18,8 +18,6 @@ from spadepis.quality.metrics import METRICS
 REJECTED = "Rejected"
 # Version 0.1 wrote no revision.
 FIRST_REVISION = 1
-# The columns that name the images of a pair.
-NAME_COLUMNS = ("file_name", "mask_file_name", "content_file_name")
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,9 @@ class Commit:
         quality: metrics of the result by name, a column each; see ``quality.metrics``.
         photo_source: path or URI that the photo was read from, if photos are stylized.
         revision: of what makes pixels; None in rows of version 0.1, which counts as 1.
+        instance_file_name: name of the instance map at the size of the result, if it is kept.
+        instance_sha256: that of the encoded instance map.
+        instance_bytes: that of the object that holds the instance map.
         committed: when the pair was settled.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
@@ -79,6 +80,9 @@ class Commit:
     quality: dict[str, float | None] = field(default_factory=dict)
     photo_source: str | None = None
     revision: int | None = None
+    instance_file_name: str | None = None
+    instance_sha256: str | None = None
+    instance_bytes: int | None = None
     committed: datetime | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -124,6 +128,9 @@ SCHEMA = pa.schema(
         ("image_bytes", pa.int64()),
         ("mask_bytes", pa.int64()),
         ("content_bytes", pa.int64()),
+        ("instance_file_name", pa.string()),
+        ("instance_sha256", pa.string()),
+        ("instance_bytes", pa.int64()),
         ("seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )

@@ -19,6 +19,7 @@ METADATA_COLUMNS = (
     "file_name",
     "mask_file_name",
     "content_file_name",
+    "instance_file_name",
     "mask_id",
     "style_id",
     "height",
@@ -34,6 +35,7 @@ FAILURE_COLUMNS = ("mask_id", "style_id", "stage", "source", "error", "message")
 OPTIONAL_COLUMNS = (
     "mask_file_name",
     "content_file_name",
+    "instance_file_name",
     "mask_source",
     "photo_source",
     "classes",

@@ -7,8 +7,9 @@
     report.html         report for people
     _SUCCESS            manifest, written last: the set is finished
     _commits/           commit log, configuration and plan of the job, lease of the job that runs
-    images/ masks/ contents/    results, label maps and photos before stylization, as files
-    data/                       or the same images in the rows of Parquet shards
+    images/ masks/ contents/ instances/    results, label maps, photos before stylization and
+                                           instance maps, as files
+    data/                                  or the same images in the rows of Parquet shards
 
 A name is the same whenever the same image is written, so that a retry replaces what it wrote. An
 image in a shard has the name ``data/part-<hash>.parquet#column=image&row=3``.
@@ -18,8 +19,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
+
+from spadepis.dataset.image_set.splits import TRAIN, VALIDATION
 
 METADATA = "metadata.parquet"
 FAILURES = "failures.parquet"
@@ -36,13 +40,40 @@ CLOCK = f"{COMMITS}/clock-"
 # Sorts before "part-", which the other files of the commit log begin with.
 COMPACTED = f"{COMMITS}/compacted-"
 
-IMAGES, MASKS, CONTENTS, SHARDS = "images", "masks", "contents", "data"
-OBJECT_FOLDERS = (IMAGES, MASKS, CONTENTS, SHARDS)
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of image that belongs to a result.
+
+    Attributes:
+        name: its column in shards.
+        folder: of the files.
+        name_column: the column of the commit log that names the image.
+        hash_column: the column with the SHA-256 of its bytes.
+        size_column: the column with the size of the object that holds it.
+    """
+
+    name: str
+    folder: str
+    name_column: str
+    hash_column: str
+    size_column: str
+
+
+KINDS = (
+    Kind("image", "images", "file_name", "image_sha256", "image_bytes"),
+    Kind("mask", "masks", "mask_file_name", "mask_sha256", "mask_bytes"),
+    Kind("content", "contents", "content_file_name", "content_sha256", "content_bytes"),
+    Kind("instance", "instances", "instance_file_name", "instance_sha256", "instance_bytes"),
+)
+IMAGES, MASKS, CONTENTS, INSTANCES = IMAGE_FOLDERS = tuple(kind.folder for kind in KINDS)
+SHARDS = "data"
+OBJECT_FOLDERS = (*IMAGE_FOLDERS, SHARDS)
 
 LONGEST_NAME = 120
 _UPPER_CASE = re.compile("[A-Z]")
 _HASHED = re.compile(r"(?P<name>.*)~(?P<hash>[0-9a-f]{16})", re.DOTALL)
-_SHARD = re.compile(r"data/part-[0-9a-f]{32}\.parquet")
+_SHARD = re.compile(rf"data/(part|{TRAIN}|{VALIDATION})-[0-9a-f]{{32}}\.parquet")
 _LEASE = re.compile(rf"{COMMITS}/lease-(\d+)")
 _ROW = re.compile(r"(?P<shard>[^#]+)#column=(?P<column>\w+)&row=(?P<row>\d+)")
 
@@ -61,6 +92,11 @@ def label_map_name(mask_id: str) -> str:
 def content_name(mask_id: str, suffix: str) -> str:
     """Name of the photo that a scene's images were stylized from."""
     return f"{CONTENTS}/{_subfolder(mask_id)}/{safe_name(mask_id)}.{suffix}"
+
+
+def instance_map_name(mask_id: str) -> str:
+    """Name of the instance map of a scene's images."""
+    return f"{INSTANCES}/{_subfolder(mask_id)}/{safe_name(mask_id)}.png"
 
 
 def commit_file_name(content: bytes) -> str:
@@ -84,9 +120,17 @@ def lease_number(name: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-def shard_name(content: bytes) -> str:
-    """Name of a Parquet shard of images; the same content has the same name."""
-    return f"{SHARDS}/part-{_digest(content)}.parquet"
+def shard_name(content: bytes, split: str | None = None) -> str:
+    """Name of a Parquet shard of images, those of a split if the set is split.
+
+    The same content has the same name.
+    """
+    return f"{SHARDS}/{split or 'part'}-{_digest(content)}.parquet"
+
+
+def shards_of_split(split: str) -> str:
+    """Glob of the shards that hold the images of a split."""
+    return f"{SHARDS}/{split}-*.parquet"
 
 
 def name_in_shard(shard: str, column: str, row: int) -> str:
@@ -124,7 +168,7 @@ def is_image_file(name: str) -> bool:
     The folder is the hash of the identifier, so that another file is very unlikely to have one.
     """
     folder, subfolder, mask, *style = name.split("/", 3) if name.count("/") >= 2 else ("", "", "")
-    if folder not in (IMAGES, MASKS, CONTENTS) or (style and folder != IMAGES):
+    if folder not in IMAGE_FOLDERS or (style and folder != IMAGES):
         return False
     return _is_name_of(mask if style else PurePosixPath(mask).stem, subfolder)
 

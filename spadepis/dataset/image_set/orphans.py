@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spadepis.dataset.image_set.commits import NAME_COLUMNS, done, pairs
+from spadepis.dataset.image_set.commits import done, pairs
 from spadepis.dataset.image_set.layout import (
+    KINDS,
     OBJECT_FOLDERS,
     SHARDS,
     is_image_file,
@@ -23,7 +24,7 @@ from spadepis.dataset.storage.folder import Folder
 def named_objects(log: pa.Table) -> set[str]:
     """Names of the files and shards that hold the images of a commit log."""
     names = pa.chunked_array(
-        [chunk for column in NAME_COLUMNS for chunk in log[column].chunks], type=pa.string()
+        [chunk for kind in KINDS for chunk in log[kind.name_column].chunks], type=pa.string()
     )
     return {object_name(name) for name in pc.unique(names.drop_null()).to_pylist()}
 

@@ -25,7 +25,7 @@ from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
 
-Example = tuple[tv_tensors.Image, tv_tensors.Mask | None]
+Example = tuple[tv_tensors.Image, tv_tensors.Mask | None, *tuple[tv_tensors.Mask, ...]]
 
 
 class ImageSet(Dataset[Example]):
@@ -42,13 +42,16 @@ class ImageSet(Dataset[Example]):
             Several image sets and processes may share it.
         labels: values of the label maps: "raw", as the source dataset stores them, or "training",
             the indices of ``classes`` and ``ignore_index``.
+        return_instances: whether each example has its instance map as a third part, which a job
+            writes with ``--keep-instances``.
 
     Attributes:
         table: the metadata, a row for each image.
 
     Raises:
         FileNotFoundError: the folder holds no finished image set.
-        ValueError: training labels are asked for, and the classes of the set are not known.
+        ValueError: training labels are asked for, and the classes of the set are not known; or
+            instance maps, and the set has none.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ImageSet(Dataset[Example]):
         transforms: Callable[..., Any] | None = None,
         cache: str | None = None,
         labels: Literal["raw", "training"] = "raw",
+        return_instances: bool = False,
     ) -> None:
         self._folder = Folder(str(uri))
         if not self._folder.exists(METADATA):
@@ -69,6 +73,11 @@ class ImageSet(Dataset[Example]):
         self._as_indices = labels == "training"
         if self._as_indices and self._labels is None:
             raise self._unknown_classes()
+        self._return_instances = return_instances
+        if return_instances and "instance_file_name" not in self.table.column_names:
+            raise ValueError(
+                f"{self._folder.uri} has no instance maps: a job writes them with --keep-instances"
+            )
         self._cache: Folder | None = None
         if cache is not None:
             # A set that was made again under the same URI shares nothing with the old one.
@@ -133,7 +142,8 @@ class ImageSet(Dataset[Example]):
 
         Returns:
             The image, uint8 [3,H,W], and the label map, uint8 [H,W], with raw values or training
-            indices; None if the job had no label maps.
+            indices; None if the job had no label maps. With ``return_instances`` also the instance
+            ids, int32 [H,W].
         """
         row = {name: self.table[name][index].as_py() for name in self.table.column_names}
         image = tv_tensors.Image(torch.from_numpy(self._read(row["file_name"])).permute(2, 0, 1))
@@ -143,6 +153,10 @@ class ImageSet(Dataset[Example]):
             if self._as_indices:
                 label_map = self.training_labels.encode(label_map)
             example = (image, tv_tensors.Mask(torch.from_numpy(label_map)))
+        if self._return_instances:
+            # Few operations of PyTorch take unsigned integers of 16 bits.
+            ids = self._read(row["instance_file_name"]).astype(np.int32)
+            example = (*example, tv_tensors.Mask(torch.from_numpy(ids)))
         return example if self.transforms is None else self.transforms(*example)
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[Any]:
@@ -180,7 +194,7 @@ class ImageSet(Dataset[Example]):
                 similar = _similar(str(name), labels.names)
                 raise ValueError(f"{labels.label_space} has no class {name!r}{similar}")
 
-    def _read(self, name: str) -> NDArray[np.uint8]:
+    def _read(self, name: str) -> NDArray[Any]:
         folder = self._folder
         stored = object_name(name)
         if self._cache is not None:

@@ -13,17 +13,14 @@ import pyarrow as pa
 
 from spadepis.dataset.encoding import DECODING_ERRORS, decode
 from spadepis.dataset.image_set.commits import done
-from spadepis.dataset.image_set.layout import object_name
+from spadepis.dataset.image_set.layout import INSTANCES, KINDS, MASKS, object_name
 from spadepis.dataset.image_set.stored_images import images_of_object
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 
 THREADS = 16
-COLUMNS = (
-    ("file_name", "image_sha256", "image"),
-    ("mask_file_name", "mask_sha256", "mask"),
-    ("content_file_name", "content_sha256", "content"),
-)
+# Of one channel; the others have three.
+MAPS = (MASKS, INSTANCES)
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Expected:
         sha256: of its bytes; None if the log has none.
         height: in pixels.
         width: in pixels.
-        channels: 3 of a photo, 1 of a label map.
+        channels: 3 of a photo, 1 of a label map or instance map.
     """
 
     name: str
@@ -73,13 +70,14 @@ def _by_object(log: pa.Table) -> dict[str, list[Expected]]:
     """The images that each object must hold, each once however often it is named."""
     objects: dict[str, dict[Expected, None]] = defaultdict(dict)
     finished = done(log)
-    for name_column, hash_column, kind in COLUMNS:
-        columns = (name_column, hash_column, "height", "width")
+    for kind in KINDS:
+        channels = 1 if kind.folder in MAPS else 3
+        columns = (kind.name_column, kind.hash_column, "height", "width")
         for name, sha256, height, width in zip(
             *(finished[column].to_pylist() for column in columns), strict=True
         ):
             if name is not None:
-                expected = Expected(name, sha256, height, width, 1 if kind == "mask" else 3)
+                expected = Expected(name, sha256, height, width, channels)
                 objects[object_name(name)][expected] = None
     return {name: list(expected) for name, expected in objects.items()}
 

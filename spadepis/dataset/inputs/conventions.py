@@ -53,8 +53,6 @@ class LabelConventions:
 
 
 UNKNOWN_CONVENTIONS = LabelConventions()
-STORED_NUMBERS = LabelConventions(scaling="raw")
-"""For instance maps: only where their numbers differ counts."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,7 @@ def examine_label_map(source: str, photo_source: str | None, max_pixels: int) ->
         photo = None if photo_source is None else read_extent(photo_source, max_pixels)
     except UnreadableImageError:
         photo = None
-    preferred = values.full if values.prefers_full and values.full is not None else values.raw
-    found, counts = np.unique(preferred, return_counts=True)
+    found, counts = np.unique(values.preferred, return_counts=True)
     return LabelMapFinding(
         source,
         extent_of(file, image),

@@ -17,7 +17,7 @@ from spadepis.dataset.inputs.image_files import Extent, RefusedImageError, Size
 Grid = Literal["stored", "displayed"]
 """The grid of a label map: that of its photo as stored, or as turned for display."""
 Pixel = TypeVar("Pixel", bound=np.generic)
-_UPRIGHT = 1
+UPRIGHT = 1
 _TRANSPOSING = (5, 6, 7, 8)
 
 
@@ -132,6 +132,6 @@ def _shown(size: Size) -> str:
 
 
 def _before_turning(photo: Extent) -> str:
-    if photo.orientation == _UPRIGHT:
+    if photo.orientation == UPRIGHT:
         return ""
     return f", or {_shown(photo.size)} before its EXIF orientation {photo.orientation} is applied"

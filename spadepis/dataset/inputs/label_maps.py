@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.dataset.inputs.conventions import (
-    STORED_NUMBERS,
     UNKNOWN_CONVENTIONS,
     LabelConventions,
     choose_reading,
 )
-from spadepis.dataset.inputs.grids import check_same_grid, orientation_on, turn
+from spadepis.dataset.inputs.grids import UPRIGHT, check_same_grid, orientation_on, turn
 from spadepis.dataset.inputs.image_files import (
     Extent,
     UnreadableImageError,
@@ -36,10 +35,12 @@ class LabelMap:
     Attributes:
         classes: class indices as stored, or turned as its photo is, uint8 [H,W].
         extent: its size as stored, and its orientation.
+        turned_by: the orientation by which it was turned.
     """
 
     classes: NDArray[np.uint8]
     extent: Extent
+    turned_by: int = UPRIGHT
 
 
 def read_label_map(
@@ -88,12 +89,12 @@ def read_class_map(
     raw, stored = _read(uri, max_pixels, conventions, label_space)
     try:
         classes = label_space.decode(raw).astype(np.uint8)
+        orientation = UPRIGHT
         if photo is not None:
             orientation = orientation_on(stored, photo, conventions.grid)
-            classes = np.ascontiguousarray(turn(classes, orientation))
     except ValueError as error:
         raise UnreadableImageError(uri, str(error)) from error
-    return LabelMap(classes, stored)
+    return LabelMap(np.ascontiguousarray(turn(classes, orientation)), stored, orientation)
 
 
 def read_classes(
@@ -107,25 +108,24 @@ def read_classes(
     return read_class_map(uri, label_space, max_pixels, conventions, photo).classes
 
 
-def read_instance_map(uri: str, label_map: Extent, max_pixels: int) -> NDArray[np.integer[Any]]:
-    """Read the ids of an instance map, integers [H,W], in the grid that is stored.
+def read_instance_map(uri: str, label_map: LabelMap, max_pixels: int) -> NDArray[np.integer[Any]]:
+    """Read the ids of an instance map, integers [H,W], turned as its label map was.
 
-    Only where ids differ counts: scaled ids are as good as others.
+    Ids are the numbers stored, or the greys where these are the colours of a palette.
 
     Args:
         uri: source of the map; see ``read_source``.
-        label_map: extent of its label map, which it has to match.
+        label_map: that of the same scene, which it has to match.
         max_pixels: larger maps are refused.
 
     Raises:
         UnreadableImageError: with the file and the reason.
     """
-    ids, stored = _read(uri, max_pixels, STORED_NUMBERS, None)
-    try:
-        check_same_grid(stored, label_map)
-    except ValueError as error:
-        raise UnreadableImageError(uri, str(error)) from error
-    return ids
+    file, image = open_image(uri, max_pixels)
+    with decoding(uri):
+        ids = label_values(image, file).preferred
+        check_same_grid(extent_of(file, image), label_map.extent)
+    return np.ascontiguousarray(turn(ids, label_map.turned_by))
 
 
 def resize_label_map(label_map: NDArray[Integer], height: int, width: int) -> NDArray[Integer]:

@@ -57,6 +57,11 @@ class LabelValues:
     palette: Mapping[int, Colour] | None = None
     doubt: str | None = None
 
+    @property
+    def preferred(self) -> NDArray[np.integer[Any]]:
+        """The values that are meant unless something speaks against them, integers [H,W]."""
+        return self.full if self.prefers_full and self.full is not None else self.raw
+
 
 def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
     """The values of a label map or of an instance map.

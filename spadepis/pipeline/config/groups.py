@@ -102,7 +102,7 @@ class InputSettings(Group):
 
     masks: Annotated[str | None, Setting(needed_by=SYNTHESIZING)] = None
     """Label maps: a folder, searched recursively, a glob, or shards (Parquet or tar)."""
-    instances: Annotated[str | None, Setting(jobs=SYNTHESIZING)] = None
+    instances: str | None = None
     """Instance maps: a folder, glob or shards with the same relative names as the label maps."""
     photos: Annotated[str | None, Setting(jobs=(Job.STYLIZE,), needed_by=(Job.STYLIZE,))] = None
     """Photos to stylize: a folder, glob or shards."""
@@ -198,9 +198,11 @@ class OutputSettings(Group):
     """Quality of results in JPEG."""
     keep_contents: bool = True
     """Also write the photos before stylization, into contents/."""
+    keep_instances: bool = False
+    """Also write the instance maps at the size of the results, into instances/."""
     split_by: Annotated[SplitRule | None, CHOICE] = None
     """Split the image set into train and validation, by scene: the share of scenes for validation,
-    such as 0.1, or globs of their ids, with commas between them. Only for sets of files."""
+    such as 0.1, or globs of their ids, with commas between them."""
 
 
 class NetworkSettings(Group):

@@ -46,6 +46,9 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
         del identity["longest_side"]
     else:
         identity["longest_side"] = config.longest_side
+    if config.output.output_format == "parquet":
+        # A shard holds images of one split.
+        identity["split_by"] = config.output.split_by
     identity["label_space"] = _label_space_identity(config.label_space)
     if config.job.stylizes:
         identity["related_classes"] = _related_classes_identity(config.region_labels)

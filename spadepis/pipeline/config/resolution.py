@@ -90,18 +90,16 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     given = values.keys()
     storage: StorageSettings = parts["storage"]
     environment = s3_environment(storage.s3_endpoint, storage.s3_anonymous)
-    inputs = parts["inputs"] = _with_dataset(job, parts["inputs"], given)
     styles, output, networks = parts["styles"], parts["output"], parts["networks"]
+    keeps_instances = job.synthesizes or output.keep_instances
+    inputs = parts["inputs"] = _with_dataset(job, parts["inputs"], given, keeps_instances)
     _check_needed(job, parts)
     _check_pairing(styles, parts["quality"], given)
     with storage_environment(environment):
         space = find_label_space(inputs.label_space)
         region_labels, matched_labels = _find_regions(styles, space)
     _check_regions(inputs, styles, region_labels, given)
-    if inputs.instances is not None and not space.has_instance_edges:
-        raise ConfigurationError(f"the label space {space.name} takes no --instances")
-    if output.split_by is not None and output.output_format == "parquet":
-        raise ConfigurationError("--split-by goes with --output-format files")
+    _check_instances(job, inputs, output, space)
     size = _size(job, output, space)
     parts["networks"] = _with_default_checkpoints(job, networks, space)
     return JobConfig(
@@ -141,8 +139,10 @@ def _validate(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     return parts
 
 
-def _with_dataset(job: Job, inputs: InputSettings, given: Collection[str]) -> InputSettings:
-    """The inputs, with those of the published dataset filled in."""
+def _with_dataset(
+    job: Job, inputs: InputSettings, given: Collection[str], with_instances: bool
+) -> InputSettings:
+    """The inputs, with those of the published dataset filled in that the job needs."""
     if inputs.dataset is None:
         if inputs.root is not None or inputs.split is not None:
             raise ConfigurationError("--root and --split go with --dataset")
@@ -158,7 +158,9 @@ def _with_dataset(job: Job, inputs: InputSettings, given: Collection[str]) -> In
     wanted = {
         kind: uri
         for kind, uri in found.items()
-        if kind in inputs.settings_of(job) and getattr(inputs, kind) is None
+        if kind in inputs.settings_of(job)
+        and getattr(inputs, kind) is None
+        and (kind != "instances" or with_instances)
     }
     return inputs.model_copy(update={**wanted, "label_space": inputs.dataset})
 
@@ -217,6 +219,21 @@ def _check_regions(
     unused = region_labels is None and styles.pairing != "match"
     if styles.related_classes is not None and unused:
         raise ConfigurationError("--related-classes goes with --style-masks and --region-guidance")
+
+
+def _check_instances(
+    job: Job, inputs: InputSettings, output: OutputSettings, space: LabelSpace
+) -> None:
+    """Instance maps are there for instance edges, or to be kept."""
+    if inputs.instances is None:
+        if output.keep_instances:
+            raise ConfigurationError("--keep-instances needs --instances")
+        return
+    if inputs.masks is None:
+        raise ConfigurationError("--instances needs --masks, the label maps of the photos")
+    if not output.keep_instances and not (job.synthesizes and space.has_instance_edges):
+        user = f"the label space {space.name}" if job.synthesizes else job.value
+        raise ConfigurationError(f"{user} takes --instances only with --keep-instances")
 
 
 def _wanted_classes(inputs: InputSettings, space: LabelSpace) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import READ
 
+MOST_IN_PNG = np.iinfo(np.uint16).max
+
 
 @dataclass(frozen=True)
 class ReadScenes:
@@ -39,6 +41,7 @@ class ReadScenes:
         longest_side: those that keep their size are shrunk to this; None for no limit.
         max_pixels: files with more are refused.
         conventions: how label maps are read where a file leaves it open.
+        keep_instances: whether instance ids are kept for writing.
     """
 
     declaration: ClassVar = READ
@@ -48,9 +51,10 @@ class ReadScenes:
     longest_side: int | None
     max_pixels: int
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
+    keep_instances: bool = False
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Fill in ``content`` from a photo, and ``label_map`` and ``edges`` from a label map."""
+        """Fill in the content from a photo, and what the label map and the instance map tell."""
         scenes = scenes_from_table(batch)
         for scene in scenes:
             with scene.timed(READ.name):
@@ -75,10 +79,12 @@ class ReadScenes:
             size = size or self._limited(label_map.classes.shape)
             scene.label_map = resize_label_map(label_map.classes, *size)
             if scene.instance_source is not None:
-                instance_ids = read_instance_map(
-                    scene.instance_source, label_map.extent, self.max_pixels
-                )
-                scene.edges = instance_edges(resize_label_map(instance_ids, *size))
+                ids = read_instance_map(scene.instance_source, label_map, self.max_pixels)
+                ids = resize_label_map(ids, *size)
+                if self.label_space.has_instance_edges:
+                    scene.edges = instance_edges(ids)
+                if self.keep_instances:
+                    scene.instances = _for_png(ids, scene.instance_source)
 
     def _resize_photo(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return resize_photo(photo, *(self.size or self._limited(photo.shape)))
@@ -86,3 +92,14 @@ class ReadScenes:
     def _limited(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width, shrunk uniformly until no side is longer than ``longest_side``."""
         return limited_size(shape, self.longest_side or max(shape))
+
+
+def _for_png(ids: NDArray[np.integer[Any]], uri: str) -> NDArray[np.uint8 | np.uint16]:
+    """Instance ids in the 8 or 16 bits that PNG files of greys have."""
+    if ids.min() < 0 or ids.max() > MOST_IN_PNG:
+        raise UnreadableImageError(
+            uri,
+            f"its ids go from {ids.min()} to {ids.max()}, and --keep-instances writes PNG files, "
+            f"which hold 0 to {MOST_IN_PNG}",
+        )
+    return ids.astype(np.uint8 if ids.max() <= np.iinfo(np.uint8).max else np.uint16)

@@ -61,10 +61,12 @@ class Write:
         if not scene.styles:
             return []
         assert scene.content is not None
-        mask = content = None
+        mask = content = instances = None
         with scene.timed(WRITE.name):
             if scene.label_map is not None:
                 mask = encode_png(self.label_space.encode(scene.label_map))
+            if scene.instances is not None:
+                instances = encode_png(scene.instances)
             if self.keep_contents:
                 content = self.writer.encode(scene.content)
             height, width = scene.content.shape[:2]
@@ -83,6 +85,7 @@ class Write:
                     self.writer.encode(image),
                     mask,
                     content,
+                    instances,
                 )
                 for style, image, quality in zip(scene.styles, images, qualities, strict=True)
             ]

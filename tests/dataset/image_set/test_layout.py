@@ -9,6 +9,7 @@ from spadepis.dataset.image_set.layout import (
     column_and_row,
     content_name,
     image_name,
+    instance_map_name,
     is_image_file,
     is_shard,
     label_map_name,
@@ -69,6 +70,7 @@ def test_names_are_distinct_and_stable() -> None:
     assert image_name("000000000139", None, "png") == "images/6a/000000000139.png"
     assert label_map_name("000000000139") == "masks/6a/000000000139.png"
     assert content_name("000000000139", "jpg") == "contents/6a/000000000139.jpg"
+    assert instance_map_name("000000000139") == "instances/6a/000000000139.png"
 
 
 def test_names_differ_where_case_is_ignored() -> None:
@@ -99,7 +101,7 @@ def test_names_differ_where_case_is_ignored() -> None:
     "mask_id", ["000000000139", "ADE_val_1", "../A.b", ".x", "ü\n", "y" * 300, "a/b"]
 )
 def test_names_are_recognised(mask_id: str) -> None:
-    names = [label_map_name(mask_id), content_name(mask_id, "jpg")]
+    names = [label_map_name(mask_id), content_name(mask_id, "jpg"), instance_map_name(mask_id)]
     names += [image_name(mask_id, style_id, "jpg") for style_id in (None, "dusk", "../d.e")]
     assert all(map(is_image_file, names))
     assert not any(is_image_file(f"other/{name}") for name in names)
@@ -110,6 +112,7 @@ def test_names_are_recognised(mask_id: str) -> None:
 def test_images_in_shards_have_names_of_their_own() -> None:
     shard = shard_name(b"content")
     assert is_shard(shard) and not is_image_file(shard) and not is_shard("data/part-1.parquet")
+    assert is_shard(shard_name(b"content", "train")) and not is_shard("data/other-1.parquet")
     name = name_in_shard(shard, "mask", 3)
     assert (object_name(name), column_and_row(name)) == (shard, ("mask", 3))
     file = label_map_name("000000000139")
