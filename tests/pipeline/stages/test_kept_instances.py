@@ -30,6 +30,7 @@ HEIGHT, WIDTH = 45, 70
 SMALL = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) // 99).astype(np.uint8)
 # Ids as Cityscapes has them, a thousand to each class.
 LARGE = SMALL.astype(np.uint16) * 1000 + 26
+BOTH: tuple[NDArray[np.integer], ...] = (SMALL, LARGE)
 
 
 def scene(folder: Path, ids: NDArray[np.integer], orientation: int | None = None) -> Scene:
@@ -107,7 +108,7 @@ def test_written_verified_and_read_back(in_shards: bool, tmp_path: Path) -> None
     folder = Folder(str(tmp_path / "out"))
     stage = Write(ImageSetWriter(folder, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
     scenes = []
-    for i, ids in enumerate((SMALL, LARGE)):
+    for i, ids in enumerate(BOTH):
         found = read(scene(tmp_path / str(i), ids), None)
         content = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         styles = [Style("a", "a.jpg"), Style("b", "b.jpg")]
@@ -122,13 +123,13 @@ def test_written_verified_and_read_back(in_shards: bool, tmp_path: Path) -> None
         assert commit.instance_file_name is not None
         assert in_shards or commit.instance_file_name.startswith("instances/")
         stored = decode(read_image(folder, commit.instance_file_name))
-        np.testing.assert_array_equal(stored, (SMALL, LARGE)[int(commit.mask_id)])
+        np.testing.assert_array_equal(stored, BOTH[int(commit.mask_id)])
     images = ImageSet(folder.uri, v2.RandomHorizontalFlip(p=1), return_instances=True)
     assert len(images) == 4
     for index, mask_id in enumerate(images.table["mask_id"].to_pylist()):
         _, mask, instances = images[index]
         assert mask is not None and instances is not None and mask.shape == instances.shape
-        np.testing.assert_array_equal(instances.flip(-1), (SMALL, LARGE)[int(mask_id)])
+        np.testing.assert_array_equal(instances.flip(-1), BOTH[int(mask_id)])
     # An instance map that another program replaced is found.
     if not in_shards:
         name = str(read_commits(folder)[0].instance_file_name)
