@@ -245,7 +245,7 @@ def _value(schema: Schema) -> dict[str, Any]:
 def _help(schema: Schema) -> str:
     text = " ".join(schema.get("description", "").split()).replace("%", "%%")
     default = schema.get("default")
-    if default is None or default == []:
+    if default in (None, "", []):
         return text
     shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
     shown = ",".join(map(str, shown)) if isinstance(shown, list) else shown

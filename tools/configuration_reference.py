@@ -86,7 +86,7 @@ def _default(schema: Schema) -> str:
     default = schema.get("default")
     if isinstance(default, bool):
         return "default on" if default else "default off"
-    return "" if default is None else f"default `{default}`"
+    return "" if default in (None, "") else f"default `{default}`"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", default=OUTPUT, help="folder of the image set (default: %(default)s)"
     )
     parser.add_argument("--styles", help="your own style photos: a folder, a glob or a file")
-    parser.add_argument("--masks", help="your own label maps of COCO-Stuff, likewise")
+    parser.add_argument(
+        "--masks", help="your own label maps of COCO-Stuff: a folder, a glob or a file"
+    )
     parser.add_argument("--instances", help="the instance maps that belong to your label maps")
 
 

@@ -12,12 +12,22 @@ from spadepis.pipeline.resources.allocation import ClusterSize
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("--masks", required=True, help="label maps, as for a job")
+    parser.add_argument("--masks", required=True, help="label maps: a folder, a glob or shards")
     parser.add_argument(
-        "--styles-per-mask", type=positive_integer, default=1, help="(default: %(default)s)"
+        "--styles-per-mask",
+        type=positive_integer,
+        default=1,
+        help="number of results for each label map (default: %(default)s)",
     )
-    parser.add_argument("--cpus", type=positive_integer, required=True, help="of the cluster")
-    parser.add_argument("--gpus", type=whole_number, default=0, help="of the cluster")
+    parser.add_argument(
+        "--cpus", type=positive_integer, required=True, help="number of CPU cores in the cluster"
+    )
+    parser.add_argument(
+        "--gpus",
+        type=whole_number,
+        default=0,
+        help="number of GPUs in the cluster (default: %(default)s)",
+    )
     for stage in PLANNED:
         name = flag(stage.rate_setting)
         what = "results" if stage.per_result else "label maps"

@@ -120,7 +120,7 @@ def _assessment(config: JobConfig) -> StageSpec:
         {
             "checkpoint": config.networks.photowct_checkpoint if stylizes else None,
             "max_pixels": config.inputs.max_pixels,
-            "thresholds": config.quality.reject,
+            "thresholds": config.thresholds,
         },
     )
 

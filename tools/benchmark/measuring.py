@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from spadepis.kernels import onednn
 from spadepis.pipeline.workers.process import keep_freed_memory
 from tools.benchmark.device import (
     peak_memory,
@@ -111,7 +112,10 @@ def count_macs(run: Callable[[], object]) -> int:
 
     For Winograd's method the products are counted, without the transforms around them.
     """
-    products = {torch.ops.mkldnn._convolution_pointwise: _grouped_convolution_flops}
+    # Without this operator the package multiplies by convolutions, which the counter knows.
+    products = {}
+    if onednn.is_available():
+        products[torch.ops.mkldnn._convolution_pointwise] = _grouped_convolution_flops
     with FlopCounterMode(display=False, custom_mapping=products) as counter:
         run()
     operations: int = counter.get_total_flops()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,18 @@ from spadepis.quality.metrics import METRICS
 REJECTED = "Rejected"
 # Version 0.1 wrote no revision.
 FIRST_REVISION = 1
+
+Bytes: TypeAlias = int
+# The type of a column, by the annotation of its field.
+COLUMN_TYPES = {
+    "str": pa.string(),
+    "str | None": pa.string(),
+    "int | None": pa.int32(),
+    "Bytes | None": pa.int64(),
+    "list[str] | None": pa.list_(pa.string()),
+    "datetime | None": pa.timestamp("ms", "UTC"),
+    "dict[str, float]": pa.map_(pa.string(), pa.float64()),
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +49,6 @@ class Commit:
         image_sha256: hexadecimal SHA-256 of the encoded result.
         mask_sha256: that of the encoded label map.
         content_sha256: that of the encoded photo before stylization.
-        image_bytes: size of the object that holds the result: its file, or the shard it is in;
-            None in rows of version 0.1.
-        mask_bytes: that of the object that holds the label map.
-        content_bytes: that of the object that holds the photo before stylization.
         height: of the result, in pixels.
         width: of the result, in pixels.
         stage: the stage that failed; None if the pair is done.
@@ -48,12 +57,16 @@ class Commit:
         message: what went wrong.
         classes: names of the classes in the label map, if there is one.
         quality: metrics of the result by name, a column each; see ``quality.metrics``.
+        committed: when the pair was settled.
         photo_source: path or URI that the photo was read from, if photos are stylized.
         revision: of what makes pixels; None in rows of version 0.1, which counts as 1.
+        image_bytes: size of the object that holds the result: its file, or the shard it is in;
+            None in rows of version 0.1.
+        mask_bytes: that of the object that holds the label map.
+        content_bytes: that of the object that holds the photo before stylization.
         instance_file_name: name of the instance map at the size of the result, if it is kept.
         instance_sha256: that of the encoded instance map.
         instance_bytes: that of the object that holds the instance map.
-        committed: when the pair was settled.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
 
@@ -67,9 +80,6 @@ class Commit:
     image_sha256: str | None = None
     mask_sha256: str | None = None
     content_sha256: str | None = None
-    image_bytes: int | None = None
-    mask_bytes: int | None = None
-    content_bytes: int | None = None
     height: int | None = None
     width: int | None = None
     stage: str | None = None
@@ -78,12 +88,15 @@ class Commit:
     message: str | None = None
     classes: list[str] | None = None
     quality: dict[str, float | None] = field(default_factory=dict)
+    committed: datetime | None = None
     photo_source: str | None = None
     revision: int | None = None
+    image_bytes: Bytes | None = None
+    mask_bytes: Bytes | None = None
+    content_bytes: Bytes | None = None
     instance_file_name: str | None = None
     instance_sha256: str | None = None
-    instance_bytes: int | None = None
-    committed: datetime | None = None
+    instance_bytes: Bytes | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -103,37 +116,15 @@ class Commit:
 
 
 SCHEMA = pa.schema(
-    [
-        ("mask_id", pa.string()),
-        ("style_id", pa.string()),
-        ("mask_source", pa.string()),
-        ("style_source", pa.string()),
-        ("file_name", pa.string()),
-        ("mask_file_name", pa.string()),
-        ("content_file_name", pa.string()),
-        ("image_sha256", pa.string()),
-        ("mask_sha256", pa.string()),
-        ("content_sha256", pa.string()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("stage", pa.string()),
-        ("source", pa.string()),
-        ("error", pa.string()),
-        ("message", pa.string()),
-        ("classes", pa.list_(pa.string())),
-        *((name, pa.float32()) for name in METRICS),
-        ("committed", pa.timestamp("ms", "UTC")),
-        ("photo_source", pa.string()),
-        ("revision", pa.int32()),
-        ("image_bytes", pa.int64()),
-        ("mask_bytes", pa.int64()),
-        ("content_bytes", pa.int64()),
-        ("instance_file_name", pa.string()),
-        ("instance_sha256", pa.string()),
-        ("instance_bytes", pa.int64()),
-        ("seconds", pa.map_(pa.string(), pa.float64())),
-    ]
+    column
+    for attribute in fields(Commit)
+    for column in (
+        [(metric, pa.float32()) for metric in METRICS]
+        if attribute.name == "quality"
+        else [(attribute.name, COLUMN_TYPES[str(attribute.type)])]
+    )
 )
+"""The columns of the commit log: the fields of ``Commit``, with a column for each metric."""
 
 
 def to_table(commits: Iterable[Commit]) -> pa.Table:

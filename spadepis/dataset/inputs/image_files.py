@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,22 @@ from spadepis.dataset.storage.errors import reason
 
 # The largest image is 16-bit RGBA without compression.
 BYTES_PER_PIXEL = 8
+# What Pillow raises on damaged files, found by fuzzing and in its source: the errors that it means,
+# and those of its arithmetic, look-ups and conversions when a header does not fit the content.
+DECODER_ERRORS = (
+    ArithmeticError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 Size = tuple[int, int]
 """Height and width."""
 Read = Callable[[str, int], bytes]
@@ -101,7 +119,7 @@ def extent_of(file: ImageFile, image: Image.Image) -> Extent:
 
 @contextmanager
 def decoding(uri: str) -> Iterator[None]:
-    """Report whatever is raised while a file is decoded as its ``UnreadableImageError``."""
+    """Report what is raised while a file is decoded as its ``UnreadableImageError``."""
     try:
         yield
     except UnreadableImageError:
@@ -110,6 +128,5 @@ def decoding(uri: str) -> Iterator[None]:
         raise UnreadableImageError(uri, str(error)) from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError(uri, "not an image") from error
-    except Exception as error:
-        # Decoders raise exceptions of any type on damaged files.
+    except DECODER_ERRORS as error:
         raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error

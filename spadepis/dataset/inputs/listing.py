@@ -16,6 +16,7 @@ from fsspec.utils import glob_translate
 
 from spadepis.dataset import storage
 from spadepis.dataset.inputs.braces import expand_braces
+from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.shards import index_shards
 from spadepis.dataset.inputs.suffixes import (
     COMPRESSED_TARS,
@@ -23,7 +24,7 @@ from spadepis.dataset.inputs.suffixes import (
     SHARD_SUFFIXES,
     suffix_of,
 )
-from spadepis.dataset.storage.errors import ShardError, reason
+from spadepis.dataset.storage.errors import reason
 
 WILDCARDS = frozenset("*?[")
 PATTERNS = WILDCARDS | {"{"}

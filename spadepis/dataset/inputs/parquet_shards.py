@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cachetools import LRUCache, TTLCache, cached
 
+from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, suffix_of
-from spadepis.dataset.storage.errors import ShardError, reason
+from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.reading import RangeFile, read
 from spadepis.dataset.storage.retrying import attempt

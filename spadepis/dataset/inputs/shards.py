@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
+from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.parquet_shards import list_rows, read_cell
 from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, same_extension, suffix_of
 from spadepis.dataset.inputs.tar_shards import Member, list_members
-from spadepis.dataset.storage.errors import ShardError
 from spadepis.dataset.storage.reading import read, read_range
 
 THREADS = 16

@@ -7,7 +7,8 @@ import tarfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from spadepis.dataset.storage.errors import ShardError, reason
+from spadepis.dataset.inputs.errors import ShardError
+from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import RangeFile
 
 # Of a remote shard, the headers that lie in a piece of this size cost one request.

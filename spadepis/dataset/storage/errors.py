@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 
 # Request Timeout, Conflict of two requests, Too Early, Too Many Requests, and errors of the server.
 TRANSIENT_STATUS = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
@@ -48,8 +49,32 @@ TRANSIENT_TYPES = frozenset(
 )
 
 
-class ShardError(ValueError):
-    """A shard whose index cannot be read or does not hold what was asked for."""
+# The base classes of the other errors that filesystems let through, by the module they are in.
+PACKAGE_ERRORS: Mapping[str, Sequence[str]] = {
+    "aiohttp.client_exceptions": ("ClientError",),
+    "azure.core.exceptions": ("AzureError",),
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "botocore.parsers": ("ResponseParserError",),
+    "ftplib": ("Error",),
+    "gcsfs.retry": ("ChecksumError", "HttpError"),
+    "google.auth.exceptions": ("GoogleAuthError",),
+    "paramiko.ssh_exception": ("SSHException",),
+}
+
+
+def filesystem_errors() -> tuple[type[Exception], ...]:
+    """The types of errors that the filesystems of fsspec raise.
+
+    These are ``OSError``, ``ValueError`` (of a path that cannot be) and ``RuntimeError`` of fsspec
+    itself, and what the packages raise that it uses; a package that was not imported raised none.
+    """
+    of_packages = [
+        getattr(sys.modules[module], name)
+        for module, names in PACKAGE_ERRORS.items()
+        for name in names
+        if module in sys.modules and hasattr(sys.modules[module], name)
+    ]
+    return (OSError, ValueError, RuntimeError, *of_packages)
 
 
 def is_transient(error: BaseException) -> bool:

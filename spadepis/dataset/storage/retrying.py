@@ -14,7 +14,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from spadepis.dataset.storage.errors import is_transient
+from spadepis.dataset.storage.errors import filesystem_errors, is_transient
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -35,8 +35,8 @@ def attempt(
     """Call an operation of a filesystem, again after growing pauses if its error is transient.
 
     Raises:
-        OSError: what the operation raised last. An error of another type becomes an ``OSError``,
-            because fsspec leaves open what its filesystems raise.
+        OSError: what the operation raised last. Another error of ``filesystem_errors`` becomes an
+            ``OSError``.
     """
     retrying = Retrying(
         retry=retry_if_exception(is_transient),
@@ -48,5 +48,5 @@ def attempt(
         return retrying(operation, *arguments, **options)
     except OSError:
         raise
-    except Exception as error:
+    except filesystem_errors() as error:
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error

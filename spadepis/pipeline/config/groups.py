@@ -81,14 +81,6 @@ class Group(Configuration):
         return marks[0] if marks else Setting()
 
 
-def _are_thresholds(text: str) -> str:
-    # The quality metrics, whose names these are, take long to import.
-    from spadepis.quality.thresholds import parse_thresholds
-
-    parse_thresholds(text)
-    return text
-
-
 # A setting that chooses among the inputs: what is chosen shows in the image set itself.
 CHOICE = Setting(identity=False)
 SplitRule: TypeAlias = Annotated[str, AfterValidator(check_split_rule)]
@@ -178,7 +170,7 @@ class OutputSettings(Group):
     name = "output"
     heading = "Output"
 
-    output: Annotated[str, Setting(needed_by=tuple(Job), identity=False)]
+    output: Annotated[str, Setting(needed_by=tuple(Job), identity=False)] = ""
     """Folder of the image set. A job that was stopped resumes when it is started again."""
     dry_run: Annotated[bool, CHOICE] = False
     """Check the inputs and print what would be made, without writing anything."""
@@ -231,7 +223,7 @@ class QualitySettings(Group):
 
     quality: bool = True
     """Compute quality metrics of every result, columns of the metadata: see docs/quality.md."""
-    reject: Annotated[str, AfterValidator(_are_thresholds)] | None = None
+    reject: str | None = None
     """Drop results beyond one of these thresholds: 'structure<0.5,clipped>0.2'."""
     replace_rejected: Annotated[bool, Setting(jobs=STYLIZING, identity=False)] = False
     """Where a result was rejected, draw another style for that mask (or photo), at most eight

@@ -28,6 +28,7 @@ from spadepis.pipeline.config.groups import (
     StyleSettings,
 )
 from spadepis.pipeline.config.job import Job
+from spadepis.quality.thresholds import Threshold, parse_thresholds
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,11 @@ class JobConfig:
         label_space: what the values of label maps mean.
         size: height and width of the results; None for label maps or photos that keep their own.
         longest_side: those that keep their own are shrunk to this; None for no limit.
+        id_globs: the globs one of which the id of a scene must match to be used; None for all.
         wanted_classes: the classes that the label map of a scene must have to be used.
         region_labels: the region of each class by class index, where regions guide the styles.
         matched_labels: the same, where styles are matched to scenes.
+        thresholds: what the quality metrics of a result have to meet.
         storage_environment: environment variables with which a process reaches the object stores.
     """
 
@@ -71,9 +74,11 @@ class JobConfig:
     label_space: LabelSpace
     size: tuple[int, int] | None
     longest_side: int | None
+    id_globs: Sequence[str] | None
     wanted_classes: Sequence[str]
     region_labels: Sequence[int] | None
     matched_labels: Sequence[int] | None
+    thresholds: Sequence[Threshold]
     storage_environment: Mapping[str, str]
 
 
@@ -108,9 +113,11 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
         label_space=space,
         size=size,
         longest_side=_longest_side(job, output, size),
+        id_globs=None if inputs.where is None else _split(inputs.where),
         wanted_classes=_wanted_classes(inputs, space),
         region_labels=region_labels,
         matched_labels=matched_labels,
+        thresholds=_thresholds(parts["quality"]),
         storage_environment=environment,
     )
 
@@ -170,7 +177,7 @@ def _check_needed(job: Job, parts: Mapping[str, Any]) -> None:
         flag(name)
         for group in groups.GROUPS
         for name in group.settings_of(job)
-        if group.is_needed(name, job) and getattr(parts[group.name], name) is None
+        if group.is_needed(name, job) and getattr(parts[group.name], name) in (None, "")
     ]
     if missing:
         raise ConfigurationError(f"{job.value} needs {', '.join(missing)}")
@@ -241,11 +248,25 @@ def _wanted_classes(inputs: InputSettings, space: LabelSpace) -> Sequence[str]:
         return ()
     if inputs.masks is None:
         raise ConfigurationError("--containing-classes needs --masks")
-    names = [name.strip() for name in inputs.containing_classes.split(",")]
+    names = _split(inputs.containing_classes)
     for name in names:
         if name not in space.names:
             raise ConfigurationError(f"--containing-classes: {no_such_class(space, name)}")
     return names
+
+
+def _split(text: str) -> list[str]:
+    """The parts of a text with commas between them."""
+    return [part.strip() for part in text.split(",")]
+
+
+def _thresholds(quality: QualitySettings) -> Sequence[Threshold]:
+    if quality.reject is None:
+        return ()
+    try:
+        return parse_thresholds(quality.reject)
+    except ValueError as error:
+        raise ConfigurationError(f"--reject: {error}") from error
 
 
 def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int] | None:

@@ -108,14 +108,14 @@ def make_plan(
 
 
 def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
-    """The ids that are like one of the globs of ``where``, which have commas between them.
+    """The ids that match one of the globs of ``where``; without globs all of them.
 
     Raises:
         ConfigurationError: there are none.
     """
-    if config.inputs.where is None:
+    globs = config.id_globs
+    if globs is None:
         return ids
-    globs = [glob.strip() for glob in config.inputs.where.split(",")]
     wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
     if not wanted:
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ from spadepis.quality.colour import colour_statistics
 from spadepis.quality.features import channel_statistics
 from spadepis.quality.look import Look
 from spadepis.quality.metrics import Sample, measure
-from spadepis.quality.thresholds import parse_thresholds
+from spadepis.quality.thresholds import Threshold
 
 # The looks of style and result are compared at this size, whatever their shape.
 SIDE = 128
@@ -54,17 +55,19 @@ class Assess:
     Args:
         checkpoint: path or URI of PhotoWCT's weights; None if nothing was stylized.
         max_pixels: style photos with more are refused.
-        thresholds: that results have to meet, in the form of ``parse_thresholds``.
+        thresholds: that results have to meet.
     """
 
     declaration: ClassVar = ASSESS
 
-    def __init__(self, checkpoint: str | None, max_pixels: int, thresholds: str | None) -> None:
+    def __init__(
+        self, checkpoint: str | None, max_pixels: int, thresholds: Sequence[Threshold] = ()
+    ) -> None:
         self.encoder: Encoder | None = None
         if checkpoint is not None:
             self.encoder = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint)).encoder(LEVEL)
         self.max_pixels = max_pixels
-        self.thresholds = [] if thresholds is None else parse_thresholds(thresholds)
+        self.thresholds = thresholds
         self.style_look = lru_cache(KEPT_STYLES)(self._style_look)
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -1,6 +1,6 @@
 """The figures that results get, and rejecting and replacing by them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from spadepis.pipeline.stages.assess import Assess
 from spadepis.quality.appearance import sharpness
 from spadepis.quality.metrics import METRICS
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
+from spadepis.quality.thresholds import Threshold, parse_thresholds
 
 Photo = NDArray[np.uint8]
 
@@ -46,7 +47,7 @@ def scene(tmp_path: Path) -> Scene:
     )
 
 
-def assess(scene: Scene, thresholds: str | None = None) -> Scene:
+def assess(scene: Scene, thresholds: Sequence[Threshold] = ()) -> Scene:
     stage = Assess(DEFAULT_PHOTOWCT_CHECKPOINT, 10**6, thresholds)
     (assessed,) = scenes_from_table(stage(scenes_to_table([scene])))
     return assessed
@@ -70,7 +71,7 @@ def test_figures_tell_results_apart(scene: Scene) -> None:
 
 
 def test_results_beyond_a_threshold_are_rejected_with_the_figure(scene: Scene) -> None:
-    assessed = assess(scene, "structure<0.9, lab_distance>1000")
+    assessed = assess(scene, parse_thresholds("structure<0.9, lab_distance>1000"))
     assert [style.id for style in assessed.styles] == ["content"]
     np.testing.assert_array_equal(assessed.results, [scene.content])
     assert len(assessed.quality) == 1
@@ -83,7 +84,7 @@ def test_results_beyond_a_threshold_are_rejected_with_the_figure(scene: Scene) -
 
 def test_a_picture_that_was_only_synthesized_has_no_style(scene: Scene) -> None:
     scene.styles, scene.results = [Style(None, None)], []
-    stage = Assess(None, 10**6, None)
+    stage = Assess(None, 10**6)
     (assessed,) = scenes_from_table(stage(scenes_to_table([scene])))
     (figures,) = assessed.quality
     assert figures["structure"] is figures["lab_distance"] is figures["feature_distance"] is None

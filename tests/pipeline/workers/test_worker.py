@@ -100,7 +100,7 @@ def test_stages_change_nothing_of_their_process(
         assert scene.content is not None
         scene.results = [scene.content]
         batch = scenes_to_table([scene])
-        for stage in (Smooth(), SmoothBatches("cpu"), Assess(None, 10**6, None)):
+        for stage in (Smooth(), SmoothBatches("cpu"), Assess(None, 10**6)):
             batch = stage(batch)
         Stylize(photowct_checkpoint, "cpu", half=False, longest_side=64, max_pixels=10**6)
         assert settings() == before
