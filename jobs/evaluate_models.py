@@ -1,8 +1,8 @@
+import runpy
 import sys
-
-from spadepis.training.config import EvaluationConfig
-from spadepis.training.evaluation import evaluate_models_job
-from spadepis.training.runs import run_job
+from pathlib import Path
 
 if __name__ == "__main__":
-    sys.exit(run_job(EvaluationConfig, evaluate_models_job, sys.argv[1:]))
+    # What measures is not part of the package.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    runpy.run_module("tools.model_evaluation", run_name="__main__")

@@ -1,1 +1,1 @@
-"""How the small default models are trained and measured; used by jobs/ alone."""
+"""Training of SPADE generators and of PhotoWCT; used by jobs/ and tools/ alone."""

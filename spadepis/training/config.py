@@ -1,4 +1,4 @@
-"""Settings of the jobs that train and evaluate the small models."""
+"""Settings of the jobs that train models, and of what is measured on the same pictures."""
 
 from __future__ import annotations
 
@@ -111,28 +111,6 @@ class TrainSpadeConfig(TrainingConfig):
     """Add noise in every block, so that one label map has many contents."""
     learning_rate: float = Field(default=4e-4, gt=0)
     """Learning rate of Adam at the start, for both networks."""
-
-
-class EvaluationConfig(DataConfig):
-    """Settings of jobs/evaluate_models.py."""
-
-    pseudo_pairs: tuple[str, ...] = ()
-    """Folders of pairs whose label maps were predicted by a network; of these only the pairs held
-    out of training are used."""
-    photos: tuple[Path, ...] = ()
-    """Folders of JPEG photos; those held out of training are used."""
-    styles: Path
-    """Folder of style photos."""
-    judge_weights: Path | None = None
-    """tflite file of MOSAIC, which finds classes in pictures. Default: no mean IoU."""
-    spade_checkpoint: str | None = None
-    """Default: the small model that comes with spadepis."""
-    photowct_checkpoint: str | None = None
-    """Default: the small model that comes with spadepis."""
-    size: int = Field(default=256, ge=64, multiple_of=32)
-    """Side of all pictures in pixels."""
-    samples: Path | None = None
-    """Folder for pictures to look at."""
 
 
 def _is_positive(number: str) -> bool:

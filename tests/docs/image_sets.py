@@ -10,6 +10,8 @@ from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import COCO_STUFF
+from spadepis.labels.training import TrainingLabels
 from spadepis.quality.metrics import METRICS
 
 
@@ -26,4 +28,5 @@ def write_image_set(path: Path, size: int) -> None:
         details["quality"] = dict.fromkeys(METRICS, 0.5)
         commit = Commit("a", style, "a.png", f"{style}.jpg", **details)
         pairs.append(Encoded(commit, image, mask, image))
-    write_index(folder, to_table(writer.publish(pairs)), {"README.md": "card"}, {"pairs": 3})
+    manifest = {"pairs": 3, "label_space": TrainingLabels.of(COCO_STUFF).to_manifest()}
+    write_index(folder, to_table(writer.publish(pairs)), {"README.md": "card"}, manifest)

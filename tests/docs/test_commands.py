@@ -16,11 +16,12 @@ from spadepis.configuration import Configuration, ConfigurationError, parse_sett
 from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
-from spadepis.training.config import EvaluationConfig, TrainPhotoWCTConfig, TrainSpadeConfig
+from spadepis.training.config import TrainPhotoWCTConfig, TrainSpadeConfig
 from tests.docs.markdown import ROOT, TEXTS, commands, fenced_blocks, read
 from tools.benchmark.config import BenchmarkConfig
 from tools.benchmark.scaling import ScalingConfig
 from tools.count_launches import LaunchesConfig
+from tools.model_evaluation.config import EvaluationConfig
 from tools.studies.augmentation.config import AugmentationStudyConfig
 
 SETTINGS: dict[str, type[Configuration]] = {

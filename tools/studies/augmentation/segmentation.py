@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from spadepis.labels import LabelSpace
 from spadepis.training.crops import crop_pairs
-from spadepis.training.judge import IGNORED
-from spadepis.training.judge import mean_iou as mean_iou_of_maps
 from spadepis.training.photos import Pair
 from spadepis.training.sources import Source, draw
+from tools.model_evaluation.judge import IGNORED
+from tools.model_evaluation.judge import mean_iou as mean_iou_of_maps
 
 log = logging.getLogger(__name__)
 

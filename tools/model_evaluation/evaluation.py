@@ -1,4 +1,4 @@
-"""The job that measures the models on held-out pictures and prints the figures."""
+"""Measuring the models on held-out pictures."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_S
 from spadepis.labels import LabelSpace
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator
-from spadepis.training.config import EvaluationConfig
 from spadepis.training.crops import resize_pair
-from spadepis.training.judge import Judge
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_network
 from spadepis.training.photos import PairFile, is_held_out, list_pairs, list_photos, read_photo
-from spadepis.training.photowct_evaluation import (
+from spadepis.training.training_pairs import PairFolders
+from tools.model_evaluation.config import EvaluationConfig
+from tools.model_evaluation.judge import Judge
+from tools.model_evaluation.photowct_figures import (
     self_reconstruction,
     stylization_distances,
     stylize_and_smooth,
 )
-from spadepis.training.spade_evaluation import Figures, Measurement, diversity, synthesize
-from spadepis.training.training_pairs import PairFolders
+from tools.model_evaluation.spade_figures import Figures, Measurement, diversity, synthesize
 
 # In SqueezeNet's features; the level that the figures are judged by.
 JUDGED_LEVEL = 3
@@ -33,7 +33,7 @@ SHOWN_PAIRS = 8
 
 
 @torch.no_grad()
-def evaluate_models_job(config: EvaluationConfig) -> None:
+def evaluate_models(config: EvaluationConfig) -> None:
     """Print the figures of both models, as Markdown."""
     if config.threads is not None:
         torch.set_num_threads(config.threads)

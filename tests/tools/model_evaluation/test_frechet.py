@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from spadepis.training.frechet import as_vectors, frechet_distance
+from tools.model_evaluation.frechet import as_vectors, frechet_distance
 
 
 def test_equals_the_formula_with_a_matrix_square_root() -> None:

@@ -6,18 +6,18 @@ from torch import Tensor
 
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.spade import SpadeGenerator
-from spadepis.training.judge import (
+from spadepis.training.perceptual import PerceptualNetwork
+from spadepis.training.photos import list_pairs
+from spadepis.training.spade import initialize
+from tools.model_evaluation.judge import (
     IGNORED,
     JUDGED_CLASSES,
     Judge,
     judged_labels,
     mean_iou,
 )
-from spadepis.training.perceptual import PerceptualNetwork
-from spadepis.training.photos import list_pairs
-from spadepis.training.photowct_evaluation import luminance_edges
-from spadepis.training.spade import initialize
-from spadepis.training.spade_evaluation import Measurement, diversity, synthesize
+from tools.model_evaluation.photowct_figures import luminance_edges
+from tools.model_evaluation.spade_figures import Measurement, diversity, synthesize
 
 MOSAIC = "mosaic_ade20k_top31_logits.tflite"
 

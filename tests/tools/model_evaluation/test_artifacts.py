@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spadepis.training.artifacts import frame, stripes
+from tools.model_evaluation.artifacts import frame, stripes
 
 
 def noise(side: int = 128) -> Tensor:

@@ -17,8 +17,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from spadepis.photowct import PhotoWCT
 from spadepis.smoothing import smooth
-from spadepis.training.frechet import as_vectors, frechet_distance
 from spadepis.training.perceptual import LEVELS, PerceptualNetwork
+from tools.model_evaluation.frechet import as_vectors, frechet_distance
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from spadepis.labels import LabelSpace
 from spadepis.spade import SpadeGenerator
-from spadepis.training.artifacts import frame, stripes
-from spadepis.training.frechet import as_vectors, frechet_distance
-from spadepis.training.judge import JUDGED_CLASSES, Judge, judged_labels, mean_iou
 from spadepis.training.perceptual import LEVELS, PerceptualNetwork, perceptual_distance
 from spadepis.training.spade import class_edges
+from tools.model_evaluation.artifacts import frame, stripes
+from tools.model_evaluation.frechet import as_vectors, frechet_distance
+from tools.model_evaluation.judge import JUDGED_CLASSES, Judge, judged_labels, mean_iou
 
 # Feature vectors kept of each picture.
 VECTORS_PER_PICTURE = 256

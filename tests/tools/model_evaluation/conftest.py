@@ -1,0 +1,3 @@
+"""The network that compares pictures in tests of training."""
+
+from tests.training.conftest import perceptual as perceptual

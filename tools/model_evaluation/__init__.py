@@ -1,0 +1,1 @@
+"""How good a SPADE generator and a PhotoWCT are, in figures."""

@@ -1,0 +1,34 @@
+"""Settings of the measurement of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from spadepis.training.config import DataConfig
+
+
+class EvaluationConfig(DataConfig):
+    """Measure a SPADE generator and a PhotoWCT on held-out pictures."""
+
+    program: ClassVar[str | None] = "python -m tools.model_evaluation"
+
+    pseudo_pairs: tuple[str, ...] = ()
+    """Folders of pairs whose label maps were predicted by a network; of these only the pairs held
+    out of training are used."""
+    photos: tuple[Path, ...] = ()
+    """Folders of JPEG photos; those held out of training are used."""
+    styles: Path
+    """Folder of style photos."""
+    judge_weights: Path | None = None
+    """tflite file of MOSAIC, which finds classes in pictures. Default: no mean IoU."""
+    spade_checkpoint: str | None = None
+    """Default: the small model that comes with spadepis."""
+    photowct_checkpoint: str | None = None
+    """Default: the small model that comes with spadepis."""
+    size: int = Field(default=256, ge=64, multiple_of=32)
+    """Side of all pictures in pixels."""
+    samples: Path | None = None
+    """Folder for pictures to look at."""
