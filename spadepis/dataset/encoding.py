@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+# In libjpeg-turbo; the format itself allows 35 more.
+LONGEST_JPEG_SIDE = 65_500
 # What Pillow's decoders raise on damaged files, depending on the format and the damage.
 DECODING_ERRORS = (
     OSError,
@@ -25,7 +27,14 @@ DECODING_ERRORS = (
 
 
 def encode_jpeg(photo: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode an RGB photo, uint8 [H,W,3], as JPEG without chroma subsampling."""
+    """Encode an RGB photo, uint8 [H,W,3], as JPEG without chroma subsampling.
+
+    Raises:
+        ValueError: a side is longer than JPEG allows.
+    """
+    if max(photo.shape) > LONGEST_JPEG_SIDE:
+        height, width = photo.shape[:2]
+        raise ValueError(f"{width}x{height} does not fit into a JPEG file")
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
     return buffer.getvalue()

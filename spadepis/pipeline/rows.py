@@ -13,7 +13,7 @@ import pyarrow as pa
 
 Row = TypeVar("Row")
 
-_SCALARS = {str: pa.string(), int: pa.int32(), float: pa.float64()}
+_SCALARS = {str: pa.string(), bool: pa.bool_(), int: pa.int32(), float: pa.float64()}
 _ARRAY = pa.struct(
     [("dtype", pa.string()), ("shape", pa.list_(pa.int32())), ("data", pa.large_binary())]
 )
@@ -23,8 +23,8 @@ _ARRAY = pa.struct(
 def schema_of(kind: type) -> pa.Schema:
     """A column for each field of a dataclass, in order.
 
-    Fields are strings, integers, floats, NumPy arrays of any shape, other dataclasses, and lists
-    and dictionaries of these; any of them may be None.
+    Fields are strings, booleans, integers, floats, NumPy arrays of any shape, other dataclasses,
+    and lists and dictionaries of these; any of them may be None.
     """
     return pa.schema(list(_arrow_type(kind)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -31,13 +31,23 @@ class Style:
 
 @dataclass(frozen=True)
 class Failure:
-    """A style that a scene will not get, and why: the stage, the file, the error."""
+    """A style that a scene will not get, and why.
+
+    Attributes:
+        style: that failed.
+        stage: in which it failed.
+        source: the file that the stage was working on.
+        error: type of the error.
+        message: what the error says; if it is unexpected, the last line.
+        unexpected: whether the stage did not foresee the error.
+    """
 
     style: Style
     stage: str
     source: str | None
     error: str
     message: str
+    unexpected: bool = False
 
 
 @dataclass
@@ -90,18 +100,64 @@ class Scene:
         """Whether anything is still to be done."""
         return bool(self.styles or self.choices)
 
-    def fail(self, stage: str, source: str | None, error: Exception) -> None:
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was given up with all of its styles."""
+        return bool(self.failures) and not self.is_waiting
+
+    def fail(
+        self, stage: str, source: str | None, error: Exception, unexpected: bool = False
+    ) -> None:
         """Give up all styles of this scene; styles not chosen yet count as one failure."""
         if self.choices:
             self.styles.append(Style(None, None))
             self.choices = 0
         for style in list(self.styles):
-            self.fail_style(style, stage, source, error)
+            self.fail_style(style, stage, source, error, unexpected)
+        self.results, self.quality = [], []
 
-    def fail_style(self, style: Style, stage: str, source: str | None, error: Exception) -> None:
+    def fail_style(
+        self,
+        style: Style,
+        stage: str,
+        source: str | None,
+        error: Exception,
+        unexpected: bool = False,
+    ) -> None:
         """Give up one style of this scene."""
         self.styles.remove(style)
-        self.failures.append(Failure(style, stage, source, type(error).__name__, str(error)))
+        message = str(error)
+        if unexpected:
+            # PyTorch puts stacks and advice into its messages.
+            message = "".join(message.strip().splitlines()[-1:])
+        kind = type(error).__name__
+        self.failures.append(Failure(style, stage, source, kind, message, unexpected))
+
+    def by_style(self) -> list[Scene]:
+        """This scene with each of its styles by itself; without styles, this scene."""
+        if not self.styles:
+            return [self]
+        empty = replace(self, failures=[], seconds={})
+        parts = [
+            replace(
+                empty,
+                styles=[style],
+                results=self.results[i : i + 1],
+                quality=self.quality[i : i + 1],
+            )
+            for i, style in enumerate(self.styles)
+        ]
+        parts[0] = replace(parts[0], failures=self.failures, seconds=self.seconds)
+        return parts
+
+    def join(self, other: Scene) -> None:
+        """Add what became of other styles of this scene."""
+        self.styles += other.styles
+        self.failures += other.failures
+        self.results += other.results
+        self.quality += other.quality
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -64,6 +64,24 @@ def tiff_in_a_circle(content: bytes) -> bytes:
     return content[:end] + content[4:8] + content[end + 4 :]
 
 
+def tiff_of_one_tile(side: int) -> bytes:
+    """A grey TIFF of 16x16 pixels in a tile of ``side`` by ``side``, most of which is missing."""
+    pixels = zlib.compress(bytes(256))
+    start = 8 + 2 + 12 * 9 + 4
+    tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 322: side, 323: side}
+    tags |= {324: start, 325: len(pixels)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + pixels
+
+
+def jpeg_of_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated."""
+    content = save(Image.fromarray(LABELS), "JPEG", progressive=True)
+    body, end = content[:-2], content[-2:]
+    scan = body[body.rindex(b"\xff\xda") :]
+    return body + scan * (count - body.count(b"\xff\xda")) + end
+
+
 def frames(values: list[int]) -> bytes:
     """An animated GIF, each frame of one palette index."""
     images = [Image.new("P", (24, 24), value) for value in values]
@@ -138,6 +156,8 @@ BROKEN: Mapping[str, BadInput] = {
     "link to a device": BadInput(
         lambda path: path.symlink_to("/dev/zero"), "cannot be read .not a regular file"
     ),
+    "wide tile": _content(tiff_of_one_tile(45_000), "tiles of 45000x45000 are more than"),
+    "endless scans": _content(jpeg_of_scans(5000), "5000 scans are more than 100"),
     "pipe": BadInput(os.mkfifo, "cannot be read .not a regular file"),
     "sparse": BadInput(lambda path: _sparse(path), "cannot be read .* bytes are more than"),
     "a\nb\t\x1b[2Jc": _content(b"", NOT_AN_IMAGE),

@@ -23,6 +23,12 @@ _WEBP_PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF")
 # Flags of VP8X: colour profile, EXIF, XMP.
 _WEBP_METADATA = 0b00101100
 _LOSSLESS_TIFF = frozenset((1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000))
+# Progressive JPEG files have about ten. A decoder goes over the whole image in each of them, though
+# it may take less than twenty bytes of the file.
+MOST_JPEG_SCANS = 100
+_JPEG_SCAN = b"\xff\xda"
+# In the data of a scan, 0xFF stands only before zero and in restart markers.
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 # Kind, width, height and largest value, between white space and comments.
 _NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * 3)
 
@@ -42,6 +48,8 @@ class ImageFile:
         lossy: whether the compression changes values.
         pages: whether the file says that it holds several images.
         white_is_zero: whether the smallest value stands for white.
+        scans: of a JPEG file; a number up to ``MOST_JPEG_SCANS`` may be too large.
+        tile: width and length of the tiles of a TIFF file, which may be larger than the image.
     """
 
     format: str
@@ -54,6 +62,8 @@ class ImageFile:
     lossy: bool = False
     pages: bool = False
     white_is_zero: bool = False
+    scans: int = 1
+    tile: tuple[int, int] | None = None
 
 
 def split_metadata(content: bytes) -> ImageFile | None:
@@ -106,7 +116,22 @@ def _jpeg(content: bytes) -> ImageFile:
         _orientation(exif, xmp),
         icc_profile,
         lossy=True,
+        scans=_count_scans(content, position),
     )
+
+
+def _count_scans(content: bytes, position: int) -> int:
+    """The scans of a JPEG file from a position on, up to the end of the image."""
+    # What follows the image, such as a film, may look like scans.
+    scans = content.count(_JPEG_SCAN, position)
+    if scans <= MOST_JPEG_SCANS:
+        return scans
+    scans = 0
+    while (marker := _JPEG_MARKER.search(content, position)) and marker[1] != b"\xd9":
+        scans += marker[0] == _JPEG_SCAN
+        size = content[marker.end() : marker.end() + 2]
+        position = marker.end() + int.from_bytes(size, "big")
+    return scans
 
 
 def _png(content: bytes) -> ImageFile:
@@ -209,6 +234,7 @@ def _tiff(content: bytes) -> ImageFile:
     compression = directory.integers(tiff.COMPRESSION)
     samples = directory.integers(tiff.SAMPLES_PER_PIXEL)
     photometric = directory.integers(tiff.PHOTOMETRIC_INTERPRETATION)
+    tile = (*directory.integers(tiff.TILE_WIDTH), *directory.integers(tiff.TILE_LENGTH))
     return ImageFile(
         "TIFF",
         tiff.without_metadata(directory),
@@ -219,6 +245,7 @@ def _tiff(content: bytes) -> ImageFile:
         lossy=bool(compression) and compression[0] not in _LOSSLESS_TIFF,
         pages=directory.has_next,
         white_is_zero=tuple(photometric) == (tiff.WHITE_IS_ZERO,),
+        tile=(tile[0], tile[1]) if len(tile) == 2 else None,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from spadepis.dataset.inputs.containers import ImageFile, split_metadata
+from spadepis.dataset.inputs.containers import MOST_JPEG_SCANS, ImageFile, split_metadata
 from spadepis.dataset.inputs.shards import read_source
 from spadepis.dataset.storage.errors import reason
 
@@ -94,6 +94,13 @@ def open_image(
     file = split_metadata(content)
     if file is None:
         raise UnreadableImageError(uri, "not an image")
+    if file.scans > MOST_JPEG_SCANS:
+        raise UnreadableImageError(uri, f"{file.scans} scans are more than {MOST_JPEG_SCANS}")
+    if file.tile is not None and file.tile[0] * file.tile[1] > max_pixels:
+        width, length = file.tile
+        raise UnreadableImageError(
+            uri, f"tiles of {width}x{length} are more than {max_pixels} pixels"
+        )
     with decoding(uri):
         image = Image.open(io.BytesIO(file.content), formats=(file.format,))
     if image.width * image.height > max_pixels:

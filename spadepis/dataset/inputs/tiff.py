@@ -17,10 +17,12 @@ BITS_PER_SAMPLE = 258
 COMPRESSION = 259
 PHOTOMETRIC_INTERPRETATION = 262
 SAMPLES_PER_PIXEL = 277
+TILE_WIDTH = 322
+TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
 
-# Struct codes of the integer types: BYTE, SHORT, LONG, their signed ones, and LONG8 of BigTIFF.
-_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q"}
+# Struct codes of the integer types: BYTE, SHORT, LONG, their signed ones, and those of BigTIFF.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
 # BYTE, ASCII, UNDEFINED.
 _BYTES = (1, 2, 7)
 # What decides about pixels: their layout, compression and colours. Orientation does not.

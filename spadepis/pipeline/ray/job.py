@@ -39,6 +39,7 @@ from spadepis.pipeline.ray.cluster import (
 )
 from spadepis.pipeline.ray.passes import describe_styles, survey_classes
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
+from spadepis.pipeline.repeated_errors import RepeatedErrors
 from spadepis.pipeline.resources.allocation import Allocation, allocate
 from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Scene, scenes_to_table
@@ -50,8 +51,6 @@ from spadepis.report.summary import summarize, summary_text, versions
 
 log = logging.getLogger(__name__)
 
-# Columns of what ``Write`` returns.
-OUTCOMES = ("done", "failed", "rejected")
 COMPLETE = 0
 TOO_MANY_FAILED = 3
 
@@ -253,9 +252,15 @@ def _stream(config: JobConfig, pools: Sequence[Pool], missing: Plan, total: int)
         " and ".join(sorted({each.device for each in computing})),
     )
     progress = Progress(done=total - missing.pairs, total=total)
+    repeated = RepeatedErrors()
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            progress.update(**{name: sum(batch[name].to_pylist()) for name in OUTCOMES})
+            for outcome in batch.to_pylist():
+                unexpected = outcome.pop("unexpected")
+                progress.update(**outcome)
+                for failure in unexpected:
+                    log.warning("%(mask_id)s failed in %(error)s", failure)
+                repeated.update(outcome["done"], [failure["error"] for failure in unexpected])
 
 
 def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:

@@ -53,13 +53,15 @@ class DescribeStyles:
     def __call__(self, batch: pa.Table) -> pa.Table:
         """From columns ``id``, ``source`` and ``mask_source`` to rows of ``SCHEMA``.
 
-        Styles that cannot be read have no descriptor.
+        Styles that cannot be read, or have no source, have no descriptor.
         """
         rows = batch.to_pylist()
         found = [self._describe(row["source"], row["mask_source"]) for row in rows]
         return pa.table([batch["id"], pa.array(found, SCHEMA.field("descriptor").type)], SCHEMA)
 
-    def _describe(self, source: str, mask_source: str | None) -> Descriptor | None:
+    def _describe(self, source: str | None, mask_source: str | None) -> Descriptor | None:
+        if source is None:
+            return None
         try:
             if self.encoder is not None:
                 return describe_photo(read_photo(source, self.max_pixels), self.encoder)

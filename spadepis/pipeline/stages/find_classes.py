@@ -34,11 +34,16 @@ class FindClasses:
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """From columns ``id`` and ``source`` to rows of ``SCHEMA``."""
+        """From columns ``id`` and ``source`` to rows of ``SCHEMA``.
+
+        Label maps that cannot be read, or have no source, have no classes.
+        """
         classes = [self._classes(source) for source in batch["source"].to_pylist()]
         return pa.table([batch["id"], pa.array(classes, SCHEMA.field("classes").type)], SCHEMA)
 
-    def _classes(self, source: str) -> list[str] | None:
+    def _classes(self, source: str | None) -> list[str] | None:
+        if source is None:
+            return None
         try:
             label_map = read_classes(source, self.label_space, self.max_pixels, self.conventions)
         except UnreadableImageError:

@@ -57,11 +57,12 @@ class ReadScenes:
         """Fill in the content from a photo, and what the label map and the instance map tell."""
         scenes = scenes_from_table(batch)
         for scene in scenes:
-            with scene.timed(READ.name):
-                try:
-                    self._read(scene)
-                except UnreadableImageError as error:
-                    scene.fail(READ.name, error.uri, error)
+            if not scene.has_failed:
+                with scene.timed(READ.name):
+                    try:
+                        self._read(scene)
+                    except UnreadableImageError as error:
+                        scene.fail(READ.name, error.uri, error)
         return scenes_to_table(scenes)
 
     def _read(self, scene: Scene) -> None:

@@ -15,7 +15,8 @@ class Stage(Protocol):
     """One step of a job, called with tables of scenes.
 
     Making or calling one changes nothing of its process but memory, so that it can be used in a
-    notebook too. What sets a process up is ``pipeline.workers``.
+    notebook too. What sets a process up is ``pipeline.workers``. Scenes that have failed pass
+    unchanged.
     """
 
     declaration: ClassVar[Declaration]

@@ -19,6 +19,17 @@ from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
 from spadepis.pipeline.stages.declarations import WRITE
 
+# How many pairs of a batch are done, failed and rejected, and the scenes that failed unexpectedly:
+# stage, type and message of their errors.
+OUTCOME = pa.schema(
+    [
+        ("done", pa.int64()),
+        ("failed", pa.int64()),
+        ("rejected", pa.int64()),
+        ("unexpected", pa.list_(pa.struct([("mask_id", pa.string()), ("error", pa.string())]))),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Write:
@@ -37,7 +48,7 @@ class Write:
     keep_contents: bool
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """One row: how many pairs of the batch are done, failed and rejected."""
+        """One row of ``OUTCOME``."""
         scenes = scenes_from_table(batch)
         encoded = [self._encode(scene) for scene in scenes]
         start = perf_counter()
@@ -55,7 +66,12 @@ class Write:
         failed = sum(commit.failed for commit in commits)
         rejected = sum(commit.rejected for commit in commits)
         done = len(commits) - failed - rejected
-        return pa.table({"done": [done], "failed": [failed], "rejected": [rejected]})
+        unexpected = [
+            {"mask_id": scene.id, "error": error}
+            for scene in scenes
+            for error in _unexpected_errors(scene)
+        ]
+        return pa.table([[done], [failed], [rejected], [unexpected]], OUTCOME)
 
     def _encode(self, scene: Scene) -> list[Encoded]:
         if not scene.styles:
@@ -106,6 +122,14 @@ def _commit(scene: Scene, style: Style) -> Commit:
         photo_source=scene.photo_source,
         revision=REVISION,
     )
+
+
+def _unexpected_errors(scene: Scene) -> set[str]:
+    return {
+        f"{failure.stage}: {failure.error}: {failure.message}"
+        for failure in scene.failures
+        if failure.unexpected
+    }
 
 
 def _failed(scene: Scene, failure: Failure) -> Commit:

@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 import torch
 
+from spadepis.pipeline.division import by_row, by_style, give_up, join_styles
 from spadepis.pipeline.stages.stage import Stage, StageSpec
 from spadepis.pipeline.workers.process import prepare_process
 
@@ -67,13 +68,29 @@ class Worker:
 
 
 def call(stage: Stage, batch: pa.Table) -> pa.Table:
-    """Call a stage, the one place where whatever it raises can be dealt with.
+    """Call a stage, the one place where whatever it raises is dealt with.
 
-    A device that has failed ends the process: after a CUDA error every later call fails too. Ray
-    starts another process, which does the batch again.
+    If it raises, it is called for each row by itself and, if that does not help, for each style,
+    so that only what it cannot do fails. A device that has failed ends the process: after a CUDA
+    error every later call fails too. Ray starts another process, which does the batch again.
+
+    Raises:
+        OSError: nothing can be written, which is not the fault of a scene.
     """
     try:
         return stage(batch)
     except torch.AcceleratorError as error:
         log.error("the device failed, this worker ends: %s", error)
         os._exit(BROKEN_DEVICE)
+    except OSError:
+        raise
+    except Exception as error:
+        log.exception("%s failed with %d rows", stage.declaration.name, len(batch))
+        failure = error
+    if len(batch) > 1:
+        return pa.concat_tables([call(stage, row) for row in by_row(batch)])
+    styles = by_style(batch) if stage.declaration.per_result else [batch]
+    if len(styles) > 1:
+        return join_styles([call(stage, style) for style in styles])
+    # Now it passes on what has failed, or writes it down.
+    return stage(give_up(batch, stage.declaration.name, failure))

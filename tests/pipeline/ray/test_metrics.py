@@ -102,7 +102,8 @@ def test_failed_pairs_are_lines_of_json(
     with caplog.at_level(logging.WARNING, metrics.__name__):
         measured(Odd, message="a 'line'\nor two")(batch_of(2))
     lines = [json.loads(message) for message in caplog.messages]
-    expected = {"event": "failed pair", "style_id": "a", "stage": "odd", "source": "file.png"}
+    expected: dict[str, object] = {"event": "failed pair", "stage": "odd", "source": "file.png"}
+    expected |= {"style_id": "a", "unexpected": False}
     expected |= {"error": "ValueError", "message": "a 'line'\nor two"}
     assert lines == [{**expected, "mask_id": f"mask{i}"} for i in range(2)]
     assert all("\n" not in message for message in caplog.messages)

@@ -231,7 +231,7 @@ def test_writes_images_then_commits_them(tmp_path: Path) -> None:
     )
     stage = Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, keep_contents=True)
     counts = stage(scenes_to_table([scene]))
-    assert counts.to_pylist() == [{"done": 2, "failed": 1, "rejected": 0}]
+    assert counts.to_pylist() == [{"done": 2, "failed": 1, "rejected": 0, "unexpected": []}]
     commits = read_commits(folder)
     assert [(commit.style_id, commit.failed) for commit in commits] == [
         ("s", False),

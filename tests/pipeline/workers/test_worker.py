@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.smooth import Smooth
@@ -42,11 +43,27 @@ class Fail:
 
     declaration: ClassVar = Declaration("fail")
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, unless_failed: bool = False) -> None:
         self.error = error
+        self.unless_failed = unless_failed
 
     def __call__(self, batch: pa.Table) -> pa.Table:
+        if self.unless_failed and not any(s.is_waiting for s in scenes_from_table(batch)):
+            return batch
         raise self.error
+
+
+class Lengths:
+    """A pass over files: the lengths of their names."""
+
+    declaration: ClassVar = Declaration("lengths")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        sources = batch["source"].to_pylist()
+        if "bad.png" in sources:
+            raise ValueError("bad")
+        lengths = pa.array([source and len(source) for source in sources], pa.int64())
+        return pa.table({"id": batch["id"], "length": lengths})
 
 
 @pytest.mark.usefixtures("process_settings")
@@ -59,14 +76,78 @@ def test_stages_follow_one_another_on_one_thread() -> None:
 
 
 def test_a_broken_device_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
-    batch = scenes_to_table([])
-    call(Fail(torch.AcceleratorError("CUDA error: an illegal memory access")), batch)
-    assert ended == [BROKEN_DEVICE]
-    with pytest.raises(ValueError, match="mine"):
-        call(Fail(ValueError("mine")), batch)
-    assert ended == [BROKEN_DEVICE]
+    def end(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(SystemExit, match=str(BROKEN_DEVICE)):
+        call(Fail(torch.AcceleratorError("CUDA error: an illegal memory access")), pa.table({}))
+
+
+class FailSome:
+    """Has results for all pairs but those whose scene or style is named bad."""
+
+    declaration: ClassVar = Declaration("fail some")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        scenes = scenes_from_table(batch)
+        for scene in scenes:
+            if "bad" in [scene.id, *(style.id for style in scene.styles)] and scene.styles:
+                raise ValueError("a\nlong\nstory\n")
+            scene.results = [PHOTO for _ in scene.styles]
+        return scenes_to_table(scenes)
+
+
+PHOTO = np.zeros((2, 2, 3), np.uint8)
+GOOD, ALSO_GOOD, BAD = (Style(id, f"{id}.png") for id in ("good", "also good", "bad"))
+EARLIER = Failure(Style("old", None), "read", None, "OSError", "gone")
+
+
+def outcomes(scenes: Sequence[Scene]) -> dict[str, tuple[list[str | None], list[str | None]]]:
+    """Ids of the styles that each scene has results for, and of those that failed."""
+    assert all(len(scene.results) == len(scene.styles) for scene in scenes)
+    return {
+        scene.id: (
+            [style.id for style in scene.styles],
+            [failure.style.id for failure in scene.failures],
+        )
+        for scene in scenes
+    }
+
+
+def test_only_the_culprit_of_an_error_fails() -> None:
+    scenes = [
+        Scene("a", [GOOD, ALSO_GOOD], seconds={"read": 1.0}),
+        Scene("bad", [GOOD, ALSO_GOOD], "bad.png"),
+        Scene("b", [GOOD, BAD, ALSO_GOOD], failures=[EARLIER], seconds={"read": 1.0}),
+    ]
+    called = scenes_from_table(call(FailSome(), scenes_to_table(scenes)))
+    assert outcomes(called) == {
+        "a": (["good", "also good"], []),
+        "bad": ([], ["good", "also good"]),
+        "b": (["good", "also good"], ["old", "bad"]),
+    }
+    first, *_ = called[1].failures
+    assert first == Failure(GOOD, "fail some", "bad.png", "ValueError", "story", unexpected=True)
+    assert called[2].seconds == {"read": 1.0}
+
+
+def test_a_scene_whose_styles_are_not_chosen_fails_once() -> None:
+    batch = scenes_to_table([Scene("a", [], choices=3), Scene("b", [GOOD])])
+    choosing = call(Fail(ValueError("mine"), unless_failed=True), batch)
+    first, second = scenes_from_table(choosing)
+    assert (first.choices, len(first.failures), len(second.failures)) == (0, 1, 1)
+
+
+def test_what_cannot_be_written_is_no_fault_of_a_scene() -> None:
+    with pytest.raises(OSError, match="disk full"):
+        call(Fail(OSError("disk full"), unless_failed=True), scenes_to_table([Scene("a", [GOOD])]))
+
+
+def test_a_file_that_cannot_be_used_loses_its_source() -> None:
+    batch = pa.table({"id": ["a", "b"], "source": ["a.png", "bad.png"]})
+    found = call(Lengths(), batch)
+    assert found.to_pylist() == [{"id": "a", "length": 5}, {"id": "b", "length": None}]
 
 
 def test_stages_change_nothing_of_their_process(
