@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, parse_settings
 from spadepis.labels import COCO_STUFF
@@ -61,7 +61,7 @@ class LaunchesConfig(Configuration):
     """Precision of the networks."""
     places: int = Field(default=0, ge=0)
     """Lines of the source to list for each stage: those with the most launches."""
-    spade_checkpoint: str = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    spade_checkpoint: str = DEFAULT_SPADE_CHECKPOINT
     """SPADE for COCO-Stuff. Default: the model that comes with spadepis."""
     photowct_checkpoint: str = DEFAULT_PHOTOWCT_CHECKPOINT
     """Default: the model that comes with spadepis."""

@@ -13,10 +13,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", default=OUTPUT, help="folder of the image set (default: %(default)s)"
     )
     parser.add_argument("--styles", help="your own style photos: a folder, a glob or a file")
-    parser.add_argument(
-        "--masks", help="your own label maps of COCO-Stuff: a folder, a glob or a file"
-    )
+    parser.add_argument("--masks", help="your own label maps: a folder, a glob or a file")
     parser.add_argument("--instances", help="the instance maps that belong to your label maps")
+    parser.add_argument(
+        "--label-space",
+        default="coco-stuff",
+        help="what the values of your label maps mean: coco-stuff, ade20k or cityscapes "
+        "(default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,4 +31,4 @@ def run(arguments: argparse.Namespace) -> int:
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
     inputs = arguments.masks, arguments.instances, arguments.styles
-    return run_demo(demo_config(arguments.output, *inputs))
+    return run_demo(demo_config(arguments.output, *inputs, arguments.label_space))

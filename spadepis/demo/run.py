@@ -11,6 +11,7 @@ from spadepis.dataset.encoding import encode_jpeg
 from spadepis.dataset.image_set.layout import REPORT
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.report.contact_sheet import contact_sheet
@@ -27,14 +28,16 @@ def demo_config(
     masks: str | None = None,
     instances: str | None = None,
     styles: str | None = None,
+    label_space: str = COCO_STUFF.name,
 ) -> JobConfig:
     """The settings of the demonstration: what is not given is what comes with spadepis.
 
     Args:
         output: folder of the image set.
-        masks: label maps of COCO-Stuff.
+        masks: label maps.
         instances: their instance maps; of other label maps than the shipped there are none.
         styles: style photos; if they are fewer than three, each mask gets all of them.
+        label_space: of the label maps.
 
     Raises:
         ConfigurationError: there are no style photos.
@@ -52,6 +55,7 @@ def demo_config(
         "instances": instances,
         "styles": styles,
         "output": output,
+        "label_space": label_space,
         "styles_per_mask": min(STYLES_PER_MASK, style_count),
     }
     return resolve(Job.SYNTHESIZE_AND_STYLIZE, settings)

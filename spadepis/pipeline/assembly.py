@@ -79,7 +79,8 @@ def _synthesis(config: JobConfig, device: str) -> StageSpec:
         Synthesize,
         {
             "checkpoint": config.networks.spade_checkpoint,
-            "label_space": config.label_space,
+            "label_space": config.generator_space,
+            "classes": config.generator_classes,
             "device": device,
             "half": _is_half(config, device),
         },

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.index import metadata_columns, rows_by_split
 from spadepis.dataset.image_set.layout import KINDS, METADATA, SHARDS, shards_of_split
@@ -171,7 +171,7 @@ def _licence(identity: Mapping[str, Any]) -> dict[str, str]:
     """The licence of the weights, which applies to the images."""
     shipped = {
         hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        for path in (DEFAULT_PHOTOWCT_CHECKPOINT, *set(DEFAULT_SPADE_CHECKPOINTS.values()))
+        for path in (DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT)
     }
     used = {identity[name] for name in CHECKPOINTS if identity.get(name)}
     if used & shipped:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from jobs.convert_checkpoint import ConversionConfig, convert_checkpoint
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_metadata, read_state_dict
 from spadepis.checkpoints.writing import halve_matrices
@@ -63,7 +63,7 @@ def test_halves_matrices_and_says_what_that_changes(
 
 
 def test_checks_the_models_that_come_with_spadepis(capsys: pytest.CaptureFixture[str]) -> None:
-    spade = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    spade = DEFAULT_SPADE_CHECKPOINT
     assert convert("--network", "spade", "--checkpoint", spade) == 0
     assert convert("--network", "photowct", "--checkpoint", DEFAULT_PHOTOWCT_CHECKPOINT) == 0
     printed = capsys.readouterr().out

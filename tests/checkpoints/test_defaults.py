@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.labels import COCO_STUFF, instance_edges
@@ -19,7 +19,7 @@ MAX_PIXELS = 10**6
 
 
 def test_together_they_are_small() -> None:
-    paths = {DEFAULT_PHOTOWCT_CHECKPOINT, *DEFAULT_SPADE_CHECKPOINTS.values()}
+    paths = {DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT}
     assert sum(Path(path).stat().st_size for path in paths) <= 16e6
 
 
@@ -33,7 +33,7 @@ def test_photowct_gives_a_photo_back_when_it_is_its_own_style(style: str) -> Non
 
 
 def test_spade_paints_classes_in_their_colours() -> None:
-    generator = SpadeGenerator.from_checkpoint(DEFAULT_SPADE_CHECKPOINTS["coco-stuff"], COCO_STUFF)
+    generator = SpadeGenerator.from_checkpoint(DEFAULT_SPADE_CHECKPOINT, COCO_STUFF)
     raw, instances = (
         resize_label_map(read_label_map(str(INPUTS / folder / "suburb.png"), MAX_PIXELS), 256, 256)
         for folder in ("masks", "instances")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from spadepis import ImageSet
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.cli.main import main
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.listing import list_images
@@ -33,7 +33,7 @@ def test_what_is_not_given_is_what_comes_with_spadepis() -> None:
     config = demo_config()
     assert config.output.output == "spadepis-demo"
     assert config.styles.styles_per_mask == 3
-    assert config.networks.spade_checkpoint == DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    assert config.networks.spade_checkpoint == DEFAULT_SPADE_CHECKPOINT
     assert config.networks.photowct_checkpoint == DEFAULT_PHOTOWCT_CHECKPOINT
     assert config.inputs.masks is not None and config.inputs.instances is not None
     masks, instances = list_images(config.inputs.masks), list_images(config.inputs.instances)
@@ -81,8 +81,8 @@ def test_it_makes_a_set_with_contact_sheet_and_report_once(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    config = "spadepis.pipeline.config.resolution"
-    monkeypatch.setattr(f"{config}.DEFAULT_SPADE_CHECKPOINTS", {"coco-stuff": spade_checkpoint})
+    config = "spadepis.pipeline.config.models"
+    monkeypatch.setattr(f"{config}.DEFAULT_SPADE_CHECKPOINT", spade_checkpoint)
     monkeypatch.setattr(f"{config}.DEFAULT_PHOTOWCT_CHECKPOINT", photowct_checkpoint)
     monkeypatch.setattr("spadepis.demo.run.INPUTS", tmp_path)
     for folder, count in (("masks", 2), ("instances", 2), ("styles", 3)):

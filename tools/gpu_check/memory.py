@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.synthesize import Synthesize
@@ -24,7 +24,7 @@ SPARE_BYTES = 500e6
 def check_memory(config: GpuCheckConfig) -> Iterator[Fact]:
     """Synthesize a batch with little memory, which takes more than one pass, and all of it."""
     count, size = (REDUCED_SCENES, REDUCED_SIZE) if config.is_reduced else (SCENES, SIZE)
-    checkpoint = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    checkpoint = DEFAULT_SPADE_CHECKPOINT
     stage = Synthesize(checkpoint, COCO_STUFF, config.device, half=False)
     passes = 0
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator
@@ -119,7 +119,7 @@ def _spade(config: GpuCheckConfig) -> SpadeGenerator:
     """A generator of the published widths; in the reduced form the small one of spadepis."""
     if not config.is_reduced:
         return random_spade(COCO_STUFF, 0, config.device)
-    checkpoint = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]
+    checkpoint = DEFAULT_SPADE_CHECKPOINT
     return SpadeGenerator.from_checkpoint(checkpoint, COCO_STUFF, config.device)
 
 

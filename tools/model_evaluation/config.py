@@ -28,6 +28,8 @@ class EvaluationConfig(DataConfig):
     """Default: the small model that comes with spadepis."""
     photowct_checkpoint: str | None = None
     """Default: the small model that comes with spadepis."""
+    translate: bool = False
+    """Translate the label maps to COCO-Stuff, which the checkpoint was trained for."""
     size: int = Field(default=256, ge=64, multiple_of=32)
     """Side of all pictures in pixels."""
     samples: Path | None = None

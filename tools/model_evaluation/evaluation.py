@@ -10,8 +10,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 from torchvision.utils import save_image
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
-from spadepis.labels import LabelSpace
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.labels import COCO_STUFF, LabelSpace
+from spadepis.labels.translation import coco_stuff_classes
 from spadepis.photowct import PhotoWCT
 from spadepis.spade import SpadeGenerator
 from spadepis.training.crops import resize_pair
@@ -46,8 +47,10 @@ def evaluate_models(config: EvaluationConfig) -> None:
     styles = [_square(path, config.size) for path in list_photos(config.data / config.styles)]
     if config.photos:
         _evaluate_photowct(config, photowct, perceptual, styles)
-    checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINTS[config.space.name]
-    generator = SpadeGenerator.from_checkpoint(checkpoint, config.space)
+    checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINT
+    classes = torch.tensor(coco_stuff_classes(config.space)) if config.translate else None
+    space = COCO_STUFF if config.translate else config.space
+    generator = SpadeGenerator.from_checkpoint(checkpoint, space)
     for kind, pairs in {
         "label maps drawn by people": _pairs(config.folders(config.pairs), config.space),
         "label maps predicted by a network": [
@@ -57,7 +60,9 @@ def evaluate_models(config: EvaluationConfig) -> None:
         ],
     }.items():
         if pairs:
-            _evaluate_spade(config, kind, pairs, generator, photowct, styles, perceptual, judge)
+            _evaluate_spade(
+                config, kind, pairs, generator, classes, photowct, styles, perceptual, judge
+            )
 
 
 def _evaluate_photowct(
@@ -101,6 +106,7 @@ def _evaluate_spade(
     kind: str,
     pairs: Sequence[PairFile],
     generator: SpadeGenerator,
+    classes: Tensor | None,
     photowct: PhotoWCT,
     styles: Sequence[Tensor],
     perceptual: PerceptualNetwork,
@@ -109,7 +115,8 @@ def _evaluate_spade(
     photos, label_maps = zip(
         *(resize_pair(pair.read(), config.size) for pair in pairs), strict=True
     )
-    contents = [synthesize(generator, labels) for labels in label_maps]
+    known_maps = label_maps if classes is None else [classes[labels] for labels in label_maps]
+    contents = [synthesize(generator, labels) for labels in known_maps]
     results = [
         stylize_and_smooth(photowct, content, styles[number % len(styles)])[1].clamp(0, 1)
         for number, content in enumerate(contents)
@@ -124,7 +131,7 @@ def _evaluate_spade(
     print(f"{title}\n\n{_table(figures)}\n")
     print(
         "distance between two contents of one label map: "
-        f"{diversity(generator, perceptual, label_maps):.3f}\n",
+        f"{diversity(generator, perceptual, known_maps):.3f}\n",
         flush=True,
     )
     if config.samples is not None:

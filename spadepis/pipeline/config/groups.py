@@ -206,7 +206,8 @@ class NetworkSettings(Group):
     # In the identity of an image set stands the SHA-256 of a checkpoint, not its name.
     spade_checkpoint: Annotated[str | None, Setting(jobs=SYNTHESIZING, identity=False)] = None
     """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.
-    Default: a small model for coco-stuff that comes with spadepis."""
+    Default: a small model for coco-stuff that comes with spadepis; it serves ade20k and
+    cityscapes too, whose classes are translated."""
     photowct_checkpoint: Annotated[str | None, Setting(jobs=STYLIZING, identity=False)] = None
     """Weights of PhotoWCT: the published photo_wct.pth, or safetensors.
     Default: a small model that comes with spadepis."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
 from spadepis.configuration import ConfigurationError, explain, flag, parse_size
 from spadepis.dataset.inputs.published_folders import LAYOUTS, LayoutError
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
@@ -28,9 +26,8 @@ from spadepis.pipeline.config.groups import (
     StyleSettings,
 )
 from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.models import find_models
 from spadepis.quality.thresholds import Threshold, parse_thresholds
-
-log = logging.getLogger(__name__)
 
 # The value of --size for results of the size of their label map or photo.
 SOURCE = "source"
@@ -53,6 +50,9 @@ class JobConfig:
         storage: how object stores are reached.
         machines: where the stages run.
         label_space: what the values of label maps mean.
+        generator_space: that the generator was trained for.
+        generator_classes: its class for each class of the label maps, by class index; None if they
+            are the same.
         size: height and width of the results; None for label maps or photos that keep their own.
         longest_side: those that keep their own are shrunk to this; None for no limit.
         id_globs: the globs one of which the id of a scene must match to be used; None for all.
@@ -72,6 +72,8 @@ class JobConfig:
     storage: StorageSettings
     machines: MachineSettings
     label_space: LabelSpace
+    generator_space: LabelSpace
+    generator_classes: Sequence[int] | None
     size: tuple[int, int] | None
     longest_side: int | None
     id_globs: Sequence[str] | None
@@ -106,11 +108,14 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     _check_regions(inputs, styles, region_labels, given)
     _check_instances(job, inputs, output, space)
     size = _size(job, output, space)
-    parts["networks"] = _with_default_checkpoints(job, networks, space)
+    models = find_models(job, networks, space)
+    parts["networks"] = models.networks
     return JobConfig(
         job=job,
         **parts,
         label_space=space,
+        generator_space=models.generator_space,
+        generator_classes=models.generator_classes,
         size=size,
         longest_side=_longest_side(job, output, size),
         id_globs=None if inputs.where is None else _split(inputs.where),
@@ -297,26 +302,3 @@ def _longest_side(job: Job, output: OutputSettings, size: tuple[int, int] | None
     if output.longest_side is None and not job.synthesizes:
         return LONGEST_SIDE_OF_PHOTOS
     return output.longest_side
-
-
-def _with_default_checkpoints(
-    job: Job, networks: NetworkSettings, space: LabelSpace
-) -> NetworkSettings:
-    """The networks, with the models that come with spadepis for checkpoints not given."""
-    defaults: dict[str, str] = {}
-    if job.synthesizes and networks.spade_checkpoint is None:
-        if space.name not in DEFAULT_SPADE_CHECKPOINTS:
-            raise ConfigurationError(
-                f"the label space {space.name} needs --spade-checkpoint: spadepis comes with "
-                f"a model for {', '.join(DEFAULT_SPADE_CHECKPOINTS)} alone"
-            )
-        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINTS[space.name]
-    if job.stylizes and networks.photowct_checkpoint is None:
-        defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
-    if defaults:
-        log.info(
-            "no %s given: using what comes with spadepis, small models "
-            "(see spadepis/checkpoints/models/README.md)",
-            " and no ".join(map(flag, defaults)),
-        )
-    return networks.model_copy(update=defaults)

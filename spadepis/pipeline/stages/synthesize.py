@@ -39,15 +39,25 @@ class Synthesize:
         label_space: that the weights were trained for.
         device: of PyTorch, "cpu" or e.g. "cuda:0".
         half: whether to compute in bfloat16.
+        classes: the class of ``label_space`` for each class of the label maps, by class index; None
+            if they are the same.
     """
 
     declaration: ClassVar = SYNTHESIZE
 
-    def __init__(self, checkpoint: str, label_space: LabelSpace, device: str, half: bool) -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        label_space: LabelSpace,
+        device: str,
+        half: bool,
+        classes: Sequence[int] | None = None,
+    ) -> None:
         dtype = torch.bfloat16 if half else torch.float32
         self.generator = SpadeGenerator.from_checkpoint(
             fetch_checkpoint(checkpoint), label_space, device, dtype
         )
+        self.classes = None if classes is None else np.array(classes, np.uint8)
         self.device = device
         self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
@@ -63,10 +73,12 @@ class Synthesize:
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
-        labels = torch.from_numpy(np.stack([_padded(_label_map(scene)) for scene in scenes]))
+        label_maps = np.stack([_padded(_label_map(scene)) for scene in scenes])
+        if self.classes is not None:
+            label_maps = self.classes.take(label_maps)
         edges = [_padded(scene.edges) for scene in scenes if scene.edges is not None]
         edge_maps = upload(np.stack(edges), self.device) if edges else None
-        photos = self.generator(labels, edge_maps)
+        photos = self.generator(torch.from_numpy(label_maps), edge_maps)
         for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
             height, width = _label_map(scene).shape
             scene.content = photo[:height, :width]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.configuration import ConfigurationError
+from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.command import command_of, parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import SPADE_STRIDE, resolve
@@ -162,7 +163,7 @@ def test_checkpoints_not_given_are_the_default_models(
 ) -> None:
     with caplog.at_level(logging.INFO):
         networks = resolve(job, NEEDED[job]).networks
-    spade = DEFAULT_SPADE_CHECKPOINTS["coco-stuff"] if job.synthesizes else None
+    spade = DEFAULT_SPADE_CHECKPOINT if job.synthesizes else None
     photowct = DEFAULT_PHOTOWCT_CHECKPOINT if job.stylizes else None
     assert (networks.spade_checkpoint, networks.photowct_checkpoint) == (spade, photowct)
     (line,) = caplog.messages
@@ -180,15 +181,26 @@ def test_checkpoints_that_are_given_are_kept_silently(caplog: pytest.LogCaptureF
     assert not caplog.messages
 
 
-@pytest.mark.parametrize("label_space", ["ade20k", "cityscapes"])
-def test_the_default_model_is_for_coco_stuff_alone(label_space: str) -> None:
+@pytest.mark.parametrize("label_space", ["ade20k", "cityscapes", "cityscapes-train-ids"])
+def test_the_default_model_serves_other_label_spaces_by_translation(
+    label_space: str, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = NEEDED[Job.SYNTHESIZE] | {"label_space": label_space}
-    reason = f"{label_space} needs --spade-checkpoint: .* a model for coco-stuff, .* alone"
-    with pytest.raises(ConfigurationError, match=reason):
-        resolve(Job.SYNTHESIZE, settings)
-    resolve(Job.SYNTHESIZE, settings | {"spade_checkpoint": "c"})
+    with caplog.at_level(logging.INFO):
+        config = resolve(Job.SYNTHESIZE, settings)
+    assert f"each class of {label_space} is synthesized as the class of coco-stuff" in caplog.text
+    assert config.networks.spade_checkpoint == DEFAULT_SPADE_CHECKPOINT
+    assert (config.label_space.name, config.generator_space) == (label_space, COCO_STUFF)
+    sky = config.label_space.names.index("sky")
+    assert config.generator_classes is not None
+    assert COCO_STUFF.names[config.generator_classes[sky]] == "sky-other"
+
+    caplog.clear()
+    own = resolve(Job.SYNTHESIZE, settings | {"spade_checkpoint": "c"})
+    assert (own.generator_space, own.generator_classes) == (own.label_space, None)
     # Without synthesis no generator is needed.
     resolve(Job.STYLIZE, NEEDED[Job.STYLIZE] | {"label_space": label_space})
+    assert "synthesized" not in caplog.text
 
 
 @pytest.mark.parametrize(

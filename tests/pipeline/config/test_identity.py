@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINTS
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.checkpoints.digest import sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.layout import CONFIGURATION
@@ -59,7 +59,7 @@ def configuration(job: Job, folder: Path, **others: Any) -> JobConfig:
 def written(job: Job, folder: Path) -> dict[str, Any]:
     """The file that 0.1 wrote, as if its inputs had been in ``folder``."""
     text = (WRITTEN / f"{job.value}.json").read_text().replace("INPUTS", str(folder))
-    text = text.replace("SPADE", sha256(DEFAULT_SPADE_CHECKPOINTS["coco-stuff"]))
+    text = text.replace("SPADE", sha256(DEFAULT_SPADE_CHECKPOINT))
     text = text.replace("PHOTOWCT", sha256(DEFAULT_PHOTOWCT_CHECKPOINT))
     content: dict[str, Any] = json.loads(text)
     return content

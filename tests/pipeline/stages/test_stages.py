@@ -16,6 +16,7 @@ from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.label_maps import resize_label_map
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace, instance_edges
+from spadepis.labels.translation import coco_stuff_classes
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
@@ -158,6 +159,22 @@ def test_synthesizes_what_the_generator_gives(with_edges: bool, spade_checkpoint
         assert np.abs(scene.content - levels).max() <= 0.501
         assert scene.seconds["synthesize"] > 0
     assert results[1] == failed
+
+
+def test_synthesizes_translated_classes_and_keeps_the_label_map(spade_checkpoint: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 151, (32, 32), dtype=np.uint8)
+    classes = coco_stuff_classes(ADE20K)
+    translated = np.array(classes, np.uint8)[labels]
+    translating = Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False, classes=classes)
+    (scene,) = through(translating, Scene("a", [Style("s", "s")], label_map=labels))
+    (expected,) = through(
+        Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False),
+        Scene("a", [Style("s", "s")], label_map=translated),
+    )
+    assert scene.content is not None and scene.label_map is not None
+    assert expected.content is not None
+    assert (scene.content == expected.content).all()
+    assert (scene.label_map == labels).all()
 
 
 def test_stylizes_and_smooths_as_the_packages_do(photowct_checkpoint: str, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""The models that a job uses: its checkpoints, and those that come with spadepis."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.configuration import ConfigurationError, flag
+from spadepis.labels import COCO_STUFF, LabelSpace
+from spadepis.labels.translation import TRANSLATED_SPACES, coco_stuff_classes
+from spadepis.pipeline.config.groups import NetworkSettings
+from spadepis.pipeline.config.job import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The checkpoints of a job, and what its generator understands.
+
+    Attributes:
+        networks: with the default models for checkpoints that were not given.
+        generator_space: the label space that the generator was trained for.
+        generator_classes: its class for each class of the label maps, by class index; None if they
+            are the same.
+    """
+
+    networks: NetworkSettings
+    generator_space: LabelSpace
+    generator_classes: Sequence[int] | None
+
+
+def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Models:
+    """The models of a job whose label maps have this label space.
+
+    Raises:
+        ConfigurationError: no default model serves this label space.
+    """
+    defaults: dict[str, str] = {}
+    if job.synthesizes and networks.spade_checkpoint is None:
+        defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINT
+    if job.stylizes and networks.photowct_checkpoint is None:
+        defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
+    if defaults:
+        log.info(
+            "no %s given: using the small models that come with spadepis "
+            "(see spadepis/checkpoints/models/README.md)",
+            " and no ".join(map(flag, defaults)),
+        )
+    networks = networks.model_copy(update=defaults)
+    if "spade_checkpoint" not in defaults or space.generator_space == COCO_STUFF.name:
+        return Models(networks, space, None)
+    if space.generator_space not in TRANSLATED_SPACES:
+        raise ConfigurationError(
+            f"the label space {space.name} needs --spade-checkpoint: the default model serves "
+            f"{', '.join(sorted({COCO_STUFF.name, *TRANSLATED_SPACES}))} alone"
+        )
+    log.info(
+        "the default model was trained for %s: each class of %s is synthesized as the class of %s "
+        "that is most like it",
+        COCO_STUFF.name,
+        space.name,
+        COCO_STUFF.name,
+    )
+    return Models(networks, COCO_STUFF, coco_stuff_classes(space))
