@@ -19,6 +19,7 @@ def exit_status(work: Callable[[], int]) -> int:
     # These take a while to import, which ``spadepis --help`` should not.
     from spadepis.checkpoints.errors import CheckpointError
     from spadepis.configuration import ConfigurationError
+    from spadepis.dataset.image_set.lease import HeldError
     from spadepis.dataset.storage.credentials import CredentialsError
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
@@ -26,7 +27,7 @@ def exit_status(work: Callable[[], int]) -> int:
         status = work()
         sys.stdout.flush()
         return status
-    except (ConfigurationError, CheckpointError, CredentialsError) as error:
+    except (ConfigurationError, CheckpointError, CredentialsError, HeldError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
     except KeyboardInterrupt:

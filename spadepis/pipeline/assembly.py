@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.storage.folder import Folder
@@ -29,6 +30,7 @@ def assemble(
     styles: Mapping[str, Style] | None = None,
     conventions: LabelConventions = UNKNOWN_CONVENTIONS,
     style_conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    lease: Lease | None = None,
 ) -> list[StageSpec]:
     """The stages of a job, from reading to writing.
 
@@ -39,6 +41,7 @@ def assemble(
         styles: that it chooses from, by id.
         conventions: how label maps are read where a file leaves it open.
         style_conventions: the same of the label maps of styles.
+        lease: of the image set, if a job holds it.
     """
     stages = [_reading(config, conventions)]
     if config.job.synthesizes:
@@ -50,7 +53,7 @@ def assemble(
         stages.append(_smoothing(devices.get(SMOOTH, "cpu")))
     if config.quality.quality:
         stages.append(_assessment(config))
-    return [*stages, _writing(config)]
+    return [*stages, _writing(config, lease)]
 
 
 def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:
@@ -126,7 +129,7 @@ def _assessment(config: JobConfig) -> StageSpec:
     )
 
 
-def _writing(config: JobConfig) -> StageSpec:
+def _writing(config: JobConfig, lease: Lease | None) -> StageSpec:
     output = config.output
     writer = ImageSetWriter(
         Folder(output.output),
@@ -141,6 +144,7 @@ def _writing(config: JobConfig) -> StageSpec:
             "writer": writer,
             "label_space": config.label_space,
             "keep_contents": output.keep_contents and config.job.stylizes,
+            "lease": lease,
         },
     )
 

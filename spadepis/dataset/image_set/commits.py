@@ -67,6 +67,7 @@ class Commit:
         instance_file_name: name of the instance map at the size of the result, if it is kept.
         instance_sha256: that of the encoded instance map.
         instance_bytes: that of the object that holds the instance map.
+        identity: hash of what the image set is made with; None in rows of version 0.1.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
 
@@ -97,6 +98,7 @@ class Commit:
     instance_file_name: str | None = None
     instance_sha256: str | None = None
     instance_bytes: Bytes | None = None
+    identity: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -174,6 +176,11 @@ def revisions(table: pa.Table) -> dict[int, int]:
     """The number of rows by revision of what makes pixels."""
     counts = Counter(table["revision"].fill_null(FIRST_REVISION).to_pylist())
     return dict(sorted(counts.items()))
+
+
+def of_another_identity(table: pa.Table, identity: str) -> pa.Table:
+    """The rows of images that were made with something else; those of version 0.1 do not say."""
+    return table.filter(pc.field("identity") != identity)
 
 
 def _is_rejected() -> pc.Expression:

@@ -31,6 +31,8 @@ REJECTIONS = "rejected.parquet"
 CARD = "README.md"
 REPORT = "report.html"
 MANIFEST = "_SUCCESS"
+# What the end of a job writes.
+INDEX = (METADATA, FAILURES, REJECTIONS, CARD, REPORT, MANIFEST)
 
 COMMITS = "_commits"
 CONFIGURATION = f"{COMMITS}/configuration.json"

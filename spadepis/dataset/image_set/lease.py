@@ -38,7 +38,7 @@ class HeldError(RuntimeError):
     """Another job holds the image set. Nothing was written."""
 
 
-class LostError(RuntimeError):
+class LostError(PermissionError):
     """Another job has taken over the image set, so that this one must not commit any more."""
 
 
@@ -51,12 +51,14 @@ class Lease:
         number: of the lease.
         holder: the process of the job.
         since: when it was claimed, by the clock of the filesystem.
+        identity: hash of what the job makes its images with.
     """
 
     folder: Folder
     number: int
     holder: Holder
     since: datetime
+    identity: str
 
     def check(self) -> None:
         """Check that no other job has taken over.
@@ -73,12 +75,16 @@ class Lease:
 
 
 @contextmanager
-def hold(folder: Folder) -> Iterator[Lease]:
+def hold(folder: Folder, identity: str) -> Iterator[Lease]:
     """Hold the lease of an image set until the end of the block.
 
     A holder that was killed is taken over from: at once if its process is known to have ended,
     otherwise when its heartbeat is old. At the end unfinished files are removed, and so is a
     folder that was made for the lease and in which nothing else was written.
+
+    Args:
+        folder: the image set.
+        identity: hash of what the job makes its images with.
 
     Raises:
         HeldError: another job holds it.
@@ -86,12 +92,12 @@ def hold(folder: Folder) -> Iterator[Lease]:
     """
     missing = folder.missing()
     try:
-        lease = _claim(folder)
+        lease = _claim(folder, identity)
         try:
             with _heartbeat(lease):
                 yield lease
         finally:
-            with suppress(OSError, LostError):
+            with suppress(OSError):
                 lease.check()
                 folder.clear_staging()
                 folder.remove(lease_name(lease.number))
@@ -99,14 +105,14 @@ def hold(folder: Folder) -> Iterator[Lease]:
         folder.remove_empty([STAGING, COMMITS, *missing])
 
 
-def _claim(folder: Folder) -> Lease:
+def _claim(folder: Folder, identity: str) -> Lease:
     while True:
         leases = _leases(folder)
         newest = max(leases, default=0)
         if leases and not _is_abandoned(folder, lease_name(newest)):
             # It has been removed.
             continue
-        lease = _create(folder, newest + 1)
+        lease = _create(folder, newest + 1, identity)
         if lease is not None:
             # Ascending, so that the holder of one always misses it or sees the next.
             for old in leases:
@@ -120,7 +126,7 @@ def _leases(folder: Folder) -> list[int]:
     return sorted(number for number in numbers if number is not None)
 
 
-def _create(folder: Folder, number: int) -> Lease | None:
+def _create(folder: Folder, number: int, identity: str) -> Lease | None:
     """Create a lease; returns None if another job has done so or creates the next one."""
     holder = Holder.this_process(uuid.uuid4().hex)
     name, content = lease_name(number), holder.to_bytes()
@@ -139,7 +145,7 @@ def _create(folder: Folder, number: int) -> Lease | None:
         time.sleep(PAUSE_SECONDS)
         if not _is_held(folder, number, holder):
             return None
-    return Lease(folder, number, holder, folder.modified(name))
+    return Lease(folder, number, holder, folder.modified(name), identity)
 
 
 def _is_held(folder: Folder, number: int, holder: Holder) -> bool:
@@ -202,10 +208,7 @@ def _heartbeat(lease: Lease) -> Iterator[None]:
         while not ended.wait(HEARTBEAT_SECONDS):
             # A store that fails for a while may recover before the lease is old.
             with suppress(OSError):
-                try:
-                    lease.check()
-                except LostError:
-                    return
+                lease.check()
                 lease.folder.write(lease_name(lease.number), lease.holder.to_bytes())
 
     thread = Thread(target=beat, name="heartbeat", daemon=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,6 @@ from spadepis.dataset.image_set.commits import done, pairs
 from spadepis.dataset.image_set.layout import (
     KINDS,
     OBJECT_FOLDERS,
-    SHARDS,
     is_image_file,
     is_shard,
     object_name,
@@ -29,35 +29,44 @@ def named_objects(log: pa.Table) -> set[str]:
     return {object_name(name) for name in pc.unique(names.drop_null()).to_pylist()}
 
 
-def orphans(folder: Folder, log: pa.Table, subfolders: Sequence[str] = OBJECT_FOLDERS) -> list[str]:
-    """Names of the objects in ``subfolders`` that no row of the commit log names."""
+def orphans(folder: Folder, log: pa.Table) -> list[str]:
+    """Names of the objects in the folders of images that no row of the commit log names."""
     named = named_objects(log)
     return [
-        name for subfolder in subfolders for name in folder.names(subfolder) if name not in named
+        name
+        for subfolder in OBJECT_FOLDERS
+        for name in folder.names(subfolder)
+        if name not in named
     ]
 
 
-def remove_orphans(folder: Folder, log: pa.Table, earlier: Iterable[str]) -> None:
+def remove_orphans(folder: Folder, log: pa.Table, before: datetime | None) -> None:
     """Remove what writers left that were stopped before they committed it.
 
-    A slow writer may still commit what it has written. So an object is removed if it existed when
-    this run began, or if it is a shard whose pairs are all done: their rows in the compacted log
-    win over those of the slow writer.
+    A writer may still commit what it has written a moment ago. So an object is removed if it is
+    old, or if it is a shard whose pairs are all done: their rows in the compacted log win over
+    those of a slow writer. Files of other origin stay, such as inputs in the same folder.
 
     Args:
         folder: the image set.
         log: what ``compact`` returned.
-        earlier: the orphans when this run began.
+        before: objects last written before this are old; None if none of them can be ours.
     """
     finished = pairs(done(log))
-    named = named_objects(log)
-    for name in sorted(set(earlier) - named):
-        # Files of other origin stay, such as inputs that lie in the same folder.
-        if is_shard(name) or is_image_file(name):
-            folder.remove(name)
-    for name in orphans(folder, log, [SHARDS]):
-        if is_shard(name) and _pairs_in_shard(folder, name) <= finished:
-            folder.remove(name)
+    for name in orphans(folder, log):
+        # Another process may remove it meanwhile.
+        with suppress(FileNotFoundError):
+            if _is_old(folder, name, before) or (
+                is_shard(name) and _pairs_in_shard(folder, name) <= finished
+            ):
+                folder.remove(name)
+
+
+def _is_old(folder: Folder, name: str, before: datetime | None) -> bool:
+    """Whether an object was written by an earlier job."""
+    if before is None or not (is_shard(name) or is_image_file(name)):
+        return False
+    return folder.modified(name) < before
 
 
 def _pairs_in_shard(folder: Folder, name: str) -> set[tuple[str, str | None]]:

@@ -21,6 +21,8 @@ TRANSIENT_ERRNO = frozenset(
         errno.ESTALE,
     )
 )
+# The disk or the quota is full.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 PERMANENT = (
     FileExistsError,
     FileNotFoundError,

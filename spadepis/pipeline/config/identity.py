@@ -10,7 +10,8 @@ from typing import Any
 from spadepis.checkpoints.digest import sha256
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.layout import CONFIGURATION
+from spadepis.dataset.image_set.commit_log import commit_files
+from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
@@ -75,16 +76,28 @@ def _related_classes_identity(region_labels: Sequence[int] | None) -> str | None
     return digest(repr(list(region_labels)).encode()).hexdigest()[:12]
 
 
+def identity_hash(identity: Mapping[str, Any]) -> str:
+    """A hash of an identity, which stays the same when later versions have more settings."""
+    defaults = _defaults(identity)
+    given = {name: value for name, value in identity.items() if value != defaults[name]}
+    return digest(json.dumps(given, sort_keys=True).encode()).hexdigest()[:32]
+
+
 def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
-    """Check that a folder is new, or holds an image set of the same identity.
+    """Check that a folder is free for an image set, or holds one of the same identity.
+
+    A set without commits is free.
 
     Raises:
         ConfigurationError: the folder was made with another configuration, with the difference,
-            or cannot be read.
+            or holds files of somebody else that the index would replace, or cannot be read.
     """
     try:
         earlier = json.loads(folder.read(CONFIGURATION))
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        return
+    except FileNotFoundError:
+        _refuse_other_files(folder)
         return
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be read: {reason(error)}") from error
@@ -95,10 +108,24 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         for name in sorted(identity)
         if before[name] != identity[name]
     ]
-    if differences:
+    if differences and commit_files(folder):
         raise ConfigurationError(
             f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
             "Give another --output, or remove that folder"
+        )
+
+
+def _refuse_other_files(folder: Folder) -> None:
+    """Refuse a folder without a configuration of ours if a job would replace files in it.
+
+    Raises:
+        ConfigurationError: it holds such files.
+    """
+    found = [name for name in INDEX if folder.exists(name)]
+    if found:
+        raise ConfigurationError(
+            f"{folder.uri} is no image set and holds {', '.join(found)}, which a job would "
+            "replace. Give another --output"
         )
 
 

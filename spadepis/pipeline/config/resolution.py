@@ -135,6 +135,8 @@ def _validate(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
                 refuse_credentials(value)
     except CredentialsError as error:
         raise ConfigurationError(str(error)) from error
+    if not str(values.get("output", "?")).strip():
+        raise ConfigurationError("--output is empty")
     parts: dict[str, Any] = {}
     problems: list[str] = []
     used: set[str] = set()

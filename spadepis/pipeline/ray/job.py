@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from spadepis.dataset.image_set.commit_log import compact, read_log
-from spadepis.dataset.image_set.commits import done, pairs, rejected, revisions
+from spadepis.checkpoints.errors import CheckpointError
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commit_log import commit_files, compact, read_log
+from spadepis.dataset.image_set.commits import (
+    done,
+    of_another_identity,
+    pairs,
+    rejected,
+    revisions,
+)
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
-from spadepis.dataset.image_set.orphans import orphans, remove_orphans
-from spadepis.dataset.inputs.conventions import LabelConventions
+from spadepis.dataset.image_set.lease import Lease, hold
+from spadepis.dataset.image_set.orphans import remove_orphans
+from spadepis.dataset.storage.errors import NO_SPACE, reason
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
 from spadepis.pipeline.assembly import assemble
-from spadepis.pipeline.config.identity import check_identity, identify, write_identity
+from spadepis.pipeline.config.identity import (
+    check_identity,
+    identify,
+    identity_hash,
+    write_identity,
+)
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey, write_survey
 from spadepis.pipeline.planning.dry_run import refuse_implausible
@@ -95,25 +110,16 @@ def run(config: JobConfig) -> Outcome:
     Raises:
         ConfigurationError: the configuration cannot be run; nothing was written.
         CheckpointError: a checkpoint does not fit; nothing was written.
+        HeldError: another job is writing the image set; nothing was written.
+        OSError: something cannot be read or written, or another job has taken over.
     """
     with storage_environment(config.storage_environment):
         job = _find_out(config)
-        commits = read_log(job.folder)
-        plan, missing = _plan(job, commits, config.quality.retry_failed)
-        if not missing.scenes:
-            log.info("nothing to do: all %d pairs are in %s", plan.pairs, job.folder.uri)
-            if job.folder.exists(MANIFEST):
-                job.folder.clear_staging()
-                return _outcome(job, commits)
-        earlier = _earlier_orphans(job.folder, commits)
-        if missing.scenes:
-            _tell_revisions(commits)
-            _make(job, plan, missing)
-        commits = compact(job.folder)
-        remove_orphans(job.folder, commits, earlier)
-        _write_index(job, commits)
-        job.folder.clear_staging()
-        return _outcome(job, commits)
+        outcome = _finished(job)
+        if outcome is None:
+            with _holding(job) as (lease, earlier):
+                outcome = _complete(job, lease, earlier)
+        return outcome
 
 
 def _find_out(config: JobConfig) -> _Job:
@@ -126,24 +132,92 @@ def _find_out(config: JobConfig) -> _Job:
     for line in check_text(check):
         log.info("%s", line)
     refuse_implausible(config, check)
-    classes = _classes(config, inputs, folder, check.conventions)
+    classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
     return _Job(config, inputs, identity, folder, check, classes)
 
 
-def _classes(
-    config: JobConfig, inputs: Inputs, folder: Folder, conventions: LabelConventions
-) -> Classes | None:
-    """The classes of all label maps, if the choice of scenes depends on them."""
-    if not config.wanted_classes:
+def _finished(job: _Job) -> Outcome | None:
+    """The outcome of an image set that is finished; None if there is anything to do."""
+    surveyed = job.classes is not None or not job.config.wanted_classes
+    if not surveyed or not job.folder.exists(MANIFEST):
         return None
-    classes = read_survey(folder, inputs.mask_sources)
-    if classes is None:
-        with connection():
-            classes = survey_classes(config, inputs, conventions)
-        # In a new folder nothing is written before the configuration is.
-        if folder.exists(CONFIGURATION):
-            write_survey(folder, inputs.mask_sources, classes)
-    return classes
+    commits = _settled(job)
+    plan, missing = _plan(job, commits, job.config.quality.retry_failed)
+    if missing.scenes:
+        return None
+    log.info("nothing to do: all %d pairs are in %s", plan.pairs, job.folder.uri)
+    return _outcome(job, commits)
+
+
+@contextmanager
+def _holding(job: _Job) -> Iterator[tuple[Lease, datetime | None]]:
+    """Hold the folder, with the configuration of the job in it.
+
+    If the job turns out to be one that cannot be run before anything is committed, the folder is
+    left as if it had not been started.
+
+    Yields:
+        The lease, and until when an earlier run wrote to the folder, if one did.
+    """
+    folder = job.folder
+    with ExitStack() as stack:
+        try:
+            lease = stack.enter_context(hold(folder, identity_hash(job.identity)))
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise
+            raise ConfigurationError(f"{folder.uri} cannot be written: {reason(error)}") from error
+        # Whoever held it until now may have committed something.
+        check_identity(folder, job.identity)
+        # What lies in a folder that no job has written to yet is not ours to remove.
+        earlier = lease.since if folder.exists(CONFIGURATION) else None
+        write_identity(folder, job.identity)
+        try:
+            yield lease, earlier
+        except (ConfigurationError, CheckpointError):
+            if not commit_files(folder):
+                folder.remove(CONFIGURATION)
+            raise
+
+
+def _complete(job: _Job, lease: Lease, earlier: datetime | None) -> Outcome:
+    """Do what is missing, and write the index."""
+    job = _with_classes(job)
+    commits = _settled(job)
+    plan, missing = _plan(job, commits, job.config.quality.retry_failed)
+    if missing.scenes:
+        _tell_revisions(commits)
+        _make(job, lease, plan, missing)
+    else:
+        log.info("all %d pairs are in %s: writing its index", plan.pairs, job.folder.uri)
+    lease.check()
+    commits = compact(job.folder)
+    remove_orphans(job.folder, commits, earlier)
+    _write_index(job, commits)
+    return _outcome(job, commits)
+
+
+def _with_classes(job: _Job) -> _Job:
+    """The job with the classes of all label maps, if the choice of scenes depends on them."""
+    if not job.config.wanted_classes or job.classes is not None:
+        return job
+    with connection():
+        return replace(job, classes=survey_classes(job.config, job.inputs, job.check.conventions))
+
+
+def _settled(job: _Job) -> pa.Table:
+    """The commit log.
+
+    Raises:
+        ConfigurationError: images in it were made with something else.
+    """
+    commits = read_log(job.folder)
+    if others := len(of_another_identity(commits, identity_hash(job.identity))):
+        raise ConfigurationError(
+            f"{others} of {len(commits)} pairs in {job.folder.uri} were made with another "
+            "configuration, by another job on the same folder. Give another --output"
+        )
+    return commits
 
 
 def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
@@ -176,20 +250,14 @@ def _tell_revisions(commits: pa.Table) -> None:
         )
 
 
-def _earlier_orphans(folder: Folder, commits: pa.Table) -> Sequence[str]:
-    """Images that a run before this one wrote and did not commit."""
-    # What lies in a folder that no job has written to yet is not ours to remove.
-    return orphans(folder, commits) if folder.exists(CONFIGURATION) else []
-
-
-def _make(job: _Job, plan: Plan, missing: Plan) -> None:
+def _make(job: _Job, lease: Lease, plan: Plan, missing: Plan) -> None:
     """Do what is missing of the plan and, if rejected pairs are replaced, of the next ones."""
     # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
     seconds = try_stages(job.config, missing.pairs / len(missing.scenes))
     with connection():
         allocation = _share_cluster(job.config, len(missing.scenes), seconds)
         _begin(job)
-        pools = _make_pools(job, allocation)
+        pools = _make_pools(job, lease, allocation)
         while missing.scenes:
             job.folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
             _stream(job.config, pools, missing, plan.pairs)
@@ -211,15 +279,14 @@ def _share_cluster(
 
 
 def _begin(job: _Job) -> None:
-    """Mark the folder as this image set, unfinished."""
-    write_identity(job.folder, job.identity)
+    """Mark the image set as unfinished."""
     if job.classes is not None:
         write_survey(job.folder, job.inputs.mask_sources, job.classes)
     # The index of an earlier run is no longer that of the whole set.
     job.folder.remove(MANIFEST)
 
 
-def _make_pools(job: _Job, allocation: Allocation) -> list[Pool]:
+def _make_pools(job: _Job, lease: Lease, allocation: Allocation) -> list[Pool]:
     """The assembled stages with their workers, one stage in a worker."""
     matching = describe_styles(job.config, job.inputs, job.check.style_conventions)
     styles = {}
@@ -233,6 +300,7 @@ def _make_pools(job: _Job, allocation: Allocation) -> list[Pool]:
         styles,
         job.check.conventions,
         job.check.style_conventions,
+        lease,
     )
     return [Pool([stage], allocation[stage.declaration]) for stage in stages]
 

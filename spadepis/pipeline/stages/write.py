@@ -13,6 +13,7 @@ import pyarrow as pa
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import write_commits
 from spadepis.dataset.image_set.commits import Commit
+from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.revision import REVISION
@@ -39,6 +40,7 @@ class Write:
         writer: of the image set.
         label_space: encodes the label maps.
         keep_contents: whether the photo before stylization is written too.
+        lease: that of the job; None where there is no other job, as in a notebook.
     """
 
     declaration: ClassVar = WRITE
@@ -46,6 +48,7 @@ class Write:
     writer: ImageSetWriter
     label_space: LabelSpace
     keep_contents: bool
+    lease: Lease | None = None
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """One row of ``OUTCOME``."""
@@ -62,6 +65,9 @@ class Write:
             spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
             now = datetime.now(UTC)
             commits += [replace(commit, seconds=spent, committed=now) for commit in settled]
+        if self.lease is not None:
+            self.lease.check()
+            commits = [replace(commit, identity=self.lease.identity) for commit in commits]
         write_commits(self.writer.folder, commits)
         failed = sum(commit.failed for commit in commits)
         rejected = sum(commit.rejected for commit in commits)

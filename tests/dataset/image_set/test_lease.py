@@ -75,7 +75,7 @@ def process_that_has_ended() -> int:
 
 
 def test_a_lease_is_held_kept_alive_and_leaves_nothing(folder: Folder) -> None:
-    with hold(folder) as held:
+    with hold(folder, "identity") as held:
         first = folder.modified(lease_name(1))
         assert held.since <= first
         assert folder.names() == [lease_name(1)]
@@ -89,11 +89,11 @@ def test_a_lease_is_held_kept_alive_and_leaves_nothing(folder: Folder) -> None:
 
 
 def test_a_folder_that_was_made_for_the_lease_goes_with_it(tmp_path: Path) -> None:
-    with hold(Folder(str(tmp_path / "a" / "b"))):
+    with hold(Folder(str(tmp_path / "a" / "b")), "identity"):
         pass
     assert not (tmp_path / "a").exists()
     (tmp_path / "mine").mkdir()
-    with hold(Folder(str(tmp_path / "mine"))):
+    with hold(Folder(str(tmp_path / "mine")), "identity"):
         (tmp_path / "mine" / STAGING).mkdir(exist_ok=True)
         (tmp_path / "mine" / STAGING / "0123").write_bytes(b"ha")
     assert list((tmp_path / "mine").iterdir()) == []
@@ -103,8 +103,11 @@ def test_a_second_job_is_refused_and_told_by_whom(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with hold(folder) as held:
-        with pytest.raises(HeldError, match=f"by the job of {held.holder}"), hold(folder):
+    with hold(folder, "identity") as held:
+        with (
+            pytest.raises(HeldError, match=f"by the job of {held.holder}"),
+            hold(folder, "identity"),
+        ):
             pass
         assert caplog.text.count("waiting up to") == 1
         held.check()
@@ -123,14 +126,14 @@ def test_a_job_that_ends_while_another_waits_is_succeeded(tmp_path: Path) -> Non
         thread = Thread(target=end_soon)
         thread.start()
         stack.callback(thread.join)
-        held = stack.enter_context(hold(folder))
+        held = stack.enter_context(hold(folder, "identity"))
         assert held.number == 1
 
 
 def test_an_old_heartbeat_is_taken_over_after_a_while(folder: Folder) -> None:
     abandon(folder, machine="another")
     start = time.monotonic()
-    with hold(folder) as held:
+    with hold(folder, "identity") as held:
         assert time.monotonic() - start > lease.OLD_SECONDS - 1.1
         assert held.number == 4
         assert folder.names() == [lease_name(4)]
@@ -146,7 +149,7 @@ def test_a_process_that_has_ended_is_taken_over_at_once(tmp_path: Path, reused: 
     else:
         abandon(folder, process=process_that_has_ended())
     start = time.monotonic()
-    with hold(folder) as held:
+    with hold(folder, "identity") as held:
         assert held.number == 4
     assert time.monotonic() - start < lease.OLD_SECONDS
 
@@ -181,7 +184,7 @@ def test_a_damaged_lease_counts_until_it_is_old(
     caplog.set_level(logging.INFO)
     folder = Folder(str(tmp_path))
     folder.write(lease_name(1), content)
-    with hold(folder) as held:
+    with hold(folder, "identity") as held:
         assert held.number == 2
     assert "belongs to another job" in caplog.text
 
@@ -192,9 +195,9 @@ def test_a_holder_that_was_taken_over_learns_it_and_leaves_the_new_one_alone(
     with monkeypatch.context() as patch:
         # It hangs.
         patch.setattr(lease, "HEARTBEAT_SECONDS", 1000)
-        with hold(folder) as first:
+        with hold(folder, "identity") as first:
             time.sleep(0.2)
-            with hold(folder) as second:
+            with hold(folder, "identity") as second:
                 assert second.number == 2
                 with pytest.raises(LostError, match="another job has taken over"):
                     first.check()
@@ -208,7 +211,7 @@ def test_of_many_jobs_that_start_at_once_one_gets_it(folder: Folder) -> None:
 
     def run(number: int) -> None:
         try:
-            with hold(folder):
+            with hold(folder, "identity"):
                 got.append(number)
                 time.sleep(lease.OLD_SECONDS + 0.5)
                 assert len(got) == 1
@@ -227,7 +230,7 @@ def test_a_store_that_cannot_create_exclusively_is_named(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with hold(folder):
+    with hold(folder, "identity"):
         pass
     named = "cannot tell whether a file exists" in caplog.text
     assert named == folder.uri.startswith("overwriting")

@@ -6,8 +6,10 @@ import pickle
 import runpy
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from spadepis.dataset.image_set.commit_log import (
 from spadepis.dataset.image_set.commits import Commit, done
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CONFIGURATION, PLAN, object_name
+from spadepis.dataset.image_set.lease import hold
 from spadepis.dataset.image_set.orphans import named_objects, orphans, remove_orphans
 from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.image_set.writer import ImageSetWriter
@@ -71,7 +74,7 @@ def write(folder: Folder, in_shards: bool, *batches: range) -> None:
 def finish(folder: Folder) -> None:
     log = compact(folder)
     folder.write(CONFIGURATION, b'{"seed": 0}')
-    remove_orphans(folder, log, [])
+    remove_orphans(folder, log, None)
     write_index(folder, log, {}, {"status": "complete"})
 
 
@@ -181,18 +184,26 @@ def held_back(
     return commit
 
 
+def moment(folder: Folder) -> datetime:
+    """The present, by the clock of the filesystem, which may have ticks of some milliseconds."""
+    time.sleep(0.05)
+    with hold(folder, "identity") as lease:
+        time.sleep(0.05)
+        return lease.since
+
+
 def test_orphans_that_were_there_before_go_at_the_end(
     empty: Folder, in_shards: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_back(empty, in_shards, monkeypatch, range(0, 2), range(2, 3))
-    earlier = orphans(empty, read_log(empty))
-    assert len(earlier) == (2 if in_shards else 6 + 3 + 3)
+    assert len(orphans(empty, read_log(empty))) == (2 if in_shards else 6 + 3 + 3)
+    before = moment(empty)
     # Of the three scenes one is done after all, one fails, and one is not asked for any more.
     write(empty, in_shards, range(2, 3))
     stage = Write(ImageSetWriter(empty, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
     stage(failing(1))
     log = compact(empty)
-    remove_orphans(empty, log, earlier)
+    remove_orphans(empty, log, before)
     assert set(named_objects(log)) == {name for name in empty.names() if "_commits" not in name}
     assert problems(empty) == {}
 
@@ -202,11 +213,23 @@ def test_what_no_writer_wrote_is_never_removed(empty: Folder, in_shards: bool) -
     theirs += ["images/ab/a/b.png", "masks/ab/a.png", "contents/ab/a/b.jpg", "images/ab/a.png"]
     for name in theirs:
         empty.write(name, b"of the user")
-    earlier = orphans(empty, read_log(empty))
-    assert sorted(earlier) == sorted(theirs)
+    assert sorted(orphans(empty, read_log(empty))) == sorted(theirs)
     write(empty, in_shards, range(1))
-    remove_orphans(empty, compact(empty), earlier)
+    remove_orphans(empty, compact(empty), moment(empty))
     assert {name for name in theirs if empty.exists(name)} == set(theirs)
+
+
+def test_what_is_new_or_lay_in_a_new_folder_is_not_removed(
+    empty: Folder, in_shards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = moment(empty)
+    held_back(empty, in_shards, monkeypatch, range(2))
+    found = orphans(empty, read_log(empty))
+    remove_orphans(empty, compact(empty), before)
+    remove_orphans(empty, compact(empty), None)
+    assert orphans(empty, read_log(empty)) == found
+    remove_orphans(empty, compact(empty), moment(empty))
+    assert orphans(empty, read_log(empty)) == []
 
 
 def test_a_writer_that_commits_when_all_is_finished(

@@ -95,6 +95,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
             "--foto is no setting of synthesize (did you mean --photos, a setting of stylize?)",
         ),
         (["--label-space", "ade20k", "--instances", "i"], "only with --keep-instances"),
+        (["--output", ""], "--output is empty"),
         (["--config"], "--config: expected one argument"),
         (["--config", "none.yaml"], "none.yaml cannot be read: No such file"),
         (["--masks", "s3://user:secret@bucket"], "a URI contains credentials"),

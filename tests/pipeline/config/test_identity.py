@@ -9,10 +9,12 @@ import pytest
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.checkpoints.digest import sha256
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commit_log import commit_files, write_commits
+from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.command import command_of
-from spadepis.pipeline.config.identity import check_identity, identify
+from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 
@@ -68,6 +70,7 @@ def written(job: Job, folder: Path) -> dict[str, Any]:
 def output(folder: Path, identity: dict[str, Any]) -> Folder:
     found = Folder(str(folder / "out"))
     found.write(CONFIGURATION, json.dumps(identity).encode())
+    write_commits(found, [Commit("a", None, None, None, error="ValueError")])
     return found
 
 
@@ -105,6 +108,33 @@ def test_another_configuration_is_refused_with_the_difference(
     identity = identify(configuration(job, tmp_path, **settings), style_ids(job))
     with pytest.raises(ConfigurationError, match=f"another configuration: {difference}. Give "):
         check_identity(folder, identity)
+
+
+def test_a_set_without_commits_is_free_for_another_one(tmp_path: Path) -> None:
+    folder = output(tmp_path, written(Job.SYNTHESIZE, tmp_path))
+    for name in commit_files(folder):
+        folder.remove(name)
+    check_identity(folder, identify(configuration(Job.SYNTHESIZE, tmp_path, seed=5), []))
+
+
+@pytest.mark.parametrize("name", ["README.md", "report.html", "metadata.parquet"])
+def test_a_folder_with_files_of_somebody_else_is_refused(name: str, tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "out"))
+    identity = identify(configuration(Job.SYNTHESIZE, tmp_path), [])
+    folder.write("notes.txt", b"of somebody else")
+    check_identity(folder, identity)
+    folder.write(name, b"of somebody else")
+    with pytest.raises(ConfigurationError, match=f"is no image set and holds {name}"):
+        check_identity(folder, identity)
+
+
+def test_the_hash_of_an_identity(tmp_path: Path) -> None:
+    identity = identify(configuration(Job.SYNTHESIZE, tmp_path), [])
+    other = identify(configuration(Job.SYNTHESIZE, tmp_path, seed=5), [])
+    assert identity_hash(identity) != identity_hash(other)
+    # An earlier version did not know a setting.
+    earlier = {name: value for name, value in identity.items() if name != "label_grid"}
+    assert identity_hash(identity) == identity_hash(earlier)
 
 
 def test_settings_of_a_run_are_no_part_of_the_set(tmp_path: Path) -> None:
