@@ -1,16 +1,18 @@
 """Recognising label maps that are not numbered as their label space says.
 
 Most values are a class in several label spaces, so that label maps given as another one decode to
-wrong classes without an error. What gives them away is which classes they would hold: the average
-share of each class in a published dataset says how likely a set of label maps is in its label
-space, by cross-entropy. The set is refused if another label space makes it far more likely.
+wrong classes without an error. What gives them away is which classes they would hold, and where:
+the average share of each class in a published dataset says how likely a set of label maps is in its
+label space, by cross-entropy, and sky lies above roads and floors. The set is refused if another
+label space makes it far more likely, or if its values are numbered from 0 or 1 without gaps, as in
+a label space of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +27,7 @@ from spadepis.labels.published import (
     LABEL_SPACES,
 )
 
-__all__ = ["FEWEST_MAPS", "Histogram", "count_values", "find_misnumbering"]
+__all__ = ["FEWEST_MAPS", "Histogram", "count_values", "find_misnumbering", "mean_heights"]
 
 Histogram: TypeAlias = Mapping[int, int]
 """Number of pixels by value of a label map."""
@@ -37,10 +39,19 @@ FEWEST_MAPS = 8
 # higher by more than 0.15.
 MARGIN_OF_NUMBERINGS = 0.3
 MARGIN_OF_LABEL_SPACES = 1.0
+# Nats for a difference of the whole height of an image in where upper and lower classes lie.
+NATS_OF_HEIGHT = 3.0
+# Where these classes have less than this share of the pixels, their heights tell nothing.
+LEAST_SHARE_OF_HEIGHTS = 0.05
+# Values without gaps up to this part of those of the label space are a numbering of their own. One
+# of so many values may be missing.
+HIGHEST_OF_OWN_NUMBERING = 0.7
+VALUES_FOR_A_GAP = 8
 # Share of a class that is not listed below, and of one that is never annotated or of no class.
 OTHER_SHARE = 3e-4
 NO_SHARE = 1e-6
 SHOWN_VALUES = 3
+MOST_ROWS = 256
 
 
 def _shares(thousandths: str) -> Mapping[str, float]:
@@ -70,6 +81,16 @@ _SHARES: Mapping[str, Mapping[str, float]] = {
         fence 14, traffic sign 11, pole 10, person 6, rider 5, license plate 0"""),
 }
 
+# Classes of the published label spaces that lie above others, and below.
+_UPPER = ("sky", "sky-other", "clouds", "ceiling", "ceiling-other", "ceiling-tile")
+_LOWER = (
+    *("road", "sidewalk", "pavement", "path", "runway", "dirt track", "playingfield", "field"),
+    *("floor", "floor-other", "floor-wood", "floor-tile", "floor-stone", "floor-marble", "rug"),
+    *("carpet", "ground", "ground-other", "terrain", "earth", "dirt", "gravel", "sand", "grass"),
+    *("sea", "river", "water", "water-other"),
+)
+_HEIGHT_TELLS = dict.fromkeys(_UPPER, 1.0) | dict.fromkeys(_LOWER, -1.0)
+
 
 def count_values(label_map: NDArray[np.integer[Any]]) -> dict[int, int]:
     """The histogram of a label map, integers [H,W]."""
@@ -77,7 +98,27 @@ def count_values(label_map: NDArray[np.integer[Any]]) -> dict[int, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def find_misnumbering(space: LabelSpace, histograms: Mapping[str, Histogram]) -> str | None:
+def mean_heights(label_map: NDArray[np.integer[Any]]) -> dict[int, float]:
+    """How high the pixels of each value lie on average: 1 is the top edge, 0 the bottom edge.
+
+    Args:
+        label_map: integers [H,W]. Of large ones not every pixel is looked at.
+    """
+    height, width = label_map.shape
+    thinned = label_map[:: -(-height // MOST_ROWS), :: -(-width // MOST_ROWS)]
+    rows = np.arange(len(thinned)) + 0.5
+    values, inverse = np.unique(thinned, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    above = np.repeat(1 - rows / len(thinned), thinned.shape[1])
+    means = np.bincount(inverse, above) / np.bincount(inverse)
+    return dict(zip(values.tolist(), means.tolist(), strict=True))
+
+
+def find_misnumbering(
+    space: LabelSpace,
+    histograms: Mapping[str, Histogram],
+    heights: Mapping[str, Mapping[int, float]] | None = None,
+) -> str | None:
     """Why a set of label maps is not numbered as its label space says, with the remedy.
 
     Names of files and values that the label space does not have are judged for any number of label
@@ -86,6 +127,7 @@ def find_misnumbering(space: LabelSpace, histograms: Mapping[str, Histogram]) ->
     Args:
         space: what the label maps were given as.
         histograms: of label maps of the set by their file name, path or URI.
+        heights: what ``mean_heights`` returns for the same label maps, if it is known.
 
     Returns:
         One line without a final stop, or None if nothing speaks against the label space.
@@ -94,7 +136,7 @@ def find_misnumbering(space: LabelSpace, histograms: Mapping[str, Histogram]) ->
         return None
     return (
         _by_name(space, histograms)
-        or _by_shares(space, histograms)
+        or _by_content(space, histograms, heights or {})
         or _by_unknown_values(space, histograms)
         or _by_license_plates(space, histograms)
     )
@@ -138,26 +180,81 @@ def _by_license_plates(space: LabelSpace, histograms: Mapping[str, Histogram]) -
     return f"{evidence}: if it means unlabelled, write 0 instead"
 
 
-def _by_shares(space: LabelSpace, histograms: Mapping[str, Histogram]) -> str | None:
-    """By the shares of the classes that the label maps would hold."""
+def _by_content(
+    space: LabelSpace,
+    histograms: Mapping[str, Histogram],
+    heights: Mapping[str, Mapping[int, float]],
+) -> str | None:
+    """By the classes that the label maps would hold: their shares, their heights, their numbers."""
     if len(histograms) < FEWEST_MAPS:
         return None
-    shares: Counter[int] = Counter()
-    for histogram in histograms.values():
+    shares: dict[int, float] = defaultdict(float)
+    above: dict[int, float] = defaultdict(float)
+    for name, histogram in histograms.items():
         pixels = sum(histogram.values()) * len(histograms)
-        shares.update({value: count / pixels for value, count in histogram.items()})
-    entropy = {name: _cross_entropy(other, shares) for name, other in LABEL_SPACES.items()}
-    likely = LABEL_SPACES[min(entropy, key=lambda name: entropy[name])]
+        for value, count in histogram.items():
+            shares[value] += count / pixels
+            above[value] += count / pixels * (heights.get(name, {}).get(value, 0.5) - 0.5)
+    cost = {
+        name: _cross_entropy(other, shares) - NATS_OF_HEIGHT * _order(other, shares, above)
+        for name, other in LABEL_SPACES.items()
+    }
+    likely = LABEL_SPACES[min(cost, key=lambda name: cost[name])]
     same_classes = likely.generator_space == space.generator_space
     margin = MARGIN_OF_NUMBERINGS if same_classes else MARGIN_OF_LABEL_SPACES
-    if entropy[space.name] - entropy[likely.name] < margin:
+    if cost[space.name] - cost[likely.name] < margin:
+        likely = space
+    if _is_own_numbering(likely, shares.keys()):
+        return (
+            f"the label maps seem to have a numbering of their own, not that of {space.name}: they "
+            f"hold the values {_range(shares.keys())} and, but for 255, no higher ones. Describe "
+            "your classes in a YAML file and give it as --label-space"
+        )
+    if likely == space:
         return None
-    common = [value for value, _ in shares.most_common(SHOWN_VALUES)]
+    common = sorted(shares, key=lambda value: -shares[value])[:SHOWN_VALUES]
     evidence = (
         f"their most common values {', '.join(map(str, common))} would be "
         f"{_classes(space, common)}; in {likely.name} they are {_classes(likely, common)}"
     )
     return _message(space, likely, evidence)
+
+
+def _order(space: LabelSpace, shares: Mapping[int, float], above: Mapping[int, float]) -> float:
+    """How far upper classes lie above the middle and lower classes below it, on average.
+
+    Args:
+        space: what the values mean.
+        shares: of the pixels, by value.
+        above: by value, its share times how far it lies above the middle.
+    """
+    tells = {
+        value: _HEIGHT_TELLS[name]
+        for name, value in zip(space.names, space.raw_values, strict=True)
+        if name in _HEIGHT_TELLS and value in shares
+    }
+    share = sum(shares[value] for value in tells if value is not None)
+    if share < LEAST_SHARE_OF_HEIGHTS:
+        return 0.0
+    return sum(sign * above[value] for value, sign in tells.items() if value is not None) / share
+
+
+def _is_own_numbering(space: LabelSpace, values: Collection[int]) -> bool:
+    """Whether values go from 0 or 1 up without gaps, and stop far below those of the label space.
+
+    The classes of a published label space that a set holds are spread over its numbers.
+    """
+    used = sorted(set(values) - {255})
+    if len(used) < 2 or used[0] > 1:
+        return False
+    highest = max(value for value in space.raw_values if value is not None and value != 255)
+    gaps = used[-1] - used[0] + 1 - len(used)
+    return used[-1] <= HIGHEST_OF_OWN_NUMBERING * highest and gaps <= len(used) // VALUES_FOR_A_GAP
+
+
+def _range(values: Collection[int]) -> str:
+    used = sorted(set(values) - {255})
+    return f"{used[0]} to {used[-1]}"
 
 
 def _message(space: LabelSpace, likely: LabelSpace, evidence: str) -> str:

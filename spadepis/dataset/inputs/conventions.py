@@ -27,6 +27,7 @@ from spadepis.dataset.inputs.image_files import (
 )
 from spadepis.dataset.inputs.label_values import Colour, LabelValues, Scaling, label_values
 from spadepis.labels import LabelSpace
+from spadepis.labels.numbering import count_values, mean_heights
 
 SAMPLE_SIZE = 64
 _THREADS = 8
@@ -67,6 +68,7 @@ class LabelMapFinding:
         is_certain: whether there is only one reading.
         bits: bits of a stored number.
         palette: colours of the indices in use, where the palette has colours.
+        heights: how high the pixels of each value lie; see ``mean_heights``.
     """
 
     source: str
@@ -76,6 +78,7 @@ class LabelMapFinding:
     is_certain: bool
     bits: int
     palette: Mapping[int, Colour] | None
+    heights: Mapping[int, float] = field(default_factory=dict)
 
 
 def examine_label_map(source: str, photo_source: str | None, max_pixels: int) -> LabelMapFinding:
@@ -91,15 +94,15 @@ def examine_label_map(source: str, photo_source: str | None, max_pixels: int) ->
         photo = None if photo_source is None else read_extent(photo_source, max_pixels)
     except UnreadableImageError:
         photo = None
-    found, counts = np.unique(values.preferred, return_counts=True)
     return LabelMapFinding(
         source,
         extent_of(file, image),
         photo,
-        dict(zip(found.tolist(), counts.tolist(), strict=True)),
+        count_values(values.preferred),
         values.doubt is None and (values.full is None or values.prefers_full),
         values.bits,
         values.palette,
+        mean_heights(values.preferred),
     )
 
 

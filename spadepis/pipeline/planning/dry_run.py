@@ -29,7 +29,8 @@ def dry_run(config: JobConfig) -> str:
         check_identity(folder, identify(config, inputs.style_ids))
         plan = make_plan(config, inputs)
         check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
-        lines = [_pairs(config, plan), *check_text(check), _output(config, plan, check, folder)]
+        found = [*check_text(check), *check.warnings]
+        lines = [_pairs(config, plan), *found, _output(config, plan, check, folder)]
         print("\n".join(lines))
         refuse_implausible(config, check)
     return "nothing was written, because of --dry-run"

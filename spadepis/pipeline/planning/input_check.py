@@ -53,7 +53,7 @@ class Coverage:
         text = f"{found:,} of {self.total:,} {self.owners} have {self.kind}"
         if not self.missing:
             return text
-        return f"{text}; {len(self.missing):,} will fail, e.g. {self.missing[0]!r}"
+        return f"{text}; {len(self.missing):,} have none and will fail, e.g. {self.missing[0]!r}"
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,23 @@ class InputCheck:
     Attributes:
         label_maps: what the label maps show, if there are any.
         coverages: of the inputs that have to go with each scene or style.
+        doom: why the job would end as one with too many failed pairs, if it surely would.
         conventions: how the label maps are read where a file leaves it open.
         style_conventions: the same of the label maps of styles.
     """
 
     label_maps: LabelMapCheck | None
     coverages: Sequence[Coverage]
+    doom: str | None = None
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
     style_conventions: LabelConventions = UNKNOWN_CONVENTIONS
+
+    @property
+    def warnings(self) -> list[str]:
+        """What will fail, one line for each kind of input."""
+        return [each.text for each in self.coverages if each.missing] + (
+            [] if self.doom is None else [self.doom]
+        )
 
     @property
     def problems(self) -> list[str]:
@@ -133,8 +142,10 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
             inputs.style_masks.images, inputs.styles.images, config.inputs.max_pixels
         )
         style_conventions = _conventions(config, findings)
-    coverages = _coverages(config, inputs, ids)
-    return InputCheck(label_maps, coverages, conventions, style_conventions)
+    scene_ids = ids[: config.inputs.limit]
+    coverages = _coverages(config, inputs, scene_ids)
+    doom = _doom(coverages, scene_ids, config.quality.max_failed_fraction)
+    return InputCheck(label_maps, coverages, doom, conventions, style_conventions)
 
 
 def _conventions(config: JobConfig, findings: Sequence[LabelMapFinding]) -> LabelConventions:
@@ -153,6 +164,17 @@ def _coverages(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> list[Co
         for setting, owners, kind, all_ids, listing in belonging
         if listing is not None and listing is not inputs.scenes
     ]
+
+
+def _doom(coverages: Sequence[Coverage], ids: Sequence[str], allowed: float) -> str | None:
+    """Why a job would end with too many failed pairs: scenes that lack an input are enough."""
+    lacking = {id for each in coverages if each.setting != "style_masks" for id in each.missing}
+    if len(lacking) <= allowed * len(ids):
+        return None
+    return (
+        f"that is more than --max-failed-fraction {allowed:g} allows, so that the exit status "
+        "would be 3"
+    )
 
 
 def check_label_maps(
@@ -179,16 +201,17 @@ def check_label_maps(
     shares = {name: count / all_pixels for name, count in pixels.most_common()}
     unknown = sum(share for name, share in shares.items() if name in UNKNOWN_CLASSES)
     histograms = {each.source: each.pixels_by_value for each in sampled}
-    misnumbering = find_misnumbering(label_space, histograms)
+    heights = {each.source: each.heights for each in sampled}
+    misnumbering = find_misnumbering(label_space, histograms, heights)
     return LabelMapCheck(total, sampled, unreadable, shares, unknown, misnumbering)
 
 
 def check_text(check: InputCheck) -> list[str]:
-    """What was found, for people: one line for each subject."""
+    """What was found, for people: one line for each subject. ``warnings`` are not among them."""
     lines: list[str] = []
     if check.label_maps is not None:
         lines += _label_map_lines(check.label_maps)
-    return lines + [each.text for each in check.coverages]
+    return lines + [each.text for each in check.coverages if not each.missing]
 
 
 def _label_map_lines(found: LabelMapCheck) -> list[str]:

@@ -131,6 +131,8 @@ def _find_out(config: JobConfig) -> _Job:
     check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
     for line in check_text(check):
         log.info("%s", line)
+    for line in check.warnings:
+        log.warning("%s", line)
     refuse_implausible(config, check)
     classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
     return _Job(config, inputs, identity, folder, check, classes)

@@ -1,5 +1,6 @@
 """What a sample of the inputs tells before a job begins, and ``--dry-run``."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from spadepis.cli.main import run_job
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.conventions import (
     SAMPLE_SIZE,
     LabelMapFinding,
@@ -62,7 +64,37 @@ def test_an_input_that_belongs_to_nothing_is_a_problem() -> None:
     (problem,) = InputCheck(None, [none]).problems
     assert problem.startswith("0 of 2 label maps have an instance map: no id of --instances")
     assert InputCheck(None, [some]).problems == []
-    assert some.text == "1 of 2 label maps have an instance map; 1 will fail, e.g. 'b'"
+    said = "1 of 2 label maps have an instance map; 1 have none and will fail, e.g. 'b'"
+    assert InputCheck(None, [some]).warnings == [said]
+
+
+def test_a_job_that_will_fail_says_so_before_it_begins(
+    make_label_maps: Callable[..., str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    masks = make_label_maps(tmp_path / "masks", 4)
+    half = make_label_maps(tmp_path / "half", 2)
+    given = flags(masks, tmp_path, "--instances", half, "--size", "64x64")
+    assert run_job(Job.SYNTHESIZE, given) == 0
+    printed = capsys.readouterr().out
+    assert "2 of 4 label maps have an instance map; 2 have none and will fail" in printed
+    doom = "more than --max-failed-fraction 0.01 allows, so that the exit status would be 3"
+    assert doom in printed
+    assert run_job(Job.SYNTHESIZE, [*given, "--max-failed-fraction=0.5"]) == 0
+    assert doom not in capsys.readouterr().out
+
+    # A real run says the same before its stages are tried and Ray starts.
+    def no_trial(*_: object) -> None:
+        raise ConfigurationError("on trial")
+
+    monkeypatch.setattr("spadepis.pipeline.ray.job.try_stages", no_trial)
+    with caplog.at_level(logging.WARNING):
+        assert run_job(Job.SYNTHESIZE, [each for each in given if each != "--dry-run"]) == 2
+    assert "on trial" in capsys.readouterr().err
+    assert "2 of 4 label maps have an instance map" in caplog.text and doom in caplog.text
 
 
 def test_a_sample_is_spread_over_the_set(tmp_path: Path) -> None:
