@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from pydantic import field_validator
 from torch import Tensor
 
-from spadepis.checkpoints.digest import sha256
 from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.fetching import sha256
 from spadepis.checkpoints.reading import read_metadata, read_state_dict
 from spadepis.checkpoints.writing import halve_matrices, write_weights
 from spadepis.cli.exit_status import exit_status

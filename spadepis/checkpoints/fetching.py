@@ -1,6 +1,10 @@
-"""Bringing checkpoints from object stores to a node."""
+"""Files of checkpoints: bringing them to a node, and the hash that identifies them."""
 
 from __future__ import annotations
+
+import hashlib
+
+import fsspec
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.dataset.storage.errors import reason
@@ -17,3 +21,16 @@ def fetch_checkpoint(uri: str) -> str:
         return local_copy(uri)
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error
+
+
+def sha256(uri: str) -> str:
+    """Hexadecimal SHA-256 of the file at ``uri``.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    try:
+        with fsspec.open(uri, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error

@@ -13,16 +13,21 @@ from PIL import Image
 
 # In libjpeg-turbo; the format itself allows 35 more.
 LONGEST_JPEG_SIDE = 65_500
-# What Pillow's decoders raise on damaged files, depending on the format and the damage.
+# What Pillow's decoders raise on damaged files, found by fuzzing and in their source: the errors
+# that they mean, and those of arithmetic and conversions where a header does not fit the file.
 DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
+    ArithmeticError,
     EOFError,
-    OverflowError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 
 

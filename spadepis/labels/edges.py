@@ -1,4 +1,4 @@
-"""The edges between instances, which the generators of some label spaces take as a channel."""
+"""The edges between instances, which some generators take as a channel, or between classes."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ Descriptor: TypeAlias = NDArray[np.float32]
 
 # Photos are compared at this size, whatever their shape.
 SIDE = 128
-# Of PhotoWCT's encoders: the one with the deepest features.
+# The level of PhotoWCT's deepest encoder.
 LEVEL = 4
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spadepis.matching.descriptors import Descriptor
 
-# Below all similarities; that of a style without descriptor.
+# The similarity of a style that could not be described; all others are larger.
 LEAST_SIMILARITY = -2.0
 # Channels that hardly differ between styles say nothing.
 SMALLEST_DEVIATION = 1e-6

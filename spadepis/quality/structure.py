@@ -10,6 +10,8 @@ from skimage.color import rgb2gray
 from skimage.filters import sobel
 from skimage.metrics import structural_similarity
 
+from spadepis.labels.edges import instance_edges
+
 # An edge belongs to a boundary up to the first distance in pixels, and to none beyond the second.
 REACH = 1
 FAR = 3
@@ -44,13 +46,7 @@ def boundary_disagreement(label_map: NDArray[np.uint8], image: NDArray[np.uint8]
     Returns:
         0 to 1; NaN if no pixel is beside a boundary, or none is far from all boundaries.
     """
-    beside = np.zeros(label_map.shape, np.bool_)
-    down = label_map[1:] != label_map[:-1]
-    right = label_map[:, 1:] != label_map[:, :-1]
-    beside[1:] |= down
-    beside[:-1] |= down
-    beside[:, 1:] |= right
-    beside[:, :-1] |= right
+    beside = instance_edges(label_map)
     far = ~binary_dilation(beside, iterations=FAR)
     if not beside.any() or not far.any():
         return float("nan")

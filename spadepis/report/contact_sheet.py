@@ -26,7 +26,7 @@ GUTTER = 12
 CAPTION = 32
 FONT_SIZE = 14
 WHITE, BLACK, GREY = "#ffffff", "#1d2326", "#667075"
-# By heading, the column of the metadata that names the file, and the one with the caption.
+# For each heading, the column of the metadata that names the file, and that of the caption.
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "label map": ("mask_file_name", "mask_id"),
     "content": ("content_file_name", ""),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.photos import read_photo
 
-# However large the set is, the report stays small.
+# The report stays small, however large the set is.
 SPREAD_IMAGES = 48
 # A page cannot link to rows of shards, so that these images become part of it.
 SPREAD_IMAGES_OF_SHARDS = 24

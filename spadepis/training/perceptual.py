@@ -15,7 +15,7 @@ from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
 # Numbered as PhotoWCT's: features of level k have 1/2^(k-1) of the picture's height.
 LEVELS = (2, 3, 4, 5)
 
-# Of each level the last layer, in torchvision's numbering: conv1, fire4, fire8, fire9.
+# The last layer of each level in torchvision's numbering: conv1, fire4, fire8, fire9.
 _LAST_LAYERS = (1, 5, 10, 12)
 _FIRES = {2: 3, 3: 4, 4: 5, 5: 7, 6: 8, 7: 9, 8: 10, 9: 12}
 

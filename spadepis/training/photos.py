@@ -23,7 +23,7 @@ SHORT_SIDE = 256
 # out whatever is added.
 HELD_OUT_SHARE = 40
 
-# Of labels.json, by label space.
+# The key in labels.json that belongs to a label space.
 MAPPING_KEYS = {"coco-stuff": "to_coco_stuff_spade_index", "ade20k": "to_ade20k_raw_index_1based"}
 
 
@@ -116,6 +116,6 @@ def is_held_out(name: str) -> bool:
 
 
 def split_photos(photos: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Those that are trained on and those that are held out."""
+    """Split photos into those to train on and those that are held out."""
     training = [photo for photo in photos if not is_held_out(photo.stem)]
     return training, [photo for photo in photos if is_held_out(photo.stem)]

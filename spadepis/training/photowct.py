@@ -14,6 +14,7 @@ from torchvision.utils import save_image
 
 from spadepis.photowct.network import LEVELS
 from spadepis.training.cascade import FEATURE_SCALE, Cascade
+from spadepis.training.config import TrainPhotoWCTConfig
 from spadepis.training.crops import crop_photos
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
@@ -24,11 +25,11 @@ from spadepis.training.training_state import Stateful, load_state, save_state
 
 log = logging.getLogger(__name__)
 
-# The level whose decoder is compared by features, step after step; deep ones have more to learn.
-# Comparing costs as much as all the rest, and every other step does without.
+# The level whose decoder is compared by features in each step; deep decoders have more to learn.
+# Comparing costs as much as all the rest, so every other step does without.
 LEVEL_OF_STEP = (4, None, 3, None, 4, None, 2, None, 4, None, 3, None, 1, None)
 
-# Of the terms of the loss; that of the reconstruction is 1.
+# Weights of the terms of the loss; that of the reconstruction is 1.
 WEIGHTS = {"perceptual": 0.08, "style": 0.04, "structure": 0.04, "distillation": 0.04}
 LONGEST_GRADIENT = 1.0
 STEPS_BETWEEN_REPORTS = 50
@@ -83,45 +84,30 @@ def _distillation(
 
 
 def train_photowct(
+    config: TrainPhotoWCTConfig,
     photos: Sequence[Source[Path]],
     held_out: Sequence[Path],
     perceptual: PerceptualNetwork,
-    output: Path,
-    *,
-    widths: tuple[int, int, int, int],
-    steps: int,
-    batch_size: int,
-    crop: int,
-    learning_rate: float,
-    device: torch.device,
-    bfloat16: bool,
-    seed: int,
 ) -> dict[str, Tensor]:
-    """Train, writing the state and a sample sheet into ``output`` as it goes.
+    """Train, writing the state and a sample sheet into the output folder as it goes.
 
-    Resumes from the state in ``output`` where there is one.
+    Resumes from the state in that folder where there is one.
 
     Args:
+        config: of the training.
         photos: JPEG files, by source.
         held_out: JPEG files that are shown on the sample sheet.
         perceptual: compares pictures.
-        output: a folder.
-        widths: channels of the convolutions of levels 1 to 4.
-        steps: in all; the learning rate falls to 0 along half a cosine.
-        batch_size: crops in a step.
-        crop: side of the crops in pixels.
-        learning_rate: at the start.
-        device: to train on.
-        bfloat16: compute in bfloat16 where that is safe; weights stay in float32.
-        seed: of weights and crops.
 
     Returns:
         The state dict of a ``PhotoWCT``.
     """
+    steps, crop, seed, output = config.steps, config.crop, config.seed, config.output
+    device = torch.device(config.device)
     torch.manual_seed(seed)
-    cascade = Cascade(widths).to(device)
+    cascade = Cascade(config.widths).to(device)
     perceptual = perceptual.to(device)
-    optimizer = torch.optim.Adam(cascade.parameters(), learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(cascade.parameters(), config.learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
     first = load_state(output / "state.pt", parts)
     rates = half_cosine(optimizer, steps, first)
@@ -129,12 +115,12 @@ def train_photowct(
     samples = _crops(shown, 2 * crop, torch.Generator().manual_seed(seed)).to(device)
 
     for step in range(first, steps):
-        # Of the step alone, so that a run that was stopped sees the same crops.
+        # It depends on the step alone, so that a resumed run sees the same crops.
         random = torch.Generator().manual_seed(seed + step)
-        batch = _crops(draw(photos, batch_size, random), crop, random).to(device)
+        batch = _crops(draw(photos, config.batch_size, random), crop, random).to(device)
         batch = batch.to(memory_format=torch.channels_last)
         level = LEVEL_OF_STEP[step % len(LEVEL_OF_STEP)]
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16):
             terms = losses(cascade, perceptual, batch, level)
         descend(optimizer, torch.stack(list(terms.values())).sum(), LONGEST_GRADIENT)
         rates.step()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_state_dict
+from spadepis.checkpoints.writing import halve_matrices, write_weights
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Settings, parse_settings
-from spadepis.dataset.storage.replacement import replacing
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.spectral_norm import fold_spectral_norm
 from spadepis.training.config import TrainingConfig, TrainPhotoWCTConfig, TrainSpadeConfig
@@ -24,7 +23,7 @@ from spadepis.training.photos import list_photos, split_photos
 from spadepis.training.photowct import train_photowct
 from spadepis.training.sources import Source
 from spadepis.training.spade import Training, initialize
-from spadepis.training.spade_run import Schedule, train_spade
+from spadepis.training.spade_run import train_spade
 from spadepis.training.training_pairs import read_training_pairs
 
 
@@ -49,18 +48,7 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
         training.append(Source.of_equals(kept))
         held_out += kept_out
     weights = train_photowct(
-        training,
-        held_out,
-        perceptual_network(config.perceptual_weights),
-        config.output,
-        widths=config.widths,
-        steps=config.steps,
-        batch_size=config.batch_size,
-        crop=config.crop,
-        learning_rate=config.learning_rate,
-        device=torch.device(config.device),
-        bfloat16=config.bfloat16,
-        seed=config.seed,
+        config, training, held_out, perceptual_network(config.perceptual_weights)
     )
     save_weights(config.output / "photowct.safetensors", weights, {})
 
@@ -89,8 +77,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
         config.learning_rate,
         config.bfloat16,
     )
-    schedule = Schedule(config.steps, config.batch_size, config.crop, config.seed)
-    trained = train_spade(pairs, training, schedule, config.output)
+    trained = train_spade(config, pairs, training)
     path = config.output / "spade.safetensors"
     save_weights(path, trained.state_dict(), trained.metadata)
     print(f"wrote {path}")
@@ -114,14 +101,9 @@ def start_from(generator: SpadeGenerator, uri: str) -> None:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write weights as safetensors: matrices in float16, vectors, which are few, in float32."""
-    halved = {
-        key: (tensor.half() if tensor.ndim > 1 else tensor.float()).cpu().contiguous()
-        for key, tensor in weights.items()
-        if not key.endswith("num_batches_tracked")
-    }
-    with replacing(path) as unfinished:
-        safetensors.torch.save_file(halved, unfinished, dict(metadata) or None)
+    """Write the weights that inference uses as safetensors, matrices in float16."""
+    used = {k: v.cpu() for k, v in weights.items() if not k.endswith("num_batches_tracked")}
+    write_weights(path, halve_matrices(used), metadata)
 
 
 def _photos_by_source(config: TrainPhotoWCTConfig) -> list[list[Path]]:

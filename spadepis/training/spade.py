@@ -11,7 +11,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade import SpadeGenerator
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.discriminator import Discriminator
@@ -26,15 +25,15 @@ from spadepis.training.spade_losses import (
 )
 from spadepis.training.training_state import Stateful
 
-# Of the generator's losses. With less weight on features colours become glaring; the spectra keep
-# textures from running in one direction.
+# Weights of the generator's losses. With less weight on the features, colours become glaring; the
+# spectra keep textures from all running in one direction.
 WEIGHTS = {"hinge": 1.0, "classes": 1.0, "perceptual": 4.0, "matching": 2.0, "spectra": 1.0}
 ADAM_BETAS = (0.0, 0.99)
 AVERAGE_DECAY = 0.998
 LONGEST_GRADIENT = 20.0
-# From 0, or with the learning rate of the other weights, noise does not grow.
+# Noise that starts at 0, or learns as slowly as the other weights, does not grow.
 FIRST_NOISE_STRENGTH, NOISE_LEARNING_RATE = 0.05, 1e-2
-# In the first steps the discriminator alone is trained.
+# Only the discriminator is trained in the first steps.
 WARM_UP_STEPS = 60
 NOISE_PARAMETER = "noise_strength"
 
@@ -111,10 +110,9 @@ class Training:
         warm_up = self.done < WARM_UP_STEPS
         real = (2 * batch.photos - 1).to(self.device)
         labels, seeds = batch.labels.to(self.device), batch.seeds.to(self.device)
-        edges = class_edges(labels, self.space)
         with self._autocast():
             with torch.set_grad_enabled(not warm_up):
-                generated = self.generator(labels, edges, seeds)
+                generated = self.generator(labels, seeds=seeds)
                 of_generated = self.features(generated)
             with torch.no_grad():
                 of_real = self.features(real)
@@ -232,13 +230,6 @@ def initialize(generator: SpadeGenerator) -> None:
     for name, parameter in generator.named_parameters():
         if name.endswith(NOISE_PARAMETER):
             nn.init.constant_(parameter, FIRST_NOISE_STRENGTH)
-
-
-def class_edges(labels: Tensor, space: LabelSpace) -> Tensor | None:
-    """The borders between classes, as edges, where the label space has instance edges."""
-    if not space.has_instance_edges:
-        return None
-    return torch.from_numpy(instance_edges(labels.cpu().numpy())).to(labels.device)
 
 
 def _with_spectral_norm(generator: SpadeGenerator) -> SpadeGenerator:

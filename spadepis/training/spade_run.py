@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torchvision.utils import save_image
 
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.spade import SpadeGenerator
+from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.crops import crop_pairs, resize_pair
 from spadepis.training.photos import PairFile
 from spadepis.training.sources import Source, draw
@@ -28,66 +28,50 @@ STEPS_BETWEEN_SHEETS = 250
 SHEET_ROWS, SCENES_IN_A_ROW, SHEET_SIZE = 12, 2, 256
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long a generator is trained, and on what.
-
-    Attributes:
-        steps: in all.
-        batch_size: crops in a step.
-        crop: side of the crops in pixels, divisible by 32.
-        seed: of crops and noise.
-    """
-
-    steps: int
-    batch_size: int
-    crop: int
-    seed: int
-
-
 def train_spade(
-    pairs: TrainingPairs, training: Training, schedule: Schedule, output: Path
+    config: TrainSpadeConfig, pairs: TrainingPairs, training: Training
 ) -> SpadeGenerator:
     """Train and return the averaged generator.
 
-    Resumes from ``state.pt`` in ``output`` where there is one. A line about every few steps is
-    printed; the state is written every 50 steps and, every 250 steps, a sheet
-    ``samples_NNNNNN.jpg`` of held-out scenes.
+    Resumes from ``state.pt`` in the output folder where there is one. Progress is printed every 10
+    steps. The state is written every 50 steps, and a sheet ``samples_NNNNNN.jpg`` of held-out
+    scenes every 250.
     """
+    output = config.output
     first = load_state(output / "state.pt", training.parts)
     training.resume(first)
     if first == 0:
-        random = Generator().manual_seed(schedule.seed)
-        photos = _draw_batch(pairs.sources, CALIBRATION_PHOTOS, schedule.crop, random).photos
+        random = Generator().manual_seed(config.seed)
+        photos = _draw_batch(pairs.sources, CALIBRATION_PHOTOS, config.crop, random).photos
         training.features.calibrate((2 * photos - 1).to(training.device))
-    print(f"step {first} of {schedule.steps}; state and samples in {output}", flush=True)
+    print(f"step {first} of {config.steps}; state and samples in {output}", flush=True)
     scenes = _choose_scenes(pairs.held_out)
     started = time.monotonic()
-    for step in range(first, schedule.steps):
+    for step in range(first, config.steps):
         # The random numbers depend on the step alone, so that a resumed run sees the same crops.
-        random = Generator().manual_seed((schedule.seed << 32) + step)
-        batch = _draw_batch(pairs.sources, schedule.batch_size, schedule.crop, random)
+        random = Generator().manual_seed((config.seed << 32) + step)
+        batch = _draw_batch(pairs.sources, config.batch_size, config.crop, random)
         terms = training.step(batch)
         done = step + 1
         if done % STEPS_BETWEEN_REPORTS == 0 or step == first:
             seconds = (time.monotonic() - started) / (done - first)
-            print(_progress(done, schedule, terms, seconds), flush=True)
-        if done % STEPS_BETWEEN_STATES == 0 or done == schedule.steps:
+            print(_progress(done, config, terms, seconds), flush=True)
+        if done % STEPS_BETWEEN_STATES == 0 or done == config.steps:
             save_state(output / "state.pt", done, training.parts)
-        if done % STEPS_BETWEEN_SHEETS == 0 or done == schedule.steps:
+        if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
             path = output / f"samples_{done:06}.jpg"
-            write_sheet(path, export(pairs, training, schedule), scenes)
+            write_sheet(path, export(config, pairs, training), scenes)
             print(f"wrote {path}", flush=True)
-    return export(pairs, training, schedule)
+    return export(config, pairs, training)
 
 
-def export(pairs: TrainingPairs, training: Training, schedule: Schedule) -> SpadeGenerator:
+def export(config: TrainSpadeConfig, pairs: TrainingPairs, training: Training) -> SpadeGenerator:
     """The averaged generator in evaluation mode, with batch norm statistics of training crops."""
 
     def label_maps() -> Iterator[Tensor]:
-        random = Generator().manual_seed(schedule.seed)
+        random = Generator().manual_seed(config.seed)
         for _ in range(BATCHES_FOR_STATISTICS):
-            yield _draw_batch(pairs.sources, schedule.batch_size, schedule.crop, random).labels
+            yield _draw_batch(pairs.sources, config.batch_size, config.crop, random).labels
 
     return training.export(label_maps())
 
@@ -121,8 +105,10 @@ def _choose_scenes(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:
     return [pairs[number * len(pairs) // count] for number in range(count)]
 
 
-def _progress(step: int, schedule: Schedule, terms: Mapping[str, float], seconds: float) -> str:
+def _progress(
+    step: int, config: TrainSpadeConfig, terms: Mapping[str, float], seconds: float
+) -> str:
     figures = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
-    hours = seconds * (schedule.steps - step) / 3600
-    speed = schedule.batch_size / seconds
-    return f"step {step} of {schedule.steps}  {figures}  {speed:.2f} images/s  {hours:.1f} h left"
+    hours = seconds * (config.steps - step) / 3600
+    speed = config.batch_size / seconds
+    return f"step {step} of {config.steps}  {figures}  {speed:.2f} images/s  {hours:.1f} h left"

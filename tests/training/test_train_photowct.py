@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spadepis.photowct import PhotoWCT
 from spadepis.training.cascade import Cascade, widths_by_name
+from spadepis.training.config import TrainPhotoWCTConfig
 from spadepis.training.perceptual import PerceptualNetwork
 from spadepis.training.photos import read_photo
 from spadepis.training.photowct import train_photowct
@@ -36,20 +37,16 @@ def photos(tmp_path: Path) -> list[Path]:
 def train(
     photos: list[Path], perceptual: PerceptualNetwork, output: Path, steps: int
 ) -> dict[str, Tensor]:
-    return train_photowct(
-        [Source.of_equals(photos)],
-        photos[:1],
-        perceptual,
-        output,
+    config = TrainPhotoWCTConfig(
+        output=output,
         widths=WIDTHS,
         steps=steps,
         batch_size=2,
         crop=32,
         learning_rate=1e-3,
-        device=torch.device("cpu"),
         bfloat16=False,
-        seed=0,
     )
+    return train_photowct(config, [Source.of_equals(photos)], photos[:1], perceptual)
 
 
 def error(weights: dict[str, Tensor], photo_file: Path, path: Path) -> float:

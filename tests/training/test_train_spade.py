@@ -9,12 +9,13 @@ from PIL import Image
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
+from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
 from spadepis.training.photos import is_held_out
 from spadepis.training.runs import save_weights, start_from
 from spadepis.training.spade import Batch, Training, initialize
-from spadepis.training.spade_run import Schedule, train_spade
+from spadepis.training.spade_run import train_spade
 from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
 
 
@@ -52,8 +53,8 @@ def training(
     return Training(generator, discriminator, own, weights, steps, 2e-3, bfloat16=False)
 
 
-def schedule(steps: int) -> Schedule:
-    return Schedule(steps, batch_size=4, crop=32, seed=0)
+def config(steps: int, output: Path) -> TrainSpadeConfig:
+    return TrainSpadeConfig(output=output, steps=steps, batch_size=4, crop=32)
 
 
 @pytest.mark.parametrize("space", [COCO_STUFF, ADE20K])
@@ -61,7 +62,7 @@ def test_training_learns_the_colour_of_a_class(
     space: LabelSpace, features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
 ) -> None:
     pairs, output = read(make_pairs, space), tmp_path / "out"
-    trained = train_spade(pairs, training(space, features, pairs, 60), schedule(60), output)
+    trained = train_spade(config(60, output), pairs, training(space, features, pairs, 60))
     path = tmp_path / "spade.safetensors"
     save_weights(path, trained.state_dict(), trained.metadata)
     generator = SpadeGenerator.from_checkpoint(path, space)
@@ -85,7 +86,7 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     monkeypatch.setattr("spadepis.training.spade_run.STEPS_BETWEEN_STATES", 3)
     pairs = read(make_pairs, COCO_STUFF)
     whole = train_spade(
-        pairs, training(COCO_STUFF, features, pairs, 5), schedule(5), tmp_path / "whole"
+        config(5, tmp_path / "whole"), pairs, training(COCO_STUFF, features, pairs, 5)
     )
     stopped = training(COCO_STUFF, features, pairs, 5)
 
@@ -97,10 +98,10 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     step = stopped.step
     monkeypatch.setattr(stopped, "step", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
-        train_spade(pairs, stopped, schedule(5), tmp_path / "stopped")
+        train_spade(config(5, tmp_path / "stopped"), pairs, stopped)
     assert torch.load(tmp_path / "stopped/state.pt", weights_only=True)["step"] == 3
     resumed = train_spade(
-        pairs, training(COCO_STUFF, features, pairs, 5), schedule(5), tmp_path / "stopped"
+        config(5, tmp_path / "stopped"), pairs, training(COCO_STUFF, features, pairs, 5)
     )
     for key, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value, msg=key)
@@ -113,7 +114,7 @@ def test_progress_is_printed_from_the_first_step(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pairs = read(make_pairs, COCO_STUFF)
-    train_spade(pairs, training(COCO_STUFF, features, pairs, 3), schedule(3), tmp_path / "out")
+    train_spade(config(3, tmp_path / "out"), pairs, training(COCO_STUFF, features, pairs, 3))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"step 0 of 3; state and samples in {tmp_path / 'out'}"
     assert lines[1].startswith("step 1 of 3  discriminator_hinge ")

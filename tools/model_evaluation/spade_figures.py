@@ -12,7 +12,6 @@ from torch import Tensor
 from spadepis.labels import LabelSpace
 from spadepis.spade import SpadeGenerator
 from spadepis.training.perceptual import LEVELS, PerceptualNetwork, perceptual_distance
-from spadepis.training.spade import class_edges
 from tools.model_evaluation.artifacts import frame, stripes
 from tools.model_evaluation.frechet import as_vectors, frechet_distance
 from tools.model_evaluation.judge import JUDGED_CLASSES, Judge, judged_labels, mean_iou
@@ -88,8 +87,7 @@ class Measurement:
 
 def synthesize(generator: SpadeGenerator, labels: Tensor, seed: int = 0) -> Tensor:
     """A picture [3,H,W] in [0,1] of one label map [H,W], class borders being the edges."""
-    edges = class_edges(labels[None], generator.label_space)
-    picture: Tensor = generator(labels[None], edges, torch.tensor([seed]))[0]
+    picture: Tensor = generator(labels[None], seeds=torch.tensor([seed]))[0]
     return (picture + 1) / 2
 
 

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
+from spadepis.dataset.encoding import DECODING_ERRORS
 from spadepis.dataset.inputs.containers import MOST_JPEG_SCANS, ImageFile, split_metadata
 from spadepis.dataset.inputs.shards import read_source
 from spadepis.dataset.storage.errors import reason
 
 # The largest image is 16-bit RGBA without compression.
 BYTES_PER_PIXEL = 8
-# What Pillow raises on damaged files, found by fuzzing and in its source: the errors that it means,
-# and those of its arithmetic, look-ups and conversions when a header does not fit the content.
-DECODER_ERRORS = (
-    ArithmeticError,
-    EOFError,
-    Image.DecompressionBombError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 Size = tuple[int, int]
 """Height and width."""
 Read = Callable[[str, int], bytes]
@@ -135,5 +118,5 @@ def decoding(uri: str) -> Iterator[None]:
         raise UnreadableImageError(uri, str(error)) from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError(uri, "not an image") from error
-    except DECODER_ERRORS as error:
+    except DECODING_ERRORS as error:
         raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error

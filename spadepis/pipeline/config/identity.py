@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256 as digest
 from typing import Any
 
-from spadepis.checkpoints.digest import sha256
-from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.checkpoints.fetching import fetch_checkpoint, sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import commit_files
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX

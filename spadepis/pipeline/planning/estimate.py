@@ -26,10 +26,11 @@ class StageEstimate:
     """A stage, with all its workers busy.
 
     Attributes:
-        name: of the stage.
+        name: name of the stage.
         device: "cpu" or "cuda".
-        workers: how many.
-        hours: that they take for the whole job, a GPU's stages as if each had it alone.
+        workers: number of its workers.
+        hours: hours that they take for the whole job. Each stage counts as if it had the GPU to
+            itself.
     """
 
     name: str
@@ -40,15 +41,15 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a job would make and take.
+    """How much a job would make, and how long it would take.
 
     Attributes:
-        scenes: label maps.
-        pairs: of a label map and a style.
-        bytes_out: of results, contents and label maps.
-        stages: those that were estimated, in order.
-        hours: of the whole job, reading, writing and the start left out.
-        bound: what takes that long: a stage, or "GPUs" or "CPUs" where stages share them.
+        scenes: number of label maps.
+        pairs: number of pairs of a label map and a style.
+        bytes_out: size of results, contents and label maps.
+        stages: the stages that were estimated, in order.
+        hours: duration of the whole job without its start, reading and writing.
+        bottleneck: a stage, or "GPUs" or "CPUs" where stages share them.
     """
 
     scenes: int
@@ -56,11 +57,11 @@ class Estimate:
     bytes_out: int
     stages: Sequence[StageEstimate]
     hours: float
-    bound: str
+    bottleneck: str
 
 
 def bytes_of_set(scenes: int, pairs: int, size: tuple[int, int], contents: bool) -> int:
-    """About how large the images of a set are.
+    """The approximate size of the images of a set, in bytes.
 
     Args:
         scenes: number of label maps.
@@ -73,7 +74,7 @@ def bytes_of_set(scenes: int, pairs: int, size: tuple[int, int], contents: bool)
 
 
 def count_masks(masks: str) -> int:
-    """How many label maps there are at a URI; none is opened.
+    """The number of label maps at a URI; none is opened.
 
     Raises:
         ConfigurationError: there are none, or they cannot be listed.
@@ -91,14 +92,14 @@ def estimate(
     cpu_rates: Mapping[Declaration, float],
     gpu_rates: Mapping[Declaration, float],
 ) -> Estimate:
-    """What synthesizing and stylizing would take, with the workers that the job would have.
+    """Estimate a job that synthesizes and stylizes, with the workers that it would have.
 
     Args:
-        scenes: label maps.
-        styles: of each.
-        cluster: all of it.
-        cpu_rates: a second on one CPU core, by stage: scenes of synthesis, else results.
-        gpu_rates: likewise on a whole GPU; needed of the stages that the job would put there.
+        scenes: number of label maps.
+        styles: number of styles of each label map.
+        cluster: size of the whole cluster.
+        cpu_rates: scenes (of synthesis) or results (of other stages) a second on one CPU core.
+        gpu_rates: the same on a whole GPU, for the stages that the job would put there.
 
     Raises:
         ConfigurationError: a rate that is needed is missing.
@@ -119,24 +120,24 @@ def estimate(
         rate = (gpu_rates if device == "cuda" else cpu_rates)[stage]
         hours = count / rate / workers[stage].count / SECONDS_PER_HOUR
         stages.append(StageEstimate(stage.name, device, workers[stage].count, hours))
-    bound, hours = _bound(stages, cluster)
+    bottleneck, hours = _bottleneck(stages, cluster)
     bytes_out = bytes_of_set(scenes, scenes * styles, (256, 256), contents=True)
-    return Estimate(scenes, scenes * styles, bytes_out, stages, hours, bound)
+    return Estimate(scenes, scenes * styles, bytes_out, stages, hours, bottleneck)
 
 
-def _bound(stages: Sequence[StageEstimate], cluster: ClusterSize) -> tuple[str, float]:
+def _bottleneck(stages: Sequence[StageEstimate], cluster: ClusterSize) -> tuple[str, float]:
     """What takes the longest, and its hours."""
-    # Each stage of a GPU has a worker on it; they take turns.
+    # The stages on a GPU have a worker each, and take turns.
     on_gpus = [stage.hours for stage in stages if stage.device == "cuda"]
     core_hours = [stage.hours * stage.workers for stage in stages if stage.device == "cpu"]
     hours = {stage.name: stage.hours for stage in stages}
     if len(on_gpus) > 1:
         hours["GPUs"] = sum(on_gpus)
-    # More workers than CPUs take turns as well.
+    # So do workers on CPUs if there are more workers than CPUs.
     if sum(stage.workers for stage in stages if stage.device == "cpu") > cluster.cpus:
         hours["CPUs"] = sum(core_hours) / cluster.cpus
-    bound = max(hours, key=lambda name: hours[name])
-    return bound, hours[bound]
+    slowest = max(hours, key=lambda name: hours[name])
+    return slowest, hours[slowest]
 
 
 def estimate_text(estimate: Estimate) -> str:
@@ -150,5 +151,5 @@ def estimate_text(estimate: Estimate) -> str:
     for stage in estimate.stages:
         on = "GPU" if stage.device == "cuda" else "CPU"
         lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{stage.hours:>10.2f}")
-    lines.append(f"{'total':<12}{'':>14}{estimate.hours:>10.2f}  bottleneck: {estimate.bound}")
+    lines.append(f"{'total':<12}{'':>14}{estimate.hours:>10.2f}  bottleneck: {estimate.bottleneck}")
     return "\n".join(lines)

@@ -14,7 +14,8 @@ from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.scene import Scene, Style
 
-# Of each mask, so that a threshold that nothing meets does not try all styles.
+# The most styles that are replaced for one mask. If nothing meets a threshold, not all styles are
+# tried.
 MOST_REPLACEMENTS = 8
 
 
@@ -150,7 +151,7 @@ def _pairing(
     style_ids: Sequence[str],
     replaced: Mapping[str, Sequence[str]],
 ) -> Callable[[str], Sequence[str]]:
-    """What gives the styles of a mask."""
+    """The function that gives the styles of a mask."""
     if config.styles.pairing == "all":
         return lambda id: style_ids
     if config.styles.pairing == "table":
@@ -171,7 +172,7 @@ def _pairing(
 
 
 def _replaced(rejected: Collection[tuple[str, str | None]]) -> Mapping[str, Sequence[str]]:
-    """By mask, the styles that others are drawn for."""
+    """The rejected styles of each mask, in place of which others are drawn."""
     styles: dict[str, list[str]] = defaultdict(list)
     for mask_id, style_id in rejected:
         if style_id is not None:
@@ -182,7 +183,7 @@ def _replaced(rejected: Collection[tuple[str, str | None]]) -> Mapping[str, Sequ
 def _read_table(
     uri: str, ids: Sequence[str], style_ids: Sequence[str]
 ) -> Mapping[str, Sequence[str]]:
-    """The table of pairs, all of them there."""
+    """The table of pairs, checked to name only masks and styles that exist."""
     try:
         pairs = read_pairs(uri)
     except PairingError as error:

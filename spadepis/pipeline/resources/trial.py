@@ -26,7 +26,7 @@ from spadepis.pipeline.stages.assess import Rejected
 from spadepis.pipeline.stages.declarations import SYNTHESIZE, Declaration
 from spadepis.pipeline.stages.describe_styles import DescribeStyles
 
-# Of photos that keep their own size.
+# The size that is tried where every photo keeps its own.
 USUAL_SIZE = (256, 256)
 # Stripes of classes in the label map of the trial.
 REGIONS = 8

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
-from spadepis.checkpoints.digest import sha256
+from spadepis.checkpoints.fetching import sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import commit_files, write_commits
 from spadepis.dataset.image_set.commits import Commit

@@ -32,7 +32,7 @@ def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
         assert stage.hours == pytest.approx(2 * each / stage.workers)
     assert found.hours == max(stage.hours for stage in found.stages)
     slowest = max(found.stages, key=lambda stage: stage.hours)
-    assert found.bound == slowest.name
+    assert found.bottleneck == slowest.name
 
 
 def test_stages_that_share_a_gpu_take_turns() -> None:
@@ -41,14 +41,14 @@ def test_stages_that_share_a_gpu_take_turns() -> None:
     assert [by_name[stage.name].device for stage in RATES] == ["cuda", "cuda", "cpu", "cpu"]
     assert by_name["synthesize"].hours == pytest.approx(0.5)
     assert by_name["stylize"].hours == pytest.approx(0.5 * 2)
-    assert found.bound == "GPUs"
+    assert found.bottleneck == "GPUs"
     assert found.hours == pytest.approx(1.5)
 
 
 def test_more_workers_than_cpus_take_turns_as_well() -> None:
     found = estimate(3600, 1, ClusterSize(1, 0), RATES, {})
     assert [stage.workers for stage in found.stages] == [1, 1, 1, 1]
-    assert found.bound == "CPUs"
+    assert found.bottleneck == "CPUs"
     assert found.hours == pytest.approx(1 + 1 / 2 + 1 / 8 + 1 / 100)
 
 
