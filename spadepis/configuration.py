@@ -61,7 +61,7 @@ class Command:
     """A command, with the settings that its flags and YAML files may give.
 
     Attributes:
-        name: of the command.
+        name: name of the command.
         description: one line for ``--help``.
         sections: the JSON Schema of each setting by its name, under the headings of ``--help``.
         elsewhere: the commands that have a setting which this one does not have.
@@ -83,7 +83,7 @@ class Command:
         """Check that there is a setting of this name.
 
         Args:
-            name: of the setting, with underscores.
+            name: name of the setting, with underscores.
             spelling: how the user wrote it.
 
         Raises:

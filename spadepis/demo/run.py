@@ -37,7 +37,7 @@ def demo_config(
         masks: label maps.
         instances: their instance maps; of other label maps than the shipped there are none.
         styles: style photos; if they are fewer than three, each mask gets all of them.
-        label_space: of the label maps.
+        label_space: label space of the label maps.
 
     Raises:
         ConfigurationError: there are no style photos.

@@ -25,8 +25,8 @@ class Convolution3x3(nn.Conv2d):
     those of direct convolution.
 
     Args:
-        channels_in: of the features.
-        channels_out: of the result.
+        channels_in: channels of the features.
+        channels_out: channels of the result.
         padding: what surrounds the features: their mirror image, or zeros.
         rectify: whether a ReLU follows.
         exact_ties: whether adjacent pixels with equal neighbourhoods must have equal results, as

@@ -126,7 +126,7 @@ def find_misnumbering(
 
     Args:
         space: what the label maps were given as.
-        histograms: of label maps of the set by their file name, path or URI.
+        histograms: histograms of label maps of the set, by path or URI.
         heights: what ``mean_heights`` returns for the same label maps, if it is known.
 
     Returns:

@@ -32,7 +32,7 @@ def find_region_labels(space: LabelSpace, setting: str | None) -> tuple[int, ...
     """The region that each class belongs to, by class index; see ``region_labels``.
 
     Args:
-        space: has the classes.
+        space: the label space that has the classes.
         setting: path or URI of a YAML file, "none" for each class on its own, or None for the
             groups that come with spadepis, which exist for published label spaces only.
 
@@ -56,7 +56,7 @@ def region_labels(space: LabelSpace, groups: Sequence[Sequence[str]]) -> tuple[i
     """The region of each class: the lowest class index of its group, -1 for unknown classes.
 
     Args:
-        space: has the classes.
+        space: the label space that has the classes.
         groups: names of related classes. Every other class is a region of its own.
 
     Raises:

@@ -24,7 +24,7 @@ def describe_photo(photo: NDArray[np.uint8], encoder: Encoder) -> Descriptor:
     """Mean of the features of a photo uint8 [H,W,3], float32 [C].
 
     Args:
-        photo: of any size.
+        photo: the photo, of any size.
         encoder: PhotoWCT's of level ``LEVEL``, on any device.
     """
     weight = next(encoder.parameters())

@@ -18,7 +18,7 @@ class Matching:
     """Chooses styles for scenes: by their label maps, or else by their features.
 
     Attributes:
-        index: of the styles.
+        index: the styles by what they show.
         diversity: see ``StyleIndex.choose``.
         region_labels: the region that each class of the label maps belongs to.
     """

@@ -44,8 +44,8 @@ def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
     """Style ids by mask id, both in the order of a table, each pair once.
 
     Args:
-        uri: of a CSV file with a header, or a Parquet file, with the columns ``mask_id`` and
-            ``style_id``.
+        uri: path or URI of a CSV file with a header, or of a Parquet file, with the columns
+            ``mask_id`` and ``style_id``.
 
     Raises:
         PairingError: it cannot be read, or has other columns, or cells without an id.

@@ -22,7 +22,7 @@ class StyleIndex:
     """Styles to choose from by what they show.
 
     Attributes:
-        ids: of the styles.
+        ids: ids of the styles.
         descriptors: float32 [n,d], a row for each style: class shares, or deep features; NaN for
             a style that could not be described.
         are_shares: whether the descriptors are class shares.

@@ -36,7 +36,7 @@ class Pooling(NamedTuple):
 
     Attributes:
         indices: positions of the largest values, int64 [N,C,h/2,w/2].
-        size: of the features before the pooling.
+        size: size of the features before the pooling.
     """
 
     indices: Tensor
@@ -171,7 +171,7 @@ class Decoder(nn.Module):
         """Decode features [N,C,h,w] to [N,3,H,W].
 
         Args:
-            features: of this level.
+            features: the features of this level.
             poolings: those of the encoder, for N photos or for one that all share.
         """
         x = features

@@ -35,10 +35,10 @@ def assemble(
     """The stages of a job, from reading to writing.
 
     Args:
-        config: of the job.
-        devices: by stage; a stage that is not in it runs on a CPU.
+        config: the configuration of the job.
+        devices: device by stage; a stage that is not in it runs on a CPU.
         matching: chooses the styles of scenes that have none yet.
-        styles: that it chooses from, by id.
+        styles: styles that it chooses from, by id.
         conventions: how label maps are read where a file leaves it open.
         style_conventions: the same of the label maps of styles.
         lease: of the image set, if a job holds it.

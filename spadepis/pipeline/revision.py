@@ -1,6 +1,6 @@
-"""The revision of what makes pixels, which every commit row carries.
+"""The pixel revision, which every commit row carries.
 
-It is raised by one with a change after which the same inputs and settings give other images.
+A change after which the same inputs and settings give other images raises it by one.
 """
 
 from __future__ import annotations
@@ -8,4 +8,4 @@ from __future__ import annotations
 from typing import Final
 
 REVISION: Final = 2
-"""Version 0.1 wrote none, and counts as 1."""
+"""Version 0.1 wrote none; its images count as revision 1."""

@@ -19,7 +19,7 @@ class Style:
     """A style that a scene is to get; all fields are None if photos are only synthesized.
 
     Attributes:
-        id: of the style photo.
+        id: id of the style photo.
         source: path or URI of the style photo.
         mask_source: path or URI of its label map, if the styles have label maps.
     """
@@ -34,8 +34,8 @@ class Failure:
     """A style that a scene will not get, and why.
 
     Attributes:
-        style: that failed.
-        stage: in which it failed.
+        style: the style that failed.
+        stage: the stage in which it failed.
         source: the file that the stage was working on.
         error: type of the error.
         message: what the error says; if it is unexpected, the last line.

@@ -14,8 +14,8 @@ class Look:
     """Statistics of a photo that do not depend on where things are in it.
 
     Attributes:
-        colours: of its pixels in CIELAB.
-        features: of each level of an encoder.
+        colours: distribution of the colours of its pixels in CIELAB.
+        features: statistics of the features at each level of an encoder.
     """
 
     colours: Gaussian

@@ -47,7 +47,7 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
 
     Args:
         folder: the image set.
-        label_space: of its label maps.
+        label_space: label space of its label maps.
         rows: how many scenes at most.
 
     Returns:

@@ -40,7 +40,7 @@ def html_report(
         summary: what ``summarize`` returns for ``log``.
         log: all pairs of the image set, as ``read_log`` returns them.
         identity: the settings that the image set was made with.
-        label_space: of the label maps.
+        label_space: label space of the label maps.
         folder: the image set.
     """
     environment = Environment(

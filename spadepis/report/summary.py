@@ -112,7 +112,7 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
         f"  {'total':<10} {sum(seconds.values()):8.3f}",
     ]
     if len(summary["revisions"]) > 1:
-        lines.append(f"images by revision of what makes pixels: {revisions_text(summary)}")
+        lines.append(f"images by pixel revision: {revisions_text(summary)}")
     reasons = failure_reasons(log)
     if reasons:
         lines.append("most frequent failures (all are in failures.parquet):")
@@ -128,8 +128,8 @@ def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
 
 
 def revisions_text(summary: Mapping[str, Any]) -> str:
-    """How many images of a set each revision made."""
-    return ", ".join(f"{count} by {name}" for name, count in summary["revisions"].items())
+    """How many images of a set each pixel revision made."""
+    return ", ".join(f"{count} of revision {name}" for name, count in summary["revisions"].items())
 
 
 def _printable(text: str) -> str:

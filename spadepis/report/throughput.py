@@ -26,8 +26,8 @@ class Throughput:
     Attributes:
         start: when the first image was committed.
         end: when the last image was committed.
-        minutes: from start to end, not counting the time when the job was not running.
-        images_a_minute: in each interval.
+        minutes: duration from start to end, not counting the time when the job was not running.
+        images_a_minute: the rate in each interval.
     """
 
     start: datetime

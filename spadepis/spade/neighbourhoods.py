@@ -26,7 +26,7 @@ class Neighbourhoods:
         edges: instance edges of the same pixels, bool [U,9].
         padded_index_3x3: number of the 3x3 neighbourhood of each pixel, including those one step
             outside the image, int64 [N,h+2,w+2].
-        num_classes: of the label space.
+        num_classes: number of classes of the label space.
     """
 
     classes: Tensor
@@ -67,7 +67,7 @@ def find_neighbourhoods(labels: Tensor, edges: Tensor | None, num_classes: int) 
     Args:
         labels: class indices, int64 [N,h,w].
         edges: instance edges, bool [N,h,w], or None.
-        num_classes: of the label space.
+        num_classes: number of classes of the label space.
     """
     # One number for each pixel: 0 outside the image, elsewhere class and edge bit.
     pixels = 1 + labels if edges is None else 1 + labels + num_classes * edges

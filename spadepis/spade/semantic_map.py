@@ -17,7 +17,7 @@ class SemanticMap:
     Args:
         labels: class indices, int64 [N,H,W].
         edges: instance edges, bool [N,H,W], or None where the label space has none.
-        num_classes: of the label space.
+        num_classes: number of classes of the label space.
         dtype: dtype of the one-hot form.
     """
 

@@ -18,7 +18,7 @@ class Verdict:
     """What the discriminator makes of a batch of pictures.
 
     Attributes:
-        features: of the pyramid, from stride 2 on, each [N,width,h,w].
+        features: features of the pyramid, from stride 2 on, each [N,width,h,w].
         scores: real (above 0) or generated, of the same levels but the coarsest, each [N,h,w].
         classes: scores of each class and, last, of *generated*, at stride 2, [N,classes+1,h,w].
     """
@@ -51,7 +51,7 @@ class Discriminator(nn.Module):
 
     Args:
         feature_widths: channels of the frozen features, from the finest level on.
-        num_classes: of the label space.
+        num_classes: number of classes of the label space.
         width: channels of the pyramid.
     """
 

@@ -94,7 +94,7 @@ def train_photowct(
     Resumes from the state in that folder where there is one.
 
     Args:
-        config: of the training.
+        config: the settings of the training.
         photos: JPEG files, by source.
         held_out: JPEG files that are shown on the sample sheet.
         perceptual: compares pictures.

@@ -18,7 +18,7 @@ def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
     Args:
         content: features [N,C,h,w].
         style: features [N,C,h,w].
-        scale: of the features in use, against which the identity is added before whitening.
+        scale: scale of the features in use, against which the identity is added before whitening.
     """
     # Eigenvalues need full precision.
     with torch.no_grad(), torch.autocast(content.device.type, enabled=False):

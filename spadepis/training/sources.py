@@ -18,8 +18,8 @@ class Source(Generic[Item]):
 
     Attributes:
         items: the items, one or more.
-        weights: of the items among each other, [len(items)].
-        weight: of the source among others.
+        weights: how often each item is drawn, relative to the others, [len(items)].
+        weight: how often the source is drawn, relative to other sources.
     """
 
     items: Sequence[Item]

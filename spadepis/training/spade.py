@@ -45,7 +45,7 @@ class Batch:
     Attributes:
         photos: [N,3,H,W] in [0,1].
         labels: class indices, int64 [N,H,W].
-        seeds: of the noise, int64 [N].
+        seeds: seed of the noise of each picture, int64 [N].
     """
 
     photos: Tensor
@@ -57,12 +57,12 @@ class Training:
     """The networks of one run, and one step of their training.
 
     Args:
-        generator: with the weights to start from.
+        generator: the generator, with the weights to start from.
         discriminator: judges the frozen features of pictures.
         features: the frozen features, also those of the perceptual loss.
-        class_weights: of each class in the losses, [num_classes].
-        steps: of the whole run, over which learning rates fall along half a cosine.
-        learning_rate: of both networks at the start.
+        class_weights: weight of each class in the losses, [num_classes].
+        steps: number of steps of the whole run, over which learning rates fall along half a cosine.
+        learning_rate: learning rate of both networks at the start.
         bfloat16: compute in bfloat16 where that is safe.
     """
 

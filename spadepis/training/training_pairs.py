@@ -28,7 +28,8 @@ class PairFolders:
     Attributes:
         photos: folder of JPEG photos.
         labels: folder of PNG label maps of the same names.
-        weight: of the source among others; by default the root of its number of pairs.
+        weight: how often the source is drawn, relative to others. Default: the square root of its
+            number of pairs.
     """
 
     photos: Path
@@ -41,8 +42,8 @@ class TrainingPairs:
     """Pairs to train on and pairs to look at.
 
     Attributes:
-        sources: of pairs to train on.
-        class_weights: of each class in a loss, [num_classes].
+        sources: the pairs to train on, by source.
+        class_weights: weight of each class in a loss, [num_classes].
         held_out: pairs that are not trained on, by source.
     """
 

@@ -12,10 +12,10 @@ import pytest
 
 from spadepis import ImageSet
 from spadepis.cli.main import run_job
-from spadepis.dataset import storage
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.job import Job
@@ -82,7 +82,7 @@ def test_reads_and_writes_survive_a_failing_service(
 
 def test_what_is_not_there_or_forbidden_is_told_at_once(service: Service, bucket: str) -> None:
     closed = f"{bucket}-closed"
-    fs, path = storage.filesystem(closed)
+    fs, path = filesystem(closed)
     fs.mkdir(path)
     Folder(closed).write("a.png", b"")
     before = service.requests

@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
-from spadepis.dataset import storage
+from spadepis.dataset.storage.filesystems import filesystem, s3_environment, storage_environment
 
 SLOW_SECONDS = 0.05
 
@@ -86,8 +86,8 @@ def serve() -> Iterator[Service]:
 @contextmanager
 def public_bucket(service: Service) -> Iterator[str]:
     """URI of a new bucket that anyone may use; until the end this process uses the service."""
-    with storage.storage_environment(storage.s3_environment(service.endpoint, anonymous=True)):
-        fs, path = storage.filesystem(f"s3://bucket-{uuid4().hex}")
+    with storage_environment(s3_environment(service.endpoint, anonymous=True)):
+        fs, path = filesystem(f"s3://bucket-{uuid4().hex}")
         fs.mkdir(path)
         everything = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
         fs.call_s3("put_bucket_policy", Bucket=path, Policy=json.dumps({"Statement": everything}))

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spadepis.dataset import storage
 from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.reading import read
 
 __all__ = ["AnnotationError", "paint_instances", "polygon_mask", "read_annotations"]
 
@@ -49,7 +49,7 @@ def read_annotations(uri: str) -> Mapping[str, Sequence[Polygons]]:
         CredentialsError: the URI holds credentials.
     """
     try:
-        content = json.loads(storage.read(uri))
+        content = json.loads(read(uri))
     except OSError as error:
         raise AnnotationError(f"{uri} cannot be read ({reason(error)})") from error
     except ValueError as error:

@@ -14,7 +14,6 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
-from spadepis.dataset import storage
 from spadepis.dataset.inputs.braces import expand_braces
 from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.shards import index_shards
@@ -24,7 +23,10 @@ from spadepis.dataset.inputs.suffixes import (
     SHARD_SUFFIXES,
     suffix_of,
 )
+from spadepis.dataset.storage.credentials import CredentialsError
 from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.filesystems import filesystem, kind, list_files
+from spadepis.dataset.storage.retrying import attempt
 
 WILDCARDS = frozenset("*?[")
 PATTERNS = WILDCARDS | {"{"}
@@ -114,7 +116,7 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
             return _list_shards(files, part, uri)
     except OSError as error:
         raise SourceError(f"{uri} cannot be listed ({reason(error)})") from error
-    except (ShardError, storage.CredentialsError) as error:
+    except (ShardError, CredentialsError) as error:
         raise SourceError(str(error)) from error
     compressed = [name for name in files.names if name.lower().endswith(COMPRESSED_TARS)]
     if compressed:
@@ -129,19 +131,19 @@ def _split_part(uri: str) -> tuple[str, str | None]:
         return uri, None
     if suffix_of(path) in SHARD_SUFFIXES:
         return path, part
-    is_folder = storage.kind(uri) is None and storage.kind(path) == "directory"
+    is_folder = kind(uri) is None and kind(path) == "directory"
     return (path, part) if is_folder else (uri, None)
 
 
 def _find(uri: str, exclude: str | None) -> _Files:
-    fs, path = storage.filesystem(uri)
+    fs, path = filesystem(uri)
     local = isinstance(fs, LocalFileSystem)
-    kind = storage.kind(uri)
+    entry = kind(uri)
     ending = ".png"
-    if kind == "file":
+    if entry == "file":
         base, paths = path.rpartition("/")[0], [path]
-    elif kind is not None:
-        base, paths = path, storage.list_files(fs, path)
+    elif entry is not None:
+        base, paths = path, list_files(fs, path)
     elif PATTERNS & set(path):
         base = _literal_part(fs, path)
         pattern = path[len(base) :].lstrip("/")
@@ -178,7 +180,7 @@ def _literal_part(fs: Any, path: str) -> str:
 
 def _is_folder(fs: Any, path: str) -> bool:
     try:
-        return bool(storage.attempt(fs.info, path)["type"] == "directory")
+        return bool(attempt(fs.info, path)["type"] == "directory")
     except (FileNotFoundError, NotADirectoryError):
         return False
 
@@ -191,7 +193,7 @@ def _match(fs: Any, base: str, pattern: str) -> list[str]:
     """
     expanded = expand_braces(pattern)
     depth = None if "**" in pattern else len(PurePosixPath(pattern).parts)
-    names = [found[len(base) :].lstrip("/") for found in storage.list_files(fs, base, depth)]
+    names = [found[len(base) :].lstrip("/") for found in list_files(fs, base, depth)]
     exact = {name for name in expanded if not WILDCARDS & set(name)}
     missing = sorted(exact - set(names))
     if missing:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fsspec.implementations.local import LocalFileSystem
 
 from spadepis.dataset.inputs.shards import file_of_source, read_source
-from spadepis.dataset.storage import attempt, filesystem
+from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.node_cache import kept_content
+from spadepis.dataset.storage.retrying import attempt
 
 # What the images kept on a node may take; those unused for longest are removed.
 MOST_IMAGE_BYTES = 2 << 30

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from spadepis.dataset import storage
 from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.filesystems import filesystem
+from spadepis.dataset.storage.retrying import attempt
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace
 
 __all__ = ["LAYOUTS", "Layout", "LayoutError"]
@@ -61,9 +62,9 @@ class Layout:
 
 def _entries(root: str) -> str:
     """The first names in a folder, for people."""
-    fs, path = storage.filesystem(root)
+    fs, path = filesystem(root)
     try:
-        found: list[str] = storage.attempt(fs.ls, path, False)
+        found: list[str] = attempt(fs.ls, path, False)
     except OSError as error:
         return f"nothing that can be listed ({reason(error)})"
     names = sorted(PurePosixPath(entry).name for entry in found)

@@ -81,7 +81,7 @@ def list_files(fs: Any, path: str, depth: int | None = None) -> list[str]:
 
     Args:
         fs: what ``filesystem`` gave.
-        path: of the folder, on that filesystem.
+        path: path of the folder on that filesystem.
         depth: how many levels of a local folder are searched; None for all.
 
     Raises:

@@ -84,7 +84,7 @@ class Folder:
         It is tried out with a file that exists, for not every service does what it is asked.
 
         Args:
-            name: of the file.
+            name: name of the file.
             content: what it holds, and what it holds afterwards.
         """
         if self._local:

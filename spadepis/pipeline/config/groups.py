@@ -42,8 +42,8 @@ class Group(Configuration):
     """A group of settings; a setting that a job does not have keeps its default.
 
     Attributes:
-        name: of the attribute of ``JobConfig`` that holds the group.
-        heading: in ``--help`` and in docs/configuration.md.
+        name: name of the attribute of ``JobConfig`` that holds the group.
+        heading: the heading in ``--help`` and in docs/configuration.md.
         jobs: the jobs that have these settings.
         identity: whether these settings are part of the identity of an image set.
     """

@@ -26,8 +26,8 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
     """The settings that results depend on, inputs as absolute URIs, checkpoints by SHA-256.
 
     Args:
-        config: of the job.
-        style_ids: of all styles there are.
+        config: the configuration of the job.
+        style_ids: ids of all styles.
 
     Raises:
         CheckpointError: a checkpoint cannot be read.

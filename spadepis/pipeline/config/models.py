@@ -21,7 +21,7 @@ class Models:
     """The checkpoints of a job, and what its generator understands.
 
     Attributes:
-        networks: with the default models for checkpoints that were not given.
+        networks: settings of the networks, with default models for checkpoints not given.
         generator_space: the label space that the generator was trained for.
         generator_classes: its class for each class of the label maps, by class index; None if they
             are the same.

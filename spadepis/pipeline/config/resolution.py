@@ -50,7 +50,7 @@ class JobConfig:
         storage: how object stores are reached.
         machines: where the stages run.
         label_space: what the values of label maps mean.
-        generator_space: that the generator was trained for.
+        generator_space: label space that the generator was trained for.
         generator_classes: its class for each class of the label maps, by class index; None if they
             are the same.
         size: height and width of the results; None for label maps or photos that keep their own.

@@ -83,7 +83,7 @@ class InputCheck:
 
     Attributes:
         label_maps: what the label maps show, if there are any.
-        coverages: of the inputs that have to go with each scene or style.
+        coverages: how many scenes or styles have the inputs that belong to them.
         doom: why the job would end as one with too many failed pairs, if it surely would.
         conventions: how the label maps are read where a file leaves it open.
         style_conventions: the same of the label maps of styles.
@@ -124,9 +124,9 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
     """Read a sample of the label maps of a job, and compare the ids of its inputs.
 
     Args:
-        config: says what the label maps are.
+        config: the configuration, which says what the label maps are.
         inputs: the lists of files.
-        ids: of the scenes that the job may make.
+        ids: ids of the scenes that the job may make.
     """
     label_maps = None
     conventions = style_conventions = UNKNOWN_CONVENTIONS
@@ -186,7 +186,7 @@ def check_label_maps(
     """What a sample of label maps shows, if they are of a label space.
 
     Args:
-        label_space: of the job.
+        label_space: label space of the job.
         sampled: label maps.
         unreadable: why others of the sample could not be read.
         total: how many label maps there are.

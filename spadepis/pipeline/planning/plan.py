@@ -63,8 +63,8 @@ def make_plan(
     """Pair masks (or photos) with styles.
 
     Args:
-        config: says which and how.
-        inputs: what there is.
+        config: the configuration, which says how they are paired.
+        inputs: the lists of masks, photos and styles.
         rejected: (mask, style) pairs for which other styles are drawn, a few of each mask.
         classes: names of the classes in each label map, None for one that cannot be read; needed
             where only scenes with some classes are wanted.

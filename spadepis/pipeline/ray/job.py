@@ -238,14 +238,14 @@ def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]
 
 
 def _tell_revisions(commits: pa.Table) -> None:
-    """Say once that a set goes on with images that another revision would have made."""
+    """Say once that images of another pixel revision are added to a set."""
     others = {
         revision: n for revision, n in revisions(done(commits)).items() if revision != REVISION
     }
     if others:
         log.info(
-            "%d images of this set were made by revision %s of what makes pixels; the others will "
-            "be made by revision %d, and may look slightly different",
+            "%d images of this set were made by pixel revision %s; the others will be made by "
+            "revision %d and may look slightly different",
             sum(others.values()),
             ", ".join(map(str, others)),
             REVISION,

@@ -38,7 +38,7 @@ class Workers:
         cpus: logical CPUs of each; none on a GPU.
         gpus: GPUs of each.
         at_first: how many of them before the cluster has grown.
-        device: that they compute on, "cpu" or "cuda".
+        device: device that they compute on, "cpu" or "cuda".
     """
 
     count: int
@@ -70,10 +70,10 @@ def allocate(
 
     Args:
         machines: may fix devices and numbers of workers.
-        cluster: the resources that there are, or may be.
+        cluster: the resources that the cluster has or may grow to.
         scenes: how many are to be done; no stage gets more workers than that by itself.
-        seconds: that a scene takes in each stage of the job that computes, on a CPU.
-        present: the resources that there are so far; by default all of ``cluster``.
+        seconds: time that a scene takes in each stage of the job that computes, on a CPU.
+        present: the resources that it has so far; by default all of ``cluster``.
         one_node: whether all CPUs are on one node; else parts of CPUs might not fit on any.
 
     Returns:
@@ -140,10 +140,10 @@ def _count_workers(
 
     Args:
         machines: may ask for some.
-        cluster: has the CPUs.
-        seconds: of a scene in each stage.
+        cluster: the resources of the cluster.
+        seconds: time that a scene takes in each stage.
         on_gpu: stages that run on GPUs.
-        scenes: for which more workers than CPUs may be worth it.
+        scenes: number of scenes, for which more workers than CPUs may be worth it.
     """
     fixed = _asked_workers(machines, list(seconds))
     asked = sum(fixed.values())

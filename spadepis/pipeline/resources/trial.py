@@ -41,8 +41,8 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
     found here, and what Numba compiles is compiled, once for all workers of this machine.
 
     Args:
-        config: of the job.
-        styles: of a scene, on average.
+        config: the configuration of the job.
+        styles: number of styles of a scene, on average.
 
     Returns:
         Seconds by stage that computes, of a scene with all its styles.
@@ -139,7 +139,7 @@ def _make_scene(config: JobConfig, styles: list[Style]) -> Scene:
 
 
 def _matching(config: JobConfig, styles: Mapping[str, Style]) -> Matching | None:
-    """Matching as in the job; choosing among more styles would take hardly longer."""
+    """Matching as in the job; choosing among more styles would hardly take longer."""
     if config.matched_labels is None:
         return None
     by_classes = config.inputs.masks is not None and config.styles.style_masks is not None

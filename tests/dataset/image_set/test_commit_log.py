@@ -115,7 +115,7 @@ def test_a_log_of_version_0_1(tmp_path: Path) -> None:
         assert revisions(read_log(folder)) == {1: 1, 2: 2}
         compact(folder)
     summary = summarize(read_log(folder))
-    assert "images by revision of what makes pixels: 1 by 1, 2 by 2" in summary_text(
+    assert "images by pixel revision: 1 of revision 1, 2 of revision 2" in summary_text(
         summary, read_log(folder), folder.uri
     )
 

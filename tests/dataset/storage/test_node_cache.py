@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from spadepis.dataset import storage
 from spadepis.dataset.inputs import node_cache
 from spadepis.dataset.inputs.node_cache import read_image_once
+from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.dataset.storage.node_cache import local_copy
 from tests.support.s3_service import Service
@@ -55,7 +55,7 @@ def read_image(uri: str) -> bytes:
 def read_elsewhere(use: Use, uri: str, endpoint: str, temporary: str) -> bytes:
     """``use`` in another process of the same node."""
     tempfile.tempdir = temporary
-    with storage.storage_environment(storage.s3_environment(endpoint, anonymous=True)):
+    with storage_environment(s3_environment(endpoint, anonymous=True)):
         return use(uri)
 
 

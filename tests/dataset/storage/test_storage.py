@@ -16,12 +16,12 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs.errors import translate_boto_error
 
-from spadepis.dataset import storage
 from spadepis.dataset.storage import retrying
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
 from spadepis.dataset.storage.errors import is_transient
+from spadepis.dataset.storage.filesystems import filesystem, s3_environment, storage_environment
 from spadepis.dataset.storage.folder import STAGING, Folder
-from spadepis.dataset.storage.reading import RangeFile
+from spadepis.dataset.storage.reading import RangeFile, read, read_range
 from spadepis.dataset.storage.replacement import replacing
 
 
@@ -342,13 +342,13 @@ def test_other_uris_are_not_refused(uri: str) -> None:
 def test_a_local_name_may_look_like_a_chain_of_filesystems(tmp_path: Path) -> None:
     path = tmp_path / "a::b.png"
     path.write_bytes(b"12345")
-    assert storage.read(str(path)) == b"12345"
-    assert storage.read_range(str(path), 1, 3) == b"234"
-    assert storage.read_range(str(path), 5, 0) == b""
+    assert read(str(path)) == b"12345"
+    assert read_range(str(path), 1, 3) == b"234"
+    assert read_range(str(path), 5, 0) == b""
     with pytest.raises(OSError, match="ends before byte 6"):
-        storage.read_range(str(path), 4, 2)
+        read_range(str(path), 4, 2)
     with pytest.raises(OSError, match="null byte"):
-        storage.read(f"{tmp_path}/a\0b")
+        read(f"{tmp_path}/a\0b")
 
 
 def test_a_range_file_reads_like_a_file(tmp_path: Path) -> None:
@@ -368,10 +368,10 @@ def test_a_range_file_reads_like_a_file(tmp_path: Path) -> None:
 
 
 def test_settings_of_s3_reach_fsspec_and_no_further() -> None:
-    variables = storage.s3_environment("http://127.0.0.1:1", anonymous=True)
-    assert storage.s3_environment(None, anonymous=False) == {}
-    with storage.storage_environment(variables):
-        fs, _ = storage.filesystem("s3://bucket")
+    variables = s3_environment("http://127.0.0.1:1", anonymous=True)
+    assert s3_environment(None, anonymous=False) == {}
+    with storage_environment(variables):
+        fs, _ = filesystem("s3://bucket")
         assert (fs.endpoint_url, fs.anon) == ("http://127.0.0.1:1", True)
-    fs, _ = storage.filesystem("s3://bucket")
+    fs, _ = filesystem("s3://bucket")
     assert (fs.endpoint_url, fs.anon) == (None, False)
