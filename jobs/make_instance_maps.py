@@ -1,8 +1,134 @@
+"""Make the instance maps of a COCO split from its annotations and label maps."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import PurePosixPath
+
+from PIL import Image
+from pydantic import Field
+from tqdm import tqdm
 
 from spadepis.cli.exit_status import exit_status
-from spadepis.configuration import parse_settings
-from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig, make_instance_maps
+from spadepis.configuration import Configuration, ConfigurationError, parse_settings
+from spadepis.dataset.inputs.coco_instances import (
+    AnnotationError,
+    Polygons,
+    paint_instances,
+    read_annotations,
+)
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_label_map
+from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.storage.credentials import CredentialsError
+from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.folder import Folder
+from spadepis.labels import COCO_STUFF
+
+log = logging.getLogger(__name__)
+
+COMPLETE = 0
+SOME_FAILED = 3
+MAPS_IN_TASK = 32
+MAX_PIXELS = 50_000_000
+
+
+class InstanceMapsConfig(Configuration):
+    """Make instance maps from label maps and an instances_*.json of COCO."""
+
+    annotations: str
+    """Annotations of COCO: instances_train2017.json or instances_val2017.json."""
+    masks: str
+    """Label maps named like the images: a folder, searched recursively, a glob, or shards."""
+    output: str
+    """Folder for the instance maps, PNG files with the ids of the label maps."""
+    workers: int | None = Field(default=None, ge=1)
+    """Number of processes. Default: one for each CPU."""
+
+
+@dataclass(frozen=True)
+class _Painting:
+    """One instance map to be made."""
+
+    id: str
+    source: str
+    annotations: Sequence[Polygons]
+
+
+def make_instance_maps(config: InstanceMapsConfig) -> int:
+    """Make an instance map for each label map; earlier ones are replaced.
+
+    A label map that cannot be read is left out, with a line of the log.
+
+    Returns:
+        Exit status: 0, or 3 if label maps were left out.
+
+    Raises:
+        ConfigurationError: an input cannot be read or listed, label maps do not belong to the
+            annotations, or the output cannot be written.
+    """
+    paintings = _plan(config)
+    folder = Folder(config.output)
+    try:
+        failed = _paint_all(paintings, folder, config.workers or os.cpu_count() or 1)
+    except OSError as error:
+        raise ConfigurationError(f"{folder.uri} cannot be written ({reason(error)})") from error
+    folder.clear_staging()
+    print(f"{len(paintings) - failed} instance maps in {folder.uri}, {failed} left out")
+    return SOME_FAILED if failed else COMPLETE
+
+
+def _plan(config: InstanceMapsConfig) -> list[_Painting]:
+    try:
+        masks = list_images(config.masks, exclude=Folder(config.output).uri)
+        annotations = read_annotations(config.annotations)
+    except (SourceError, AnnotationError, CredentialsError) as error:
+        raise ConfigurationError(str(error)) from error
+    unknown = [id for id in masks.images if _stem(id) not in annotations]
+    if unknown:
+        raise ConfigurationError(
+            f"{config.annotations} has no image for {len(unknown)} of {len(masks.images)} label "
+            f"maps, e.g. {unknown[0]}: is it that of another split?"
+        )
+    return [_Painting(id, uri, annotations[_stem(id)]) for id, uri in masks.images.items()]
+
+
+def _paint_all(paintings: Sequence[_Painting], folder: Folder, workers: int) -> int:
+    """Make all maps in other processes, and return the number of those that cannot be made."""
+    failed = 0
+    # Forks of a process with threads may hang, and would each hold the annotations of all images.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        outcomes = pool.map(_paint, paintings, repeat(folder), chunksize=MAPS_IN_TASK)
+        for failure in tqdm(outcomes, total=len(paintings), unit="map"):
+            if failure is not None:
+                log.warning("left out: %s", failure)
+                failed += 1
+    return failed
+
+
+def _paint(painting: _Painting, folder: Folder) -> str | None:
+    """Make one map, and return why it cannot be made, or None."""
+    try:
+        label_map = read_label_map(painting.source, MAX_PIXELS, label_space=COCO_STUFF)
+    except UnreadableImageError as error:
+        return str(error)
+    png = io.BytesIO()
+    Image.fromarray(paint_instances(label_map, painting.annotations)).save(png, "PNG")
+    folder.write(f"{painting.id}.png", png.getvalue())
+    return None
+
+
+def _stem(id: str) -> str:
+    return PurePosixPath(id).name
+
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobs.convert_checkpoint import ConversionConfig
+from jobs.make_instance_maps import InstanceMapsConfig
 from spadepis.cli import main as cli
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
-from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.training.config import TrainPhotoWCTConfig, TrainSpadeConfig

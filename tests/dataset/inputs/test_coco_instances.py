@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from jobs.make_instance_maps import InstanceMapsConfig, make_instance_maps
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.coco_instances import (
     AnnotationError,
@@ -16,7 +17,6 @@ from spadepis.dataset.inputs.coco_instances import (
     polygon_mask,
     read_annotations,
 )
-from spadepis.dataset.inputs.instance_maps import InstanceMapsConfig, make_instance_maps
 from spadepis.labels import instance_edges
 
 SQUARE = [1, 1, 4, 1, 4, 4, 1, 4]
