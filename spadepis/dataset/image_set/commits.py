@@ -47,10 +47,10 @@ class Commit:
         mask_file_name: name of the label map at the size of the result, if there is one.
         content_file_name: name of the photo before stylization, if it is kept.
         image_sha256: hexadecimal SHA-256 of the encoded result.
-        mask_sha256: that of the encoded label map.
-        content_sha256: that of the encoded photo before stylization.
-        height: of the result, in pixels.
-        width: of the result, in pixels.
+        mask_sha256: the same of the encoded label map.
+        content_sha256: the same of the encoded photo before stylization.
+        height: height of the result, in pixels.
+        width: width of the result, in pixels.
         stage: the stage that failed; None if the pair is done.
         source: the file that the failed stage was working on.
         error: type of the error.
@@ -59,14 +59,14 @@ class Commit:
         quality: metrics of the result by name, a column each; see ``quality.metrics``.
         committed: when the pair was settled.
         photo_source: path or URI that the photo was read from, if photos are stylized.
-        revision: of what makes pixels; None in rows of version 0.1, which counts as 1.
+        revision: pixel revision; None in rows of version 0.1, which counts as 1.
         image_bytes: size of the object that holds the result: its file, or the shard it is in;
             None in rows of version 0.1.
-        mask_bytes: that of the object that holds the label map.
-        content_bytes: that of the object that holds the photo before stylization.
+        mask_bytes: size of the object that holds the label map.
+        content_bytes: size of the object that holds the photo before stylization.
         instance_file_name: name of the instance map at the size of the result, if it is kept.
-        instance_sha256: that of the encoded instance map.
-        instance_bytes: that of the object that holds the instance map.
+        instance_sha256: the same of the encoded instance map.
+        instance_bytes: size of the object that holds the instance map.
         identity: hash of what the image set is made with; None in rows of version 0.1.
         seconds: time spent on this pair by stage; work shared by a mask's styles is divided.
     """
@@ -173,7 +173,7 @@ def table_to_parquet(table: pa.Table) -> bytes:
 
 
 def revisions(table: pa.Table) -> dict[int, int]:
-    """The number of rows by revision of what makes pixels."""
+    """The number of rows by pixel revision."""
     counts = Counter(table["revision"].fill_null(FIRST_REVISION).to_pylist())
     return dict(sorted(counts.items()))
 

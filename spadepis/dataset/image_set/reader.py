@@ -110,7 +110,7 @@ class ImageSet(Dataset[Example]):
         """The part of the set whose metadata match. No image is read.
 
         Args:
-            expression: of pyarrow, e.g. ``pyarrow.compute.field("height") >= 256``.
+            expression: an expression of pyarrow, e.g. ``pyarrow.compute.field("height") >= 256``.
             columns: for columns of ``table``, the value, or a list of values one of which it must
                 have. A column of lists must hold all of them: ``classes=["car", "road"]``.
 

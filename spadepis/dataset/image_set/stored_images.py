@@ -32,8 +32,8 @@ def images_of_object(content: bytes, file_names: Sequence[str]) -> Iterator[byte
     """The encoded images that an object holds.
 
     Args:
-        content: of the object.
-        file_names: of the images, all in this object.
+        content: content of the object.
+        file_names: names of the images, all in this object.
 
     Raises:
         pyarrow.ArrowException, OSError, LookupError, TypeError: the object is a damaged shard.

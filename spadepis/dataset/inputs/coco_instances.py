@@ -82,7 +82,7 @@ def paint_instances(
 
     Args:
         label_map: values in [0, 65535], any integer dtype [H, W].
-        annotations: of the image, in the order of the file.
+        annotations: annotations of the image, in the order of the file.
 
     Returns:
         Instance map [H, W], uint8 where all ids fit, as in SPADE's maps, else uint16.
@@ -104,8 +104,8 @@ def polygon_mask(vertices: NDArray[np.float64], height: int, width: int) -> NDAr
 
     Args:
         vertices: x and y of each, float [V, 2].
-        height: of the image.
-        width: of the image.
+        height: height of the image.
+        width: width of the image.
 
     Returns:
         Mask, bool [height, width].

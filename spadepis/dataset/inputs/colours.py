@@ -42,7 +42,7 @@ def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
 
     Args:
         image: the decoded photo.
-        file: says how it is stored.
+        file: the file, which says how it is stored.
         uri: names the photo in the log.
 
     Raises:

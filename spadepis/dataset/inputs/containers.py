@@ -43,12 +43,12 @@ class ImageFile:
         exif_orientation: 1 to 8; 1 if the file does not say. See ``grids.turn``.
         icc_profile: the embedded colour profile, if any.
         bits: bits of a stored sample, if the header says.
-        maximum: of a Netpbm file, the value that stands for white; for a bitmap 0.
+        maximum: the value of a Netpbm file that stands for white; 0 for a bitmap.
         samples: stored samples of a pixel, where they may be more than the decoder gives.
         lossy: whether the compression changes values.
         pages: whether the file says that it holds several images.
         white_is_zero: whether the smallest value stands for white.
-        scans: of a JPEG file; a number up to ``MOST_JPEG_SCANS`` may be too large.
+        scans: number of scans of a JPEG file; a number up to ``MOST_JPEG_SCANS`` may be too large.
         tile: width and length of the tiles of a TIFF file, which may be larger than the image.
     """
 

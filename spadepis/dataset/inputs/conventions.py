@@ -39,7 +39,7 @@ class LabelConventions:
     """How the label maps of a set are read where a file leaves it open.
 
     Attributes:
-        grid: that of label maps whose size does not tell; None if it is not known.
+        grid: grid of label maps whose size does not tell; None if it is not known.
         scaling: the reading of numbers if the user says it, else None.
         values: label values of files that have one reading only.
         palette: colours of indices, where the indexed files of the set agree on them.
@@ -61,7 +61,7 @@ class LabelMapFinding:
     """What one label map shows.
 
     Attributes:
-        source: of the label map.
+        source: source of the label map.
         extent: its size and orientation.
         photo: those of its photo, if it has one that can be read.
         pixels_by_value: number of pixels by label value, in the reading that is preferred.
@@ -142,7 +142,7 @@ def conventions_of(
     """The conventions of a set.
 
     Args:
-        findings: of a sample of its label maps.
+        findings: what a sample of its label maps shows.
         grid: what the user says, which comes before what is found.
         scaling: what the user says.
     """

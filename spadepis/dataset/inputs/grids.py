@@ -78,7 +78,7 @@ def orientation_on(label_map: Extent, photo: Extent, grid: Grid | None) -> int:
     Args:
         label_map: size and orientation of the label map.
         photo: those of its photo.
-        grid: that of the label maps whose sizes do not tell; None if it is not known.
+        grid: grid of label maps whose sizes do not tell; None if it is not known.
 
     Raises:
         RefusedImageError: the sizes do not match, or the grid cannot be told.

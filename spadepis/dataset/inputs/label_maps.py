@@ -115,7 +115,7 @@ def read_instance_map(uri: str, label_map: LabelMap, max_pixels: int) -> NDArray
 
     Args:
         uri: source of the map; see ``read_source``.
-        label_map: that of the same scene, which it has to match.
+        label_map: the label map of the same scene, which it has to match.
         max_pixels: larger maps are refused.
 
     Raises:

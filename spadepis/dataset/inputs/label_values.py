@@ -68,7 +68,7 @@ def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
 
     Args:
         image: the opened image.
-        file: says how it is stored.
+        file: the file, which says how it is stored.
 
     Raises:
         RefusedImageError: the file holds no label values, or not those that were written.

@@ -39,7 +39,7 @@ class Rows:
 
     Attributes:
         columns: names of the columns that hold images.
-        ids: of the rows; None where a row has none.
+        ids: ids of the rows; None for a row without one.
     """
 
     columns: Sequence[str]

@@ -26,8 +26,8 @@ class Layout:
     """The folders of a dataset, relative to its root.
 
     Attributes:
-        label_space: of its label maps.
-        splits: it has.
+        label_space: label space of its label maps.
+        splits: names of its splits.
         paths: folders and globs by what is in them, "masks", "instances" or "photos";
             ``{split}`` stands for the split. The ids of all are the same.
         hint: how to get what is missing.

@@ -11,7 +11,7 @@ from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import RangeFile
 
-# Of a remote shard, the headers that lie in a piece of this size cost one request.
+# The headers in a piece of this size of a remote shard cost one request.
 PIECE = 1 << 17
 # Long names and attributes of a member stand in headers; nothing honest is larger.
 LARGEST_HEADER = 1 << 20
@@ -24,9 +24,9 @@ class Member:
     """A file in a tar shard.
 
     Attributes:
-        name: as it stands in the shard, without a leading ``./``.
+        name: its name in the shard, without a leading ``./``.
         offset: byte that its content begins with.
-        size: of the content, in bytes.
+        size: size of the content, in bytes.
         usable: whether it is a plain file whose name is UTF-8; not a link, a device, or sparse.
     """
 

@@ -1,4 +1,4 @@
-"""What a job is to do: every mask with its styles, and what of it is still missing."""
+"""The plan of a job: every mask with its styles, and the part that is still missing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Plan:
     """The work of a job.
 
     Attributes:
-        scenes: one per mask (or photo), with the styles to be done.
+        scenes: one for each mask (or photo), with the styles to be done.
     """
 
     scenes: Sequence[Scene]
 
     @property
     def pairs(self) -> int:
-        """How many results there are to be."""
+        """The number of results to be made."""
         return sum(len(scene.styles) + scene.choices for scene in self.scenes)
 
     def without(self, settled: Collection[tuple[str, str | None]]) -> Plan:
@@ -74,11 +74,10 @@ def make_plan(
             is wanted.
     """
     ids = list(inputs.scenes.images)
-    few = len(inputs.style_ids) < config.styles.styles_per_mask
-    if few and inputs.styles is not None and config.styles.pairing in ("random", "match"):
+    count, chosen = config.styles.styles_per_mask, config.styles.pairing in ("random", "match")
+    if inputs.styles is not None and chosen and count > len(inputs.style_ids):
         raise ConfigurationError(
-            f"--styles-per-mask {config.styles.styles_per_mask}: {config.styles.styles} holds "
-            f"{len(inputs.style_ids)}"
+            f"--styles-per-mask {count}: {config.styles.styles} holds {len(inputs.style_ids)}"
         )
     replaced = _replaced(rejected)
     matched = config.styles.pairing == "match"
@@ -90,7 +89,7 @@ def make_plan(
         drawn = [Style(None, None)]
         if inputs.styles is not None:
             drawn = [inputs.style(style_id) for style_id in styles_of(id)] if styles_of else []
-        choices = config.styles.styles_per_mask + len(replaced.get(id, ())) if matched else 0
+        choices = count + len(replaced.get(id, ())) if matched else 0
         # A label map or instance map that is missing fails its scene when it is read.
         return Scene(
             id,
@@ -192,6 +191,6 @@ def _read_table(
     for name, unknown in (("mask", pairs.keys() - set(ids)), ("style", asked - set(style_ids))):
         if unknown:
             raise ConfigurationError(
-                f"{uri}: {len(unknown)} {name} ids are not there, e.g. {min(unknown)!r}"
+                f"{uri}: {len(unknown)} {name} ids do not exist, e.g. {min(unknown)!r}"
             )
     return pairs

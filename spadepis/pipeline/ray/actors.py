@@ -21,7 +21,7 @@ class Actors:
     Attributes:
         kind: their class; each is called with blocks.
         workers: how many, and what each of them takes.
-        arguments: of the constructor.
+        arguments: arguments of the constructor.
     """
 
     kind: type

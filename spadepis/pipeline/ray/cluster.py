@@ -139,8 +139,8 @@ def try_stages(config: JobConfig, styles: float) -> dict[Declaration, float]:
     """``seconds_per_scene`` where scenes will be computed: on a cluster on one of its nodes.
 
     Args:
-        config: of the job.
-        styles: of a scene, on average.
+        config: the configuration of the job.
+        styles: number of styles of a scene, on average.
 
     Raises:
         CheckpointError: a checkpoint cannot be read or does not fit.

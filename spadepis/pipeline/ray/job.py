@@ -93,7 +93,7 @@ class _Job:
         identity: what its image set is made with.
         folder: the image set.
         check: what a sample of the inputs shows.
-        classes: of each label map, if the choice of scenes depends on them.
+        classes: classes of each label map, if the choice of scenes depends on them.
     """
 
     config: JobConfig
@@ -226,7 +226,7 @@ def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]
     """The plan, and the part of it that is missing.
 
     Args:
-        job: to be planned.
+        job: the job to be planned.
         commits: the pairs that are settled.
         retry_failed: whether failed pairs are not settled.
     """

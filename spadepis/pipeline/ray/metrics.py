@@ -18,7 +18,7 @@ from spadepis.dataset.image_set.commits import REJECTED
 
 log = logging.getLogger(__name__)
 
-# Of each worker: a dataset that is broken as a whole must not fill the disks of the nodes.
+# The most lines of one worker: a broken dataset must not fill the disks of the nodes.
 MOST_LINES = 100
 TAGS = ("stage",)
 
@@ -51,7 +51,7 @@ class StageMetrics:
         Args:
             batch: rows of scenes, as they came.
             result: the same rows as the stage returns them, or how many pairs were written.
-            seconds: that it took.
+            seconds: duration of the work.
         """
         self.batches.set(0)
         _increase(self.seconds, seconds)

@@ -32,8 +32,8 @@ def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventi
     """Find the classes of all label maps.
 
     Args:
-        config: has their label space.
-        inputs: has the label maps.
+        config: the configuration, which has their label space.
+        inputs: the inputs, which have the label maps.
         conventions: how they are read where a file leaves it open.
     """
     sources = inputs.mask_sources
@@ -57,8 +57,8 @@ def describe_styles(
     They are compared with the scenes by their label maps if both have any, else by deep features.
 
     Args:
-        config: says whether and how.
-        inputs: has the styles.
+        config: the configuration, which says whether and how.
+        inputs: the inputs, which have the styles.
         conventions: how their label maps are read where a file leaves it open.
     """
     if config.matched_labels is None:
@@ -100,8 +100,8 @@ def on_all_cpus(
     Args:
         table: one row at least.
         stage: called with a block, it returns a table.
-        rows_in_block: of ``table``.
-        environment: variables of the workers' processes.
+        rows_in_block: number of rows of ``table`` in a block.
+        environment: environment variables of the workers' processes.
 
     Returns:
         What the workers returned, in any order.

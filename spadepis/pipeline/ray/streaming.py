@@ -34,9 +34,10 @@ def stream(
     where the driver is, cannot be.
 
     Args:
-        blocks: of the plan, a row for each scene; all but the last have as many rows.
-        pools: of actors, through which each block goes in turn.
-        environment: variables of the actors' processes.
+        blocks: the plan in blocks, a row for each scene; all but the last have the same number of
+            rows.
+        pools: pools of actors, through which each block goes in turn.
+        environment: environment variables of the actors' processes.
         elastic: whether the pools follow the cluster as it grows and shrinks; if not, each keeps
             all its actors from the first block to the last, which saves starts.
     """

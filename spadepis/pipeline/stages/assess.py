@@ -55,7 +55,7 @@ class Assess:
     Args:
         checkpoint: path or URI of PhotoWCT's weights; None if nothing was stylized.
         max_pixels: style photos with more are refused.
-        thresholds: that results have to meet.
+        thresholds: thresholds that results have to meet.
     """
 
     declaration: ClassVar = ASSESS

@@ -16,8 +16,8 @@ class Declaration:
     """What a job has to know about a stage.
 
     Attributes:
-        name: of the stage in failures, seconds, metrics, logs and reports.
-        devices: that it can run on, "cpu" and perhaps "cuda".
+        name: name of the stage in failures, seconds, metrics, logs and reports.
+        devices: devices that it can run on, "cpu" and perhaps "cuda".
         cpus: logical CPUs that a worker of it takes on a CPU; 1 for a stage that computes.
         workers_setting: name of the setting that fixes its number of workers, if there is one.
         rate_setting: name of the setting of ``spadepis plan`` for its rate, if it has one.

@@ -25,7 +25,7 @@ class DescribeStyles:
     """Describe style photos by their label maps, or by their features.
 
     Args:
-        label_space: of the label maps.
+        label_space: label space of the label maps.
         region_labels: the region that each class belongs to; see ``labels.related_classes``.
         checkpoint: path or URI of PhotoWCT's weights; None describes by label maps.
         max_pixels: files with more are refused.

@@ -22,7 +22,7 @@ class FindClasses:
     """Read label maps and find their classes.
 
     Attributes:
-        label_space: of the label maps.
+        label_space: label space of the label maps.
         max_pixels: files with more are refused.
         conventions: how label maps are read where a file leaves it open.
     """

@@ -35,7 +35,7 @@ class ReadScenes:
     A file that cannot be used fails its scene; the failure names the file and the reason.
 
     Attributes:
-        label_space: of the label maps.
+        label_space: label space of the label maps.
         size: height and width that everything is resized to; None keeps the size of each photo or,
             without photos, label map.
         longest_side: those that keep their size are shrunk to this; None for no limit.

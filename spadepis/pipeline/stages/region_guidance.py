@@ -21,7 +21,7 @@ class RegionGuidance:
     """Every region of a content takes the style of the same region of the style photo.
 
     Attributes:
-        label_space: of all label maps.
+        label_space: label space of all label maps.
         region_labels: the region that each class belongs to, by class index.
         fallback: regions that the style lacks take its global statistics, instead of none.
         conventions: how label maps of styles are read where a file leaves it open.
@@ -42,10 +42,10 @@ class RegionGuidance:
         """Read the label map of a style photo, as region map int64 [height,width].
 
         Args:
-            source: of the label map.
+            source: source of the label map.
             photo: extent of the style photo, which the label map has to match.
-            height: of the style photo that regions are compared on.
-            width: the same.
+            height: height of the style photo in which its regions are used.
+            width: width of the same.
             max_pixels: label maps with more are refused.
 
         Raises:

@@ -22,7 +22,7 @@ class SmoothBatches:
     """Smooth the results of scenes together, where they have the same size and number of styles.
 
     Args:
-        device: of PyTorch, e.g. "cuda"; on "cpu" ``Smooth`` is faster.
+        device: device of PyTorch, e.g. "cuda"; on "cpu" ``Smooth`` is faster.
     """
 
     declaration: ClassVar = SMOOTH

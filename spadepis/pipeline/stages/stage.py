@@ -32,7 +32,7 @@ class StageSpec:
 
     Attributes:
         kind: the class of the stage.
-        arguments: of its constructor.
+        arguments: arguments of its constructor.
     """
 
     kind: type[Stage]

@@ -43,14 +43,14 @@ class Stylize:
 
     Args:
         checkpoint: path or URI of the network's weights.
-        device: of PyTorch, "cpu" or e.g. "cuda:0".
+        device: device of PyTorch, "cpu" or e.g. "cuda:0".
         half: whether to compute in half precision where the network bears it.
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
         matching: chooses the styles of scenes that have none yet.
         styles: the styles that it chooses from, by id.
         guidance: compares the label maps of contents and styles, if these have any.
-        strength: of the styles, 0 to 1.
+        strength: strength of the styles, 0 to 1.
     """
 
     declaration: ClassVar = STYLIZE

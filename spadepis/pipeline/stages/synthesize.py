@@ -36,8 +36,8 @@ class Synthesize:
 
     Args:
         checkpoint: path or URI of the generator's weights.
-        label_space: that the weights were trained for.
-        device: of PyTorch, "cpu" or e.g. "cuda:0".
+        label_space: label space that the weights were trained for.
+        device: device of PyTorch, "cpu" or e.g. "cuda:0".
         half: whether to compute in bfloat16.
         classes: the class of ``label_space`` for each class of the label maps, by class index; None
             if they are the same.

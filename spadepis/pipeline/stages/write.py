@@ -37,7 +37,7 @@ class Write:
     """Write the images of a batch of scenes, then one commit file that makes them count.
 
     Attributes:
-        writer: of the image set.
+        writer: writer of the image set.
         label_space: encodes the label maps.
         keep_contents: whether the photo before stylization is written too.
         lease: that of the job; None where there is no other job, as in a notebook.

@@ -14,7 +14,7 @@ class Pool:
     """Workers that are all alike.
 
     Attributes:
-        stages: that each of them hosts: one, or several consecutive ones on the same device.
+        stages: stages that each of them hosts: one, or several consecutive ones on the same device.
         workers: how many, and what each of them takes.
     """
 

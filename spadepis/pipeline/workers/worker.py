@@ -34,7 +34,7 @@ class Observer(Protocol):
         Args:
             batch: rows of scenes, as they came.
             result: what the stage made of them.
-            seconds: that it took.
+            seconds: duration of the call.
         """
         ...
 

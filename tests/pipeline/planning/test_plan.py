@@ -77,7 +77,7 @@ def test_pairs_come_from_a_table_or_are_all(
     everything = [f"style{i}" for i in range(4)]
     assert plan(pairing="all") == {f"mask{i:03d}": everything for i in range(3)}
     table.write_text("mask_id,style_id\nmask009,style3\nmask001,style8\n")
-    with pytest.raises(ConfigurationError, match=r"1 mask ids are not there, e\.g\. 'mask009'"):
+    with pytest.raises(ConfigurationError, match=r"1 mask ids do not exist, e\.g\. 'mask009'"):
         plan(pairing="table", pairing_table=str(table))
     with pytest.raises(ConfigurationError, match="--pairing-table go together"):
         plan(pairing="table")
