@@ -112,7 +112,7 @@ def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) ->
     pq.write_table(table, tmp_path / "masks.parquet")
     output = tmp_path / "deep/out"
     masks = str(tmp_path / "masks.parquet")
-    settings = {"masks": masks, "instances": f"{masks}#mask", "output": ""}
+    settings = {"masks": masks, "instances": f"{masks}#mask", "output": str(tmp_path / "unused")}
     config = resolve(Job.SYNTHESIZE, settings)
     batch = scenes_to_table(planned(config).scenes)
     batch = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(batch)
