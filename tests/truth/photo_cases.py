@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,13 @@ from tests.truth.writers import (
     RGB,
     Entry,
     chunk,
+    cmyk_profile,
     encoded,
     exif,
+    exif_colours,
     grey_profile,
+    lab_to_srgb,
+    linear_to_srgb,
     oriented,
     png,
     profile,
@@ -56,6 +60,12 @@ GREY = PHOTO[..., 0]
 IMAGE = Image.fromarray(PHOTO)
 JPEG = encoded(IMAGE, "JPEG", quality=98, subsampling="4:4:4")
 WEBP = encoded(IMAGE, "WEBP", lossless=True)
+# Linear light of sRGB in the primaries of Display P3 (rows of both matrices: CIE XYZ under D65).
+SRGB_TO_P3 = np.array(
+    ((0.4124, 0.2126, 0.0193), (0.3576, 0.7152, 0.1192), (0.1805, 0.0722, 0.9505))
+) @ np.linalg.inv(
+    np.array(((0.4866, 0.2290, 0.0000), (0.2657, 0.6917, 0.0451), (0.1982, 0.0793, 1.0439)))
+)
 # All types of TIFF 6.0, and two that do not exist.
 TYPES = range(14)
 # Tags that decoders look at: compression, software, resolutions, date, artist, private directories,
@@ -212,10 +222,122 @@ def _colours() -> Iterator[Case]:
             content = encoded(IMAGE, format, icc_profile=unusable, **FORMATS[format])
             name_of_case = f"profile of {name} in {format}"
             yield Case(name_of_case, _File(content, format), PHOTO, tolerance=6)
+    yield from _inks()
+    yield from _declared()
     cmyk = encoded(IMAGE.convert("CMYK"), "JPEG", quality=98)
     yield Case("cmyk", _File(cmyk, "jpg"), PHOTO, tolerance=20)
     yield Case("cmyk tif", _File(encoded(IMAGE.convert("CMYK"), "TIFF"), "tif"), PHOTO, tolerance=3)
     yield Case("lab", _File(encoded(_lab(), "TIFF"), "tif"), PHOTO, tolerance=20)
+
+
+def _inks() -> Iterator[Case]:
+    """CMYK with a profile of inks that are duller than those of subtraction."""
+    # What each ink changes in CIE Lab. A sum of them is the same however a table is interpolated.
+    inks = np.array([(-18.0, -14, -20), (-20, 32, -6), (-5, -4, 40), (-45, 0, 0)])
+    inks = np.rint(inks * (2.55, 1, 1)) / (2.55, 1, 1)
+    white = np.array((100.0, 0, 0))
+    corners = np.array([white + np.array(ink) @ inks for ink in np.ndindex(2, 2, 2, 2)])
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    amounts = (3 * rows, 3 * columns, rows + columns, rows * 2 + columns)
+    samples = np.stack(amounts, 2).astype(np.uint8)
+    truth = lab_to_srgb(white + samples / 255 @ inks)
+    image = Image.fromarray(samples, "CMYK")
+    for format, options in {"TIFF": {}, "JPEG": {"quality": 98}}.items():
+        content = encoded(
+            image, format, icc_profile=cmyk_profile(corners.reshape(2, 2, 2, 2, 3)), **options
+        )
+        yield Case(f"inks in {format}", _File(content, format), truth, tolerance=12)
+    unusable = encoded(image, "TIFF", icc_profile=profile("Adobe RGB"))
+    subtracted = np.asarray(image.convert("RGB"))
+    yield Case("inks with a profile of RGB", _File(unusable, "tif"), subtracted)
+
+
+def _declared() -> Iterator[Case]:
+    """Colours that files declare without a profile."""
+    adobe = to_profile(PHOTO, "Adobe RGB")
+    jpeg = encoded(Image.fromarray(adobe), "JPEG", quality=98, subsampling="4:4:4")
+    for order in "<>":
+        written = exif_colours(0xFFFF, b"R03\0", order)
+        files = {
+            "jpg": (with_segment(jpeg, 0xE1, b"Exif\0\0" + written), 12),
+            "png": (png(adobe, 8, RGB, extra=chunk(b"eXIf", written)), 3),
+            "webp": (
+                with_webp_chunk(
+                    encoded(Image.fromarray(adobe), "WEBP", lossless=True),
+                    b"EXIF", 8, written, IMAGE.size,
+                ),
+                3,
+            ),
+        }  # fmt: skip
+        for suffix, (content, tolerance) in files.items():
+            name = f"Adobe RGB by EXIF {order} in {suffix}"
+            yield Case(name, _File(content, suffix), PHOTO, tolerance=tolerance)
+    for space, index in ((1, b"R98\0"), (1, b"R03\0"), (0xFFFF, None), (0xFFFF, b"R98\0")):
+        written = exif_colours(space, index, orientation=6)
+        content = png(PHOTO, 8, RGB, extra=chunk(b"eXIf", written))
+        yield Case(
+            f"EXIF of colour space {space}, {index!r}", _File(content, "png"), turned(PHOTO, 6)
+        )
+    both = encoded(
+        Image.fromarray(to_profile(PHOTO, "Display P3")), "JPEG", quality=98,
+        subsampling="4:4:4", icc_profile=profile("Display P3"),
+    )  # fmt: skip
+    both = with_segment(both, 0xE1, b"Exif\0\0" + exif_colours(0xFFFF, b"R03\0"))
+    yield Case("a profile before EXIF", _File(both, "jpg"), PHOTO, tolerance=12)
+    yield from _png_colours()
+
+
+def _png_colours() -> Iterator[Case]:
+    light = srgb_to_linear(PHOTO)
+    srgb_points = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+    adobe_points = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+
+    def gama(stored: int) -> bytes:
+        return chunk(b"gAMA", struct.pack(">I", stored))
+
+    def chrm(points: Sequence[float]) -> bytes:
+        return chunk(b"cHRM", struct.pack(">8I", *(round(p * 100_000) for p in points)))
+
+    def cicp(*numbers: int) -> bytes:
+        return chunk(b"cICP", bytes(numbers))
+
+    def power(exponent: float) -> Array:
+        return np.rint(light ** (1 / exponent) * 255).astype(np.uint8)
+
+    p3 = light @ SRGB_TO_P3
+    adobe = to_profile(PHOTO, "Adobe RGB")
+    samples = {
+        "gAMA of sRGB": (PHOTO, gama(45455), 0),
+        "gAMA and cHRM of sRGB": (PHOTO, gama(45455) + chrm(srgb_points), 0),
+        "sRGB before gAMA": (PHOTO, chunk(b"sRGB", b"\0") + gama(100_000), 0),
+        "gAMA 1.8": (power(1.8), gama(55556), 3),
+        "gAMA 1": (power(1.0), gama(100_000), 9),
+        "cHRM of Adobe RGB": (adobe, gama(45470) + chrm(adobe_points), 4),
+        "gAMA 0": (PHOTO, gama(0), 0),
+        "gAMA of no photo": (PHOTO, gama(1), 0),
+        "cHRM of zeros": (PHOTO, chrm([0] * 8), 0),
+        "cHRM on a line": (PHOTO, chrm([0.3, 0.3, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3]), 0),
+        "cICP of sRGB": (PHOTO, cicp(1, 13, 0, 1), 0),
+        "cICP of Display P3": (linear_to_srgb(p3), cicp(12, 13, 0, 1), 3),
+        "cICP of linear light": (power(1.0), cicp(1, 8, 0, 1), 9),
+        "cICP before gAMA": (PHOTO, cicp(1, 13, 0, 1) + gama(100_000), 0),
+        "cICP that says nothing": (PHOTO, cicp(2, 2, 0, 1), 0),
+        "cICP that is damaged": (PHOTO, cicp(1, 13), 0),
+    }
+    for name, (stored, chunks, tolerance) in samples.items():
+        content = png(stored, 8, RGB, extra=chunks)
+        yield Case(name, _File(content, "png"), PHOTO, tolerance=tolerance)
+    greys = np.stack([GREY] * 3, axis=2)
+    content = png(power(1.8)[..., 0], 8, extra=gama(55556))
+    yield Case("gAMA 1.8 of greys", _File(content, "png"), greys, tolerance=3)
+    for name, numbers in {
+        "PQ": (9, 16, 0, 1),
+        "HLG": (9, 18, 0, 1),
+        "narrow range": (1, 13, 0, 0),
+        "other primaries": (22, 13, 0, 1),
+    }.items():
+        content = png(PHOTO, 8, RGB, extra=cicp(*numbers))
+        yield Case(f"cICP of {name}", _File(content, "png"), PHOTO, "high dynamic range or video")
 
 
 def _lab() -> Image.Image:

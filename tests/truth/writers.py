@@ -119,6 +119,23 @@ def exif(entries: Iterable[Entry], order: str = "<", tail: bytes = b"") -> bytes
     return magic + struct.pack(f"{order}I", 8) + directory(entries, order) + tail
 
 
+def exif_colours(space: int, index: bytes | None, order: str = "<", orientation: int = 1) -> bytes:
+    """EXIF with a colour space and, as cameras write it, an interoperability index."""
+
+    def pointer(tag: int, place: int) -> Entry:
+        return tag, LONG, 1, struct.pack(f"{order}I", place)
+
+    entries = [(40961, SHORT, 1, struct.pack(f"{order}HH", space, 0))]
+    first = 8 + 2 + 12 * 2 + 4
+    inner = first + 2 + 12 * (1 if index is None else 2) + 4
+    tail = b""
+    if index is not None:
+        entries.append(pointer(40965, inner))
+        tail = directory([(1, 2, 4, index)], order)
+    tail = directory(entries, order) + tail
+    return exif([oriented(orientation, order), pointer(34665, first)], order, tail)
+
+
 def oriented(orientation: int, order: str = "<") -> Entry:
     """The entry of an orientation, as cameras write it."""
     return 274, SHORT, 1, struct.pack(f"{order}HH", orientation, 0)
@@ -186,6 +203,40 @@ def grey_profile(exponent: float) -> bytes:
     curve = b"curv" + bytes(4) + struct.pack(">IH2x", 1, round(exponent * 256))
     tags = {b"desc": _description("grey"), b"cprt": b"text" + bytes(4) + b"none\0"}
     return _profile(b"mntr", b"GRAY", b"XYZ ", tags | {b"wtpt": _xyz(_D50), b"kTRC": curve})
+
+
+def cmyk_profile(corners: NDArray[np.float64]) -> bytes:
+    """An ICC profile of inks, whose colour is linear in each ink (lut8, ICC.1:2001-04, 6.5.7).
+
+    Args:
+        corners: CIE Lab of no and full ink, [2,2,2,2,3] by cyan, magenta, yellow and black.
+    """
+    steps = bytes(range(256))
+    lab = corners * (255 / 100, 1, 1) + (0, 128, 128)
+    table = np.rint(lab).astype(np.uint8).tobytes()
+    identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    lut = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + steps * 4 + table + steps * 3
+    tags = {b"desc": _description("inks"), b"cprt": b"text" + bytes(4) + b"none\0"}
+    tags |= {b"wtpt": _xyz(_D50), b"A2B0": lut, b"A2B1": lut}
+    return _profile(b"prtr", b"CMYK", b"Lab ", tags)
+
+
+def lab_to_srgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Colours of sRGB for CIE Lab under D50, uint8, clipped."""
+    lightness, a, b = np.moveaxis(lab, -1, 0)
+    f = (lightness + 16) / 116
+    f = np.stack([f + a / 500, f, f - b / 200], -1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _D50
+    return linear_to_srgb(xyz @ np.linalg.inv(_SRGB))
+
+
+def linear_to_srgb(linear: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Samples of sRGB for linear light (IEC 61966-2-1), uint8, clipped."""
+    light = linear.clip(0, 1)
+    power: NDArray[np.float64] = 1.055 * light ** (1 / 2.4) - 0.055
+    value = np.where(light <= 0.0031308, light * 12.92, power)
+    samples: NDArray[np.uint8] = np.rint(value * 255).astype(np.uint8)
+    return samples
 
 
 def to_profile(srgb: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from spadepis.dataset.inputs.containers import ImageFile
 from spadepis.dataset.inputs.image_files import RefusedImageError
+from spadepis.dataset.inputs.rgb_encodings import ADOBE_RGB, encoding_of_png
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,10 @@ _COLOUR_MODELS = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
     """The colours of a photo, uint8 [H,W,3] in sRGB.
 
-    An embedded colour profile is applied; one that cannot be used is ignored, with a line in the
-    log. CMYK without a profile is converted by subtraction. Alpha is dropped: pixels have the
-    colour that the file stores for them, transparent or not.
+    An embedded colour profile is applied; without one, the encoding that a PNG file declares, and
+    Adobe RGB if EXIF says so. What of these cannot be used is ignored, with a line in the log. CMYK
+    without a profile is converted by subtraction. Alpha is dropped: pixels have the colour that the
+    file stores for them, transparent or not.
 
     Args:
         image: the decoded photo.
@@ -46,7 +48,8 @@ def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
         uri: names the photo in the log.
 
     Raises:
-        RefusedImageError: the samples have no agreed white, or would come out black.
+        RefusedImageError: the samples have no agreed white, would come out black, or are of high
+            dynamic range.
     """
     narrowed = _to_8_bits(image, file)
     if narrowed.mode == "LAB":
@@ -54,9 +57,11 @@ def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
     else:
         model = narrowed.mode if narrowed.mode in ("L", "CMYK") else "RGB"
         colours = narrowed if narrowed.mode == model else narrowed.convert(model)
-        if file.icc_profile is not None:
+        if file.icc_profile is not None and b"cICP" not in file.colour_chunks:
             colours = _apply_profile(colours, file.icc_profile, uri)
     pixels = np.asarray(colours if colours.mode == "RGB" else colours.convert("RGB"))
+    if narrowed.mode not in ("LAB", "CMYK"):
+        pixels = _apply_declaration(pixels, file, uri)
     _check_range(pixels, image, file)
     return pixels
 
@@ -121,6 +126,25 @@ def _apply_profile(image: Image.Image, profile: bytes, uri: str) -> Image.Image:
         return image
     assert converted is not None
     return converted
+
+
+def _apply_declaration(pixels: NDArray[np.uint8], file: ImageFile, uri: str) -> NDArray[np.uint8]:
+    """Turn samples into sRGB that a file without a profile declares to be of another encoding."""
+    chunks = file.colour_chunks
+    if file.icc_profile is not None and b"cICP" not in chunks:
+        return pixels
+    if not chunks and file.exif_colours == "unnamed":
+        log.info("%s: EXIF says that its colours are not sRGB, and not what they are", uri)
+    try:
+        encoding = encoding_of_png(chunks)
+        if not chunks and file.exif_colours == "adobe-rgb":
+            encoding = ADOBE_RGB
+        return pixels if encoding is None else encoding.to_srgb(pixels)
+    except RefusedImageError:
+        raise
+    except ValueError as error:
+        log.warning("%s: what it says of its colours is ignored (%s)", uri, error)
+        return pixels
 
 
 @lru_cache(_KEPT_TRANSFORMS)

@@ -10,14 +10,20 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from spadepis.dataset.inputs import tiff
 
 _LARGEST_PROFILE = 16 << 20
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOURS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+# The colour space of EXIF that is not sRGB.
+_UNCALIBRATED = 0xFFFF
+# Primaries and transfer function of cICP that it leaves open.
+_UNSPECIFIED = b"\2\2"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _WEBP_PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF")
 # Flags of VP8X: colour profile, EXIF, XMP.
@@ -32,6 +38,8 @@ _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 # Kind, width, height and largest value, between white space and comments.
 _NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * 3)
 
+ExifColours = Literal["adobe-rgb", "unnamed"]
+
 
 @dataclass(frozen=True)
 class ImageFile:
@@ -42,6 +50,9 @@ class ImageFile:
         content: the file, as far as possible without metadata.
         exif_orientation: 1 to 8; 1 if the file does not say. See ``grids.turn``.
         icc_profile: the embedded colour profile, if any.
+        exif_colours: what EXIF says of the colours: nothing, that they are Adobe RGB, or that they
+            are of a colour space that it does not name.
+        colour_chunks: the chunks of a PNG file that say what its colours mean, by kind.
         bits: bits of a stored sample, if the header says.
         maximum: the value of a Netpbm file that stands for white; 0 for a bitmap.
         samples: stored samples of a pixel, where they may be more than the decoder gives.
@@ -56,6 +67,8 @@ class ImageFile:
     content: bytes
     exif_orientation: int = 1
     icc_profile: bytes | None = None
+    exif_colours: ExifColours | None = None
+    colour_chunks: Mapping[bytes, bytes] = field(default_factory=dict)
     bits: int | None = None
     maximum: int | None = None
     samples: int = 1
@@ -115,6 +128,7 @@ def _jpeg(content: bytes) -> ImageFile:
         b"".join((*kept, content[position:])),
         _orientation(exif, xmp),
         icc_profile,
+        _exif_colours(tiff.read_directory(exif)),
         lossy=True,
         scans=_count_scans(content, position),
     )
@@ -136,11 +150,14 @@ def _count_scans(content: bytes, position: int) -> int:
 
 def _png(content: bytes) -> ImageFile:
     kept, exif, xmp, profile = [content[:8]], b"", b"", None
+    colour_chunks: dict[bytes, bytes] = {}
     pages = False
     for kind, start, end in _png_chunks(content):
         payload = content[start + 8 : end - 4]
         if kind in _PNG_PIXELS:
             kept.append(content[start:end])
+        elif kind in _PNG_COLOURS and not (kind == b"cICP" and payload[:2] == _UNSPECIFIED):
+            colour_chunks.setdefault(kind, payload)
         elif kind == b"eXIf":
             exif = exif or payload
         elif kind == b"iCCP":
@@ -154,8 +171,17 @@ def _png(content: bytes) -> ImageFile:
         elif not kind:
             kept.append(content[start:])
     bits = content[24] if content[12:16] == b"IHDR" and len(content) > 24 else None
-    orientation = _orientation(exif.removeprefix(b"Exif\0\0"), xmp)
-    return ImageFile("PNG", b"".join(kept), orientation, profile, bits=bits, pages=pages)
+    exif = exif.removeprefix(b"Exif\0\0")
+    return ImageFile(
+        "PNG",
+        b"".join(kept),
+        _orientation(exif, xmp),
+        profile,
+        _exif_colours(tiff.read_directory(exif)),
+        colour_chunks,
+        bits=bits,
+        pages=pages,
+    )
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -213,11 +239,13 @@ def _webp(content: bytes) -> ImageFile:
         pages = pages or kind == b"ANIM"
         position = end
     body = b"".join(kept)
+    exif = found[b"EXIF"].removeprefix(b"Exif\0\0")
     return ImageFile(
         "WEBP",
         b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body,
-        _orientation(found[b"EXIF"].removeprefix(b"Exif\0\0"), found[b"XMP "]),
+        _orientation(exif, found[b"XMP "]),
         found[b"ICCP"] or None,
+        _exif_colours(tiff.read_directory(exif)),
         lossy=lossy,
         pages=pages,
     )
@@ -240,6 +268,7 @@ def _tiff(content: bytes) -> ImageFile:
         tiff.without_metadata(directory),
         orientation,
         directory.data(tiff.ICC_PROFILE) or None,
+        _exif_colours(directory),
         bits=bits[0] if bits else 1,
         samples=samples[0] if samples else 1,
         lossy=bool(compression) and compression[0] not in _LOSSLESS_TIFF,
@@ -273,6 +302,19 @@ def _orientation(exif: bytes, xmp: bytes) -> int:
         return directory.orientation
     found = _XMP_ORIENTATION.search(xmp)
     return int(found[1]) if found else 1
+
+
+def _exif_colours(directory: tiff.Directory | None) -> ExifColours | None:
+    """What EXIF says of the colours; nothing where it says sRGB."""
+    exif = None if directory is None else directory.inner(tiff.EXIF)
+    if exif is None:
+        return None
+    inner = exif.inner(tiff.INTEROPERABILITY)
+    index = b"" if inner is None else inner.data(tiff.INTEROPERABILITY_INDEX) or b""
+    (space, *_) = (*exif.integers(tiff.COLOUR_SPACE), None)
+    if space == _UNCALIBRATED:
+        return {b"R03": "adobe-rgb", b"R98": None}.get(index[:3], "unnamed")
+    return None
 
 
 def _inflate(content: bytes) -> bytes | None:

@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ORIENTATION = 274
+EXIF = 34665
+COLOUR_SPACE = 40961
+INTEROPERABILITY = 40965
+INTEROPERABILITY_INDEX = 1
 ICC_PROFILE = 34675
 XMP = 700
 BITS_PER_SAMPLE = 258
@@ -90,6 +94,11 @@ class Directory:
         kind, count, field = self.entries.get(tag, (0, 0, b""))
         return self._value(count, field) if kind in _BYTES else None
 
+    def inner(self, tag: int) -> Directory | None:
+        """The directory that an entry points to; None if there is none."""
+        places = self.integers(tag)
+        return read_directory(self.content, places[0]) if len(places) == 1 else None
+
     @property
     def orientation(self) -> int | None:
         """The EXIF orientation, 1 to 8; None if it is missing or is none of these."""
@@ -103,13 +112,14 @@ class Directory:
         return self.content[offset : offset + size] if offset + size <= len(self.content) else None
 
 
-def read_directory(content: bytes) -> Directory | None:
-    """The first directory of a TIFF file or of EXIF; None if there is none."""
+def read_directory(content: bytes, start: int | None = None) -> Directory | None:
+    """The directory at a place in a TIFF file or in EXIF, or the first; None if there is none."""
     layout = _layout(content)
     if layout is None:
         return None
     try:
-        (start,) = struct.unpack_from(layout.pointer, content, layout.first)
+        if start is None:
+            (start,) = struct.unpack_from(layout.pointer, content, layout.first)
         (count,) = struct.unpack_from(layout.count, content, start)
     except struct.error:
         return None
