@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from spadepis.configuration import ConfigurationError, read_yaml
+from spadepis.configuration import ConfigurationError, Size, parse_size, read_yaml
 from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.published import LABEL_SPACES
@@ -47,7 +47,7 @@ class _LabelSpaceFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    size: str = Field(pattern=r"^[1-9]\d*x[1-9]\d*$")
+    size: Size
     instance_edges: bool = False
     unknown: Byte | None = None
     classes: list[_Class] = Field(min_length=1)
@@ -92,13 +92,12 @@ def read_label_space(uri: str) -> LabelSpace:
     for index, entry in enumerate(classes):
         if entry.colour is not None:
             colours[index] = entry.colour
-    width, height = map(int, described.size.split("x"))
     return LabelSpace(
         name=described.name,
         names=tuple(entry.name for entry in classes),
         colours=np.ascontiguousarray(colours),
         has_instance_edges=described.instance_edges,
-        size=(height, width),
+        size=parse_size(described.size),
         published_values=tuple(entry.value for entry in classes),
     )
 

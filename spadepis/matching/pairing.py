@@ -32,7 +32,9 @@ def random_styles(mask_id: str, style_ids: Sequence[str], count: int, seed: int)
         ValueError: there are fewer styles than ``count``.
     """
     if count > len(style_ids):
-        raise ValueError(f"{count} styles per mask are asked for, there are {len(style_ids)}")
+        raise ValueError(
+            f"{count} styles per mask are asked for, but there are only {len(style_ids)}"
+        )
 
     def rank(style_id: str) -> bytes:
         return hashlib.sha256(f"{seed}\0{mask_id}\0{style_id}".encode()).digest()

@@ -77,7 +77,8 @@ class Training:
         bfloat16: bool,
     ) -> None:
         self.space = generator.label_space
-        self.generator = _with_spectral_norm(generator)
+        self.generator = generator
+        _add_spectral_norm(generator)
         self.discriminator = discriminator
         self.features = features
         self.device = class_weights.device
@@ -232,12 +233,11 @@ def initialize(generator: SpadeGenerator) -> None:
             nn.init.constant_(parameter, FIRST_NOISE_STRENGTH)
 
 
-def _with_spectral_norm(generator: SpadeGenerator) -> SpadeGenerator:
+def _add_spectral_norm(generator: SpadeGenerator) -> None:
     """Put spectral norm on the convolutions of the residual blocks."""
     for name, module in list(generator.named_modules()):
         if name.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
             spectral_norm(module)
-    return generator
 
 
 def _parameter_groups(generator: SpadeGenerator, learning_rate: float) -> list[dict[str, object]]:

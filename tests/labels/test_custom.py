@@ -103,7 +103,7 @@ ROAD = {"name": "road", "value": 1}
     [
         ({"name": "coco-stuff"}, "the name coco-stuff is taken"),
         ({"name": "My Streets"}, "name: string should match"),
-        ({"size": "64"}, "size: string should match"),
+        ({"size": "64"}, "size: give WIDTHxHEIGHT"),
         ({"size": None}, "size: input should be a valid string"),
         ({"edges": True}, "edges: extra inputs are not permitted"),
         ({"instance_edges": "perhaps"}, "instance_edges: input should be a valid boolean"),

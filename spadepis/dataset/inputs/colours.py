@@ -157,7 +157,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     model = source.profile.xcolor_space
     if model != _COLOUR_MODELS[mode]:
-        raise ValueError(f"it is of the colour model {model.strip()}, the photo {mode}")
+        raise ValueError(f"it is for the colour model {model.strip()}, and the photo is {mode}")
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     probe = _probe(mode)
     before = np.asarray(probe.convert("RGB")).astype(int)

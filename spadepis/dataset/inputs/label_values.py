@@ -109,7 +109,9 @@ def _check_kind(image: Image.Image, file: ImageFile) -> None:
             "a bitmap (PBM) has black and white, but no label values: save it as PGM or PNG"
         )
     if file.pages or getattr(image, "n_frames", 1) > 1:
-        raise RefusedImageError("it holds several images, and which is the label map is not said")
+        raise RefusedImageError(
+            "it holds several images, and nothing says which of them is the label map"
+        )
     if file.format == "BMP" and file.bits != {"1": 1, "L": 8}.get(image.mode, file.bits):
         # Pillow takes such files for others, of which the palette is left out.
         raise RefusedImageError("a BMP file with such a palette cannot be read: save it as PNG")

@@ -61,6 +61,7 @@ PACKAGE_ERRORS: Mapping[str, Sequence[str]] = {
     "gcsfs.retry": ("ChecksumError", "HttpError"),
     "google.auth.exceptions": ("GoogleAuthError",),
     "paramiko.ssh_exception": ("SSHException",),
+    "smbprotocol.exceptions": ("SMBException",),
 }
 
 

@@ -18,7 +18,7 @@ from s3fs.errors import translate_boto_error
 
 from spadepis.dataset.storage import retrying
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
-from spadepis.dataset.storage.errors import is_transient
+from spadepis.dataset.storage.errors import PACKAGE_ERRORS, filesystem_errors, is_transient
 from spadepis.dataset.storage.filesystems import filesystem, s3_environment, storage_environment
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.dataset.storage.reading import RangeFile, read, read_range
@@ -151,6 +151,18 @@ def test_operations_are_tried_again_but_not_forever(
     with pytest.raises(OSError, match="NoCredentialsError: Unable to locate"):
         operation(flaky)
     assert len(Flaky.failures) == 1
+
+
+def test_what_no_filesystem_raises_is_an_error_of_the_program(flaky: Folder) -> None:
+    Flaky.failures = [AttributeError("a slip")]
+    with pytest.raises(AttributeError, match="a slip"):
+        flaky.read("a/b")
+
+
+@pytest.mark.parametrize("module", PACKAGE_ERRORS)
+def test_the_errors_of_packages_exist(module: str) -> None:
+    package = pytest.importorskip(module)
+    assert {getattr(package, name) for name in PACKAGE_ERRORS[module]} <= set(filesystem_errors())
 
 
 def test_a_folder_reads_writes_lists_and_stays_inside(tmp_path: Path) -> None:
