@@ -66,6 +66,7 @@ def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:
             "max_pixels": config.inputs.max_pixels,
             "conventions": conventions,
             "keep_instances": config.output.keep_instances,
+            "deblock": config.inputs.deblock,
         },
     )
 

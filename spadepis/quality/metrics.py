@@ -92,6 +92,17 @@ def boundary_disagreement(sample: Sample) -> float | None:
     return None if math.isnan(disagreement) else disagreement
 
 
+def blockiness(sample: Sample) -> float | None:
+    """How much the edges of 8x8 blocks stand out in the result, in 8-bit levels; 0 for not at all.
+
+    There is none for results with fewer than 11 rows or columns.
+    """
+    from spadepis.quality import appearance
+
+    step = appearance.blockiness(sample.result)
+    return None if math.isnan(step) else step
+
+
 # By name, in the order of the columns of the metadata.
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     metric.__name__: metric
@@ -102,6 +113,7 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
         clipped,
         sharpness,
         boundary_disagreement,
+        blockiness,
     )
 }
 

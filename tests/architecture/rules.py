@@ -14,7 +14,7 @@ from tests.architecture.imports import (
 )
 
 PACKAGE = "spadepis"
-NUMERIC = ("spade", "photowct", "smoothing", "quality")
+NUMERIC = ("spade", "photowct", "smoothing", "quality", "deblocking")
 # What numeric rooms build on.
 BELOW_NUMERIC = ("kernels", "checkpoints", "labels")
 # Rooms whose modules and folders are rooms themselves.

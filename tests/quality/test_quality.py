@@ -5,10 +5,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from spadepis.quality.appearance import clipped_share, sharpness
+from spadepis.quality.appearance import blockiness, clipped_share, sharpness
 from spadepis.quality.colour import colour_distance, colour_statistics
 from spadepis.quality.gaussians import Gaussian
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
+from tests.support.pictures import clean_pictures, compress
 
 Picture = NDArray[np.uint8]
 
@@ -94,3 +95,32 @@ def test_colour_statistics_are_in_lab() -> None:
     np.testing.assert_allclose(white.covariance, 0, atol=1e-6)
     grey = colour_statistics(np.full((4, 4, 3), 128, np.uint8))
     assert colour_distance(white, grey) == pytest.approx(100 - 53.585, abs=0.01)
+
+
+def test_blocks_are_measured_by_how_far_they_stand_out() -> None:
+    measured = []
+    for picture in clean_pictures():
+        clean = blockiness(picture)
+        assert clean < 0.1
+        by_quality = [blockiness(compress(picture, q)) for q in (75, 60, 45, 30)]
+        assert clean < by_quality[0]
+        measured.append(by_quality)
+    assert (np.diff(np.mean(measured, axis=0)) > 0.1).all()
+
+
+def test_blocks_are_found_at_any_offset() -> None:
+    compressed = compress(clean_pictures()[4], 50)
+    whole = blockiness(compressed)
+    for top, left in ((0, 1), (3, 5), (7, 2)):
+        assert blockiness(compressed[top:-3, left:-5]) == pytest.approx(whole, rel=0.1)
+
+
+def test_blockiness_is_the_step_between_flat_blocks() -> None:
+    # Each step of s levels has a bend of s, and its neighbours of s / 2.
+    steps = np.arange(16).repeat(8) % 2 * 2
+    image = (100 + steps[None] + steps[:, None])[..., None].repeat(3, 2).astype(np.uint8)
+    assert blockiness(image) == pytest.approx(2, rel=1e-3)
+    assert blockiness(image[:40, :40] // 200) == 0
+    assert np.isnan(blockiness(image[:10]))
+    stripes = (100 + steps[None].repeat(128, 0))[..., None].repeat(3, 2).astype(np.uint8)
+    assert blockiness(stripes) == 0

@@ -13,6 +13,7 @@ from spadepis.dataset.inputs.colours import to_srgb
 from spadepis.dataset.inputs.grids import turn
 from spadepis.dataset.inputs.image_files import Extent, Read, decoding, extent_of, open_image
 from spadepis.dataset.inputs.shards import read_source
+from spadepis.deblocking.quantization import Quantization, quantization_of
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,12 @@ class Photo:
     Attributes:
         pixels: sRGB as displayed, uint8 [H,W,3].
         extent: its size as stored, and its orientation.
+        quantization: as displayed, if the file is a colour JPEG.
     """
 
     pixels: NDArray[np.uint8]
     extent: Extent
+    quantization: Quantization | None = None
 
 
 def read_photo(uri: str, max_pixels: int, read: Read = read_source) -> NDArray[np.uint8]:
@@ -57,7 +60,11 @@ def read_photo_with_extent(uri: str, max_pixels: int, read: Read = read_source) 
         image.load()
         pixels = to_srgb(image, file, uri)
     displayed = np.ascontiguousarray(turn(pixels, file.exif_orientation))
-    return Photo(displayed, extent_of(file, image))
+    extent = extent_of(file, image)
+    quantization = quantization_of(image)
+    if quantization is not None and extent.displayed_size != extent.size:
+        quantization = quantization.transposed
+    return Photo(displayed, extent, quantization)
 
 
 def resize_photo(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

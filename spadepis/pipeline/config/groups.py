@@ -98,6 +98,9 @@ class InputSettings(Group):
     """Instance maps: a folder, glob or shards with the same relative names as the label maps."""
     photos: Annotated[str | None, Setting(jobs=(Job.STYLIZE,), needed_by=(Job.STYLIZE,))] = None
     """Photos to stylize: a folder, glob or shards."""
+    deblock: Annotated[bool, Setting(jobs=(Job.STYLIZE,))] = False
+    """Remove the blocks of photos in which JPEG compression left visible ones, before they are
+    stylized. Photos without visible blocks, and styles, stay as they are."""
     dataset: Annotated[Literal["coco-stuff", "ade20k", "cityscapes"] | None, CHOICE] = None
     """Published dataset. It fills in those of --masks, --instances, --photos and --label-space
     that the job needs and that are not given."""

@@ -23,6 +23,7 @@ from spadepis.dataset.inputs.photos import (
 )
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.deblock import without_blocks
 from spadepis.pipeline.stages.declarations import READ
 
 MOST_IN_PNG = np.iinfo(np.uint16).max
@@ -42,6 +43,7 @@ class ReadScenes:
         max_pixels: files with more are refused.
         conventions: how label maps are read where a file leaves it open.
         keep_instances: whether instance ids are kept for writing.
+        deblock: whether photos are deblocked if blocks are visible in them.
     """
 
     declaration: ClassVar = READ
@@ -52,6 +54,7 @@ class ReadScenes:
     max_pixels: int
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
     keep_instances: bool = False
+    deblock: bool = False
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Fill in the content from a photo, and what the label map and the instance map tell."""
@@ -70,7 +73,8 @@ class ReadScenes:
         extent = None
         if scene.photo_source is not None:
             photo = read_photo_with_extent(scene.photo_source, self.max_pixels)
-            scene.content = self._resize_photo(photo.pixels)
+            pixels = without_blocks(photo) if self.deblock else photo.pixels
+            scene.content = self._resize_photo(pixels)
             size = scene.content.shape[:2]
             extent = photo.extent
         if scene.mask_source is not None:

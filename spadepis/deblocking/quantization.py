@@ -1,0 +1,53 @@
+"""How coarsely a JPEG file rounds."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+# How many rows and columns share a sample of chrominance, by Pillow's number of the sampling.
+_SAMPLINGS = {0: (1, 1), 1: (1, 2), 2: (2, 2)}
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """The quantization of a colour JPEG.
+
+    Attributes:
+        luminance: the step of each DCT coefficient in 8-bit levels, float32 [8,8], vertical
+            frequency first.
+        chrominance: the same for both planes of chrominance.
+        sampling: how many rows and columns share a sample of chrominance.
+    """
+
+    luminance: NDArray[np.float32]
+    chrominance: NDArray[np.float32]
+    sampling: tuple[int, int] = (2, 2)
+
+    @property
+    def transposed(self) -> Quantization:
+        """That of the photo with rows and columns exchanged."""
+        return Quantization(self.luminance.T, self.chrominance.T, self.sampling[::-1])
+
+
+def quantization_of(image: Image.Image) -> Quantization | None:
+    """The quantization of an opened image file; None if it is not a colour JPEG."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
+        return None
+    sampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), (2, 2))
+    # Files may use one table for all planes.
+    tables = [np.array(table, np.float32).reshape(8, 8) for table in image.quantization.values()]
+    return Quantization(tables[0], tables[-1], sampling)
+
+
+def standard_quantization(quality: int) -> Quantization:
+    """The tables of ITU-T T.81, Annex K, scaled to a quality of 1 to 100 as libjpeg does."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality)
+    quantization = quantization_of(Image.open(file))
+    assert quantization is not None
+    return quantization
