@@ -384,6 +384,8 @@ def test_settings_of_s3_reach_fsspec_and_no_further() -> None:
     assert s3_environment(None, anonymous=False) == {}
     with storage_environment(variables):
         fs, _ = filesystem("s3://bucket")
-        assert (fs.endpoint_url, fs.anon) == ("http://127.0.0.1:1", True)
+        assert fs.endpoint_url == "http://127.0.0.1:1"
+        # Older versions of fsspec hand the text of the variable on.
+        assert fs.anon in (True, "true")
     fs, _ = filesystem("s3://bucket")
     assert (fs.endpoint_url, fs.anon) == (None, False)
