@@ -1,16 +1,14 @@
-"""What ``--deblock`` does to photos of known quality.
-
-python -m tools.studies.deblocking 'photos/*'
+"""Measure what ``--deblock`` does to photos of known quality.
 
 Photos are halved, which leaves nothing of the compression of their own files, and compressed.
-Columns: quality in JPEG (none for photos that were not compressed); median and largest blockiness;
-share of photos that are changed; median blockiness afterwards; PSNR to the photo before
-compression; mean, smallest and largest gain in dB; the same mean where the photo was saved as PNG.
+Printed are, for each quality: median and largest blockiness; the share of photos that are changed;
+the median blockiness afterwards; the PSNR to the photo before compression; mean, smallest and
+largest gain in dB; the mean gain where the photo was saved as PNG; and seconds for a megapixel.
 """
 
+import argparse
 import glob
 import io
-import sys
 import time
 from collections.abc import Sequence
 
@@ -27,9 +25,9 @@ from spadepis.quality.appearance import blockiness
 QUALITIES = (95, 90, 85, 75, 60, 50, 40, 30, 20)
 
 
-def main(pattern: str) -> None:
-    """Print the table, and the time that deblocking takes."""
-    clean = [_halved(path) for path in sorted(glob.glob(pattern))]
+def measure(paths: Sequence[str]) -> None:
+    """Print the line of photos without compression, and that of each quality."""
+    clean = [_halved(path) for path in paths]
     steps = [blockiness(picture) for picture in clean]
     kept = np.mean([_deblocked(picture) is picture for picture in clean])
     print(f"{len(clean)} photos; none: {np.median(steps):.2f} {max(steps):.2f} {1 - kept:.0%}")
@@ -82,4 +80,6 @@ def _psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(f"python -m {__spec__.name}", description=__doc__)
+    parser.add_argument("photos", help="a glob")
+    measure(sorted(glob.glob(parser.parse_args().photos)))
