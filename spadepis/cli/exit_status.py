@@ -8,6 +8,7 @@ import select
 import sys
 from collections.abc import Callable
 
+STOPPED = 1
 BAD_CONFIGURATION = 2
 # As shells report them: 128 + SIGINT, 128 + SIGPIPE.
 INTERRUPTED = 130
@@ -21,6 +22,7 @@ def exit_status(work: Callable[[], int]) -> int:
     from spadepis.configuration import ConfigurationError
     from spadepis.dataset.image_set.lease import HeldError
     from spadepis.dataset.storage.credentials import CredentialsError
+    from spadepis.pipeline.repeated_errors import RepeatedError
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     try:
@@ -30,6 +32,9 @@ def exit_status(work: Callable[[], int]) -> int:
     except (ConfigurationError, CheckpointError, CredentialsError, HeldError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
+    except RepeatedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return STOPPED
     except KeyboardInterrupt:
         print("stopped; the same command resumes from here", file=sys.stderr)
         return INTERRUPTED

@@ -25,6 +25,12 @@ def by_style(batch: pa.Table) -> list[pa.Table]:
     return [scenes_to_table([part]) for part in scene.by_style()]
 
 
+def item_of(batch: pa.Table, with_style: bool) -> tuple[str, str | None]:
+    """The id of the row of a batch and, if wanted, that of the only style of its scene."""
+    styles = batch["styles"][0].as_py() if with_style and _has_scenes(batch) else []
+    return batch["id"][0].as_py(), styles[0]["id"] if len(styles) == 1 else None
+
+
 def join_styles(parts: Sequence[pa.Table]) -> pa.Table:
     """Undo ``by_style``, or add up what writing returns for its parts."""
     if len(parts) == 1 or not _has_scenes(parts[0]):

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,10 +52,16 @@ class RunningJob:
     Args:
         flags: of the job.
         log: what it prints is added to this file.
+        variables: more of its environment; what a PYTHONPATH has is put before the present one.
     """
 
-    def __init__(self, flags: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, flags: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
         environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        for name, value in (variables or {}).items():
+            before = environment.get(name) if name == "PYTHONPATH" else None
+            environment[name] = os.pathsep.join(filter(None, (value, before)))
         self._log = log
         with log.open("ab") as file:
             self._driver = psutil.Popen(
@@ -80,6 +86,12 @@ class RunningJob:
     @property
     def runs(self) -> bool:
         return self._driver.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """Exit status of the driver, once it has ended."""
+        status: int | None = self._driver.poll()
+        return status
 
     def workers(self, stage: str) -> list[psutil.Process]:
         """The actors of a stage that are past their constructor."""

@@ -17,6 +17,7 @@ from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.ray.shared_attempts import deaths_in_log
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.stages.declarations import Declaration
@@ -44,6 +45,7 @@ def connection() -> Iterator[None]:
         stack.enter_context(_quiet())
         if not ray.is_initialized():
             stack.enter_context(_started())
+        stack.enter_context(deaths_in_log())
         yield
 
 

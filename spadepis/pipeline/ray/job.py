@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
@@ -66,8 +67,13 @@ from spadepis.report.summary import summarize, summary_text, versions
 
 log = logging.getLogger(__name__)
 
+# Columns of what ``Write`` returns.
+OUTCOMES = ("done", "failed", "rejected")
 COMPLETE = 0
 TOO_MANY_FAILED = 3
+# A worker has stalled if it takes so many times as long as the trial says, and the minutes that are
+# set.
+LONGER_THAN_EXPECTED = 10.0
 
 
 @dataclass(frozen=True)
@@ -262,7 +268,7 @@ def _make(job: _Job, lease: Lease, plan: Plan, missing: Plan) -> None:
         pools = _make_pools(job, lease, allocation)
         while missing.scenes:
             job.folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
-            _stream(job.config, pools, missing, plan.pairs)
+            _stream(job.config, pools, missing, plan.pairs, seconds)
             commits = read_log(job.folder)
             lost = missing.without(pairs(commits)).pairs
             if lost:
@@ -307,12 +313,23 @@ def _make_pools(job: _Job, lease: Lease, allocation: Allocation) -> list[Pool]:
     return [Pool([stage], allocation[stage.declaration]) for stage in stages]
 
 
-def _stream(config: JobConfig, pools: Sequence[Pool], missing: Plan, total: int) -> None:
+def _stream(
+    config: JobConfig,
+    pools: Sequence[Pool],
+    missing: Plan,
+    total: int,
+    seconds: Mapping[Declaration, float],
+) -> None:
     """Stream the missing scenes through pools, showing progress as their pairs are committed."""
     computing = [pool.workers for pool in pools if pool.computes]
     workers = sum(each.count for each in computing)
-    blocks = _blocks(missing.scenes, scenes_in_block(len(missing.scenes), workers))
-    actors = [hosting(pool) for pool in pools]
+    rows = scenes_in_block(len(missing.scenes), workers)
+    blocks = _blocks(missing.scenes, rows)
+    stall_seconds = 60 * config.machines.stall_minutes
+    actors = []
+    for pool in pools:
+        expected = rows * sum(seconds.get(stage.declaration, 0.0) for stage in pool.stages)
+        actors.append(hosting(pool, stall_seconds + LONGER_THAN_EXPECTED * expected))
     dataset = stream(blocks, actors, config.storage_environment, elastic=on_cluster())
     log.info(
         "%d pairs of %d scenes to do, %d workers on %s",
@@ -325,12 +342,9 @@ def _stream(config: JobConfig, pools: Sequence[Pool], missing: Plan, total: int)
     repeated = RepeatedErrors()
     with closing(progress):
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for outcome in batch.to_pylist():
-                unexpected = outcome.pop("unexpected")
-                progress.update(**outcome)
-                for failure in unexpected:
-                    log.warning("%(mask_id)s failed in %(error)s", failure)
-                repeated.update(outcome["done"], [failure["error"] for failure in unexpected])
+            counts = {name: sum(batch[name].to_pylist()) for name in OUTCOMES}
+            progress.update(**counts)
+            repeated.update(counts["done"], pc.list_flatten(batch["unexpected"]).to_pylist())
 
 
 def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import ray
-import ray.data
-from ray.data import ActorPoolStrategy
 
 from spadepis.dataset.inputs.conventions import LabelConventions
 from spadepis.matching.matching import Matching
@@ -17,10 +14,13 @@ from spadepis.matching.style_index import StyleIndex
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, to_classes
 from spadepis.pipeline.planning.inputs import Inputs
+from spadepis.pipeline.ray.actors import hosting
+from spadepis.pipeline.ray.streaming import stream
+from spadepis.pipeline.resources.allocation import Workers
 from spadepis.pipeline.stages.describe_styles import DescribeStyles
 from spadepis.pipeline.stages.find_classes import FindClasses
 from spadepis.pipeline.stages.stage import StageSpec
-from spadepis.pipeline.workers.worker import Worker
+from spadepis.pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventi
         "conventions": conventions,
     }
     stage = StageSpec(FindClasses, arguments)
-    found = on_all_cpus(table, stage, LABEL_MAPS_IN_BLOCK, config.storage_environment)
+    found = on_all_cpus(table, stage, LABEL_MAPS_IN_BLOCK, config)
     return to_classes(found)
 
 
@@ -83,7 +83,7 @@ def describe_styles(
         "conventions": conventions,
     }
     stage = StageSpec(DescribeStyles, arguments)
-    found = on_all_cpus(table, stage, STYLES_IN_BLOCK, config.storage_environment)
+    found = on_all_cpus(table, stage, STYLES_IN_BLOCK, config)
     descriptors = dict(zip(found["id"].to_pylist(), found["descriptor"].to_pylist(), strict=True))
     length = next((len(row) for row in descriptors.values() if row is not None), 1)
     # A style that cannot be read is chosen last, and then fails where it is used.
@@ -93,7 +93,7 @@ def describe_styles(
 
 
 def on_all_cpus(
-    table: pa.Table, stage: StageSpec, rows_in_block: int, environment: Mapping[str, str]
+    table: pa.Table, stage: StageSpec, rows_in_block: int, config: JobConfig
 ) -> pa.Table:
     """Send a table block by block through workers on all CPUs of the cluster.
 
@@ -101,7 +101,7 @@ def on_all_cpus(
         table: one row at least.
         stage: called with a block, it returns a table.
         rows_in_block: number of rows of ``table`` in a block.
-        environment: environment variables of the workers' processes.
+        config: the configuration, which says how storage is reached and when a worker has stalled.
 
     Returns:
         What the workers returned, in any order.
@@ -109,15 +109,8 @@ def on_all_cpus(
     starts = range(0, len(table), rows_in_block)
     blocks = [table.slice(start, rows_in_block) for start in starts]
     cpus = int(ray.cluster_resources().get("CPU", 1))
-    options = {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
-    results = ray.data.from_arrow(blocks).map_batches(
-        Worker,
-        fn_constructor_kwargs={"stages": [stage]},
-        batch_size=rows_in_block,
-        batch_format="pyarrow",
-        # One CPU is left to what feeds them.
-        compute=ActorPoolStrategy(size=min(len(blocks), max(1, cpus - 1))),
-        num_cpus=1,
-        **options,
-    )
+    # One CPU is left to what feeds them.
+    workers = Workers(min(len(blocks), max(1, cpus - 1)), cpus=1)
+    actors = hosting(Pool([stage], workers), 60 * config.machines.stall_minutes, measured=False)
+    results = stream(blocks, [actors], config.storage_environment, elastic=False)
     return pa.concat_tables(results.iter_batches(batch_size=None, batch_format="pyarrow"))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
-from spadepis.pipeline.ray.actors import Actors
+from spadepis.pipeline.ray.actors import TASKS_IN_FLIGHT, Actors
 from spadepis.pipeline.resources.allocation import Workers
 
 MOST_SCENES_IN_BLOCK = 16
@@ -62,5 +62,10 @@ def stream(
 
 def _strategy(workers: Workers, elastic: bool) -> ActorPoolStrategy:
     if not elastic:
-        return ActorPoolStrategy(size=workers.count)
-    return ActorPoolStrategy(min_size=1, max_size=workers.count, initial_size=workers.at_first)
+        return ActorPoolStrategy(size=workers.count, max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT)
+    return ActorPoolStrategy(
+        min_size=1,
+        max_size=workers.count,
+        initial_size=workers.at_first,
+        max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+    )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -11,6 +14,8 @@ import torch
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
 TOP_PAD_BYTES = 1 << 26
 NEVER = (1 << 31) - 1
+
+STANDARD_ERROR = 2
 
 
 def prepare_process() -> None:
@@ -23,6 +28,25 @@ def prepare_process() -> None:
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False
     keep_freed_memory()
+
+
+@contextmanager
+def ended_after(seconds: float | None) -> Iterator[None]:
+    """End this process if a ``with`` block takes too long; the log then says where it was.
+
+    The thread that watches needs no lock of the interpreter, which a stalled extension may hold.
+
+    Args:
+        seconds: that it may take; None for no limit.
+    """
+    if seconds is None:
+        yield
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STANDARD_ERROR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def keep_freed_memory() -> None:

@@ -13,7 +13,7 @@ import torch
 
 from spadepis.pipeline.division import by_row, by_style, give_up, join_styles
 from spadepis.pipeline.stages.stage import Stage, StageSpec
-from spadepis.pipeline.workers.process import prepare_process
+from spadepis.pipeline.workers.process import ended_after, prepare_process
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +45,37 @@ class Worker:
     Args:
         stages: each is called with what the one before it returns.
         observers: one for each stage, or none at all.
+        patience: seconds after which a stage that works on a batch has stalled; the process ends.
     """
 
-    def __init__(self, stages: Sequence[StageSpec], observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        stages: Sequence[StageSpec],
+        observers: Sequence[Observer] = (),
+        patience: float | None = None,
+    ) -> None:
         prepare_process()
         self._stages = [stage.make() for stage in stages]
         self._observers = observers
+        self._patience = patience
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """What the last stage makes of a batch."""
         if not self._observers:
             for stage in self._stages:
-                batch = call(stage, batch)
+                batch = self._call(stage, batch)
             return batch
         for stage, observer in zip(self._stages, self._observers, strict=True):
             observer.begin()
             start = perf_counter()
-            result = call(stage, batch)
+            result = self._call(stage, batch)
             observer.end(batch, result, perf_counter() - start)
             batch = result
         return batch
+
+    def _call(self, stage: Stage, batch: pa.Table) -> pa.Table:
+        with ended_after(self._patience):
+            return call(stage, batch)
 
 
 def call(stage: Stage, batch: pa.Table) -> pa.Table:

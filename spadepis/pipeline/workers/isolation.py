@@ -1,0 +1,178 @@
+"""Doing the scenes of a worker that died one by one, in a process that may die as well."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from time import monotonic
+
+import pyarrow as pa
+
+from spadepis.pipeline.division import by_row, by_style, give_up, item_of, join_styles
+from spadepis.pipeline.stages.stage import StageSpec
+from spadepis.pipeline.workers.attempts import Attempts, Death, Key, WorkerDied, describe
+from spadepis.pipeline.workers.worker import Worker
+
+# Someone else may have ended the process the first times.
+MOST_DEATHS = 3
+
+
+class Isolation:
+    """Does scenes one by one, and fails those that end their process again and again.
+
+    Where a stage works on each style, so does this: a style photo can be the culprit.
+
+    Args:
+        name: of the stages, in failures.
+        stages: each is called with what the one before it returns.
+        patience: seconds that a stage may take for a scene.
+        attempts: remembers deaths, even if this process is killed too.
+    """
+
+    def __init__(
+        self, name: str, stages: Sequence[StageSpec], patience: float, attempts: Attempts
+    ) -> None:
+        self._name = name
+        self._by_style = all(stage.declaration.per_result for stage in stages)
+        self._attempts = attempts
+        self._process = _Process(stages, patience)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """What the last stage makes of a batch."""
+        return pa.concat_tables([self._do_row(row) for row in by_row(batch)])
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+    def _do_row(self, row: pa.Table) -> pa.Table:
+        parts = by_style(row) if self._by_style else [row]
+        results: list[pa.Table] = []
+        killers: list[tuple[Key, Sequence[Death]]] = []
+        for part in parts:
+            key = (self._name, *item_of(part, with_style=self._by_style))
+            # If one style has used up its attempts, the scene may be the culprit.
+            result = self._try(part, key, most=1 if killers else MOST_DEATHS)
+            if not isinstance(result, pa.Table):
+                killers.append((key, result))
+                error = WorkerDied(f"its worker {describe(result)}")
+                result = self._must_do(give_up(part, self._name, error))
+            results.append(result)
+        if len(killers) < len(parts):
+            for key, deaths in killers:
+                self._attempts.suspect(key, deaths)
+        return join_styles(results)
+
+    def _try(self, part: pa.Table, key: Key, most: int) -> pa.Table | Sequence[Death]:
+        """What a scene becomes, or the deaths of its workers."""
+        deaths = self._attempts.deaths_of_bad_style(key)
+        if deaths:
+            return deaths
+        self._process.start()
+        while len(deaths := self._attempts.begin(key)) < most:
+            result = self._process.call(part)
+            if isinstance(result, pa.Table):
+                self._attempts.succeed(key)
+                return result
+            self._attempts.die(key, result)
+            self._process.start()
+        return deaths
+
+    def _must_do(self, part: pa.Table) -> pa.Table:
+        deaths: list[Death] = []
+        while len(deaths) < MOST_DEATHS:
+            result = self._process.call(part)
+            if isinstance(result, pa.Table):
+                return result
+            deaths.append(result)
+        raise RuntimeError(f"{self._name}: with nothing left to do, a worker {describe(deaths)}")
+
+
+class _Process:
+    """A worker in a process of its own."""
+
+    def __init__(self, stages: Sequence[StageSpec], patience: float) -> None:
+        self._stages = stages
+        self._patience = patience
+        self._running: tuple[BaseProcess, Connection] | None = None
+
+    def start(self) -> tuple[BaseProcess, Connection]:
+        """Start the process unless it runs.
+
+        Raises:
+            RuntimeError: it dies before it has any scene.
+        """
+        context = multiprocessing.get_context("spawn")
+        deaths: list[Death] = []
+        while self._running is None:
+            ours, theirs = context.Pipe()
+            arguments = (theirs, self._stages, self._patience)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            try:
+                ours.recv()
+                self._running = process, ours
+            except (EOFError, OSError):
+                deaths.append(_death(process))
+            if len(deaths) == MOST_DEATHS:
+                names = "+".join(stage.declaration.name for stage in self._stages)
+                raise RuntimeError(
+                    f"{names}: a worker without any scene {describe(deaths)}; signal 9 usually "
+                    "means that the machine has too little memory for it"
+                )
+        return self._running
+
+    def call(self, batch: pa.Table) -> pa.Table | Death:
+        """What the worker returns, or how it died.
+
+        Raises:
+            OSError: nothing can be written.
+        """
+        process, connection = self.start()
+        start = monotonic()
+        try:
+            connection.send(batch)
+            answer = connection.recv()
+        except (EOFError, OSError):
+            self._running = None
+            death = _death(process)
+            if monotonic() - start > self._patience:
+                death = Death(death.how, self._patience / 60)
+            return death
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the process, which stops when nobody can ask it any more."""
+        if self._running is not None:
+            process, connection = self._running
+            connection.close()
+            process.join()
+            self._running = None
+
+
+def _death(process: BaseProcess) -> Death:
+    process.join()
+    status = process.exitcode or 0
+    return Death(f"signal {-status}" if status < 0 else f"exit status {status}")
+
+
+def _serve(connection: Connection, stages: Sequence[StageSpec], patience: float) -> None:
+    """Answer batches until the other end is closed."""
+    worker = Worker(stages, patience=patience)
+    connection.send(None)
+    while True:
+        try:
+            batch = connection.recv()
+        except EOFError:
+            return
+        answer: pa.Table | OSError
+        try:
+            answer = worker(batch)
+        except OSError as error:
+            answer = error
+        connection.send(answer)

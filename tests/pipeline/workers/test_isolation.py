@@ -1,0 +1,69 @@
+"""Scenes are tried one by one in a process that may die, and those that kill it fail."""
+
+import os
+import signal
+from typing import ClassVar
+
+import pyarrow as pa
+import pytest
+
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.stage import StageSpec
+from spadepis.pipeline.workers.attempts import Attempts
+from spadepis.pipeline.workers.isolation import Isolation
+
+
+class Deadly:
+    """Dies of styles with a deadly id, and cannot write scenes with an id of its own."""
+
+    declaration: ClassVar = Declaration("deadly")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        for scene in scenes_from_table(batch):
+            for style in scene.styles:
+                if style.id == "deadly":
+                    os.kill(os.getpid(), signal.SIGSEGV)
+            if scene.id == "disk full":
+                raise OSError(28, "No space left on device")
+        return batch
+
+
+class Unborn:
+    """Dies when it is made."""
+
+    declaration: ClassVar = Declaration("unborn")
+
+    def __init__(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return batch
+
+
+def scene(id: str, *styles: str) -> Scene:
+    return Scene(id, [Style(style, None) for style in styles])
+
+
+def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
+    attempts = Attempts()
+    isolation = Isolation("deadly", [StageSpec(Deadly)], 60.0, attempts)
+    scenes = [scene(id, "good", "deadly") for id in "abc"]
+    done = scenes_from_table(isolation(scenes_to_table([*scenes, scene("d", "good")])))
+    for each in done[:3]:
+        assert [style.id for style in each.styles] == ["good"]
+        (failure,) = each.failures
+        assert (failure.stage, failure.error) == ("deadly", "WorkerDied")
+        assert failure.message == "its worker died 3 times (signal 11)" and failure.unexpected
+    assert done[3] == scene("d", "good")
+    # Nobody had to die for the third scene.
+    assert len(attempts.take_news()) == 6
+    with pytest.raises(OSError, match="No space left"):
+        isolation(scenes_to_table([scene("disk full", "good")]))
+    isolation.close()
+
+
+def test_a_machine_without_memory_for_any_scene() -> None:
+    isolation = Isolation("unborn", [StageSpec(Unborn)], 60.0, Attempts())
+    with pytest.raises(RuntimeError, match=r"without any scene died 3 times \(signal 9\)"):
+        isolation(scenes_to_table([scene("a", "good")]))
