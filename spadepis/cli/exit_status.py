@@ -21,6 +21,7 @@ def exit_status(work: Callable[[], int]) -> int:
     from spadepis.checkpoints.errors import CheckpointError
     from spadepis.configuration import ConfigurationError
     from spadepis.dataset.image_set.lease import HeldError
+    from spadepis.dataset.image_set.records import DamagedFileError
     from spadepis.dataset.storage.credentials import CredentialsError
     from spadepis.pipeline.repeated_errors import RepeatedError
 
@@ -32,7 +33,7 @@ def exit_status(work: Callable[[], int]) -> int:
     except (ConfigurationError, CheckpointError, CredentialsError, HeldError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
-    except RepeatedError as error:
+    except (RepeatedError, DamagedFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return STOPPED
     except KeyboardInterrupt:

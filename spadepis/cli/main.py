@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "run a job, as jobs/JOB.py does",
     "plan": "estimate the pairs, bytes and hours of a job on a cluster",
     "inspect": "show what an image set holds, finished or not",
+    "repair": "read an image set back, and make again what is damaged or missing",
     "figure": "show some scenes of an image set in one picture",
 }
 
@@ -104,6 +105,10 @@ def _command(
         from spadepis.cli import plan
 
         return plan.add_arguments, plan.run
+    if name == "repair":
+        from spadepis.cli import repair
+
+        return repair.add_arguments, repair.run
     from spadepis.cli import figure
 
     return figure.add_arguments, figure.run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -15,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.layout import CONFIGURATION, METADATA
+from spadepis.dataset.image_set.records import read_record
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
@@ -114,7 +114,7 @@ def _label_space(folder: Folder) -> LabelSpace:
     """The label space of the job that made an image set."""
     if not folder.exists(CONFIGURATION):
         raise ConfigurationError(f"{folder.uri} holds no image set")
-    name = json.loads(folder.read(CONFIGURATION))["label_space"]
+    name = read_record(folder, CONFIGURATION)["label_space"]
     if name not in LABEL_SPACES:
         raise ConfigurationError(f"give --label-space, the YAML file of {name.partition(' ')[0]}")
     return LABEL_SPACES[name]

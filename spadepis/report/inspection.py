@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -11,8 +11,10 @@ from tqdm import tqdm
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import done
-from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, PLAN
+from spadepis.dataset.image_set.index_check import index_problems
+from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, METADATA, PLAN
 from spadepis.dataset.image_set.orphans import named_objects, orphans
+from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.dataset.image_set.verification import Problem, verify
 from spadepis.dataset.storage.folder import Folder
 from spadepis.report.summary import summarize, summary_text
@@ -33,15 +35,15 @@ def inspect(uri: str, read_back: bool) -> int:
 
     Raises:
         ConfigurationError: the folder holds no image set.
+        DamagedFileError: the commit log, the configuration or the manifest is damaged.
     """
     folder = Folder(uri)
-    if not folder.exists(CONFIGURATION):
-        raise ConfigurationError(f"{folder.uri} holds no image set")
     log = read_log(folder)
+    configuration = _configuration(folder, log)
     print(summary_text(summarize(log), log, folder.uri))
     print(_completeness(folder, len(log)))
     print("configuration:")
-    for name, value in json.loads(folder.read(CONFIGURATION)).items():
+    for name, value in configuration.items():
         print(f"  {name:<26} {value}")
     return _verify(folder, log) if read_back else SOUND
 
@@ -56,6 +58,9 @@ def _verify(folder: Folder, log: pa.Table) -> int:
         problems += [
             Problem(name, "is not named in the commit log") for name in orphans(folder, log)
         ]
+        problems += index_problems(folder, log, edited_pages=True)
+    elif folder.exists(METADATA):
+        problems.append(Problem(MANIFEST, "missing, unless the job is running"))
     if problems:
         print(_table(problems))
     if unhashed := done(log)["image_sha256"].null_count:
@@ -64,10 +69,20 @@ def _verify(folder: Folder, log: pa.Table) -> int:
     return PROBLEMS if problems else SOUND
 
 
+def _configuration(folder: Folder, log: pa.Table) -> dict[str, Any]:
+    """The configuration of an image set."""
+    try:
+        return read_record(folder, CONFIGURATION)
+    except FileNotFoundError as error:
+        if len(log):
+            raise DamagedFileError(folder, CONFIGURATION, "it is missing") from error
+        raise ConfigurationError(f"{folder.uri} holds no image set") from error
+
+
 def _completeness(folder: Folder, settled: int) -> str:
     if folder.exists(MANIFEST):
-        return f"finished: {json.loads(folder.read(MANIFEST))['status']}"
-    planned = json.loads(folder.read(PLAN))["pairs"] if folder.exists(PLAN) else "?"
+        return f"finished: {read_record(folder, MANIFEST)['status']}"
+    planned = read_record(folder, PLAN)["pairs"] if folder.exists(PLAN) else "?"
     return f"running or stopped: {settled} of {planned} pairs"
 
 

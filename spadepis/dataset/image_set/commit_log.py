@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spadepis.dataset.image_set.commits import (
     SCHEMA,
     Commit,
-    table_to_parquet,
     to_commits,
     to_table,
 )
 from spadepis.dataset.image_set.layout import (
     COMMITS,
     COMPACTED,
+    KINDS,
     commit_file_name,
     compacted_name,
 )
+from spadepis.dataset.image_set.records import DamagedFileError
+from spadepis.dataset.image_set.sealed_parquet import SealError, seal, unseal
 from spadepis.dataset.storage.folder import Folder
 
+log = logging.getLogger(__name__)
+
 THREADS = 16
+# Added to the name of a file of the log that was set aside.
+DAMAGED = ".damaged"
 
 
 def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
@@ -36,7 +42,7 @@ def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
         (commit.mask_id, commit.style_id or "", commit.file_name is None) for commit in commits
     )
     name = commit_file_name(json.dumps(outcome).encode())
-    folder.write(name, table_to_parquet(to_table(commits)))
+    folder.write(name, seal(to_table(commits)))
 
 
 def read_log(folder: Folder) -> pa.Table:
@@ -44,8 +50,33 @@ def read_log(folder: Folder) -> pa.Table:
 
     A done pair wins over a failed one, and any pair of a mask wins over a failure of that mask
     before its styles were chosen. Files may be added and compacted meanwhile.
+
+    Raises:
+        DamagedFileError: a file of the log is not what was written.
     """
     return _merge(_read_files(folder, commit_files(folder)))
+
+
+def recover_log(folder: Folder) -> pa.Table:
+    """What ``read_log`` returns, with damaged files set aside: their pairs are no longer settled.
+
+    Only the job that holds the image set may do this.
+    """
+    while True:
+        try:
+            return read_log(folder)
+        except DamagedFileError as error:
+            aside = f"{error.name}{DAMAGED}"
+            folder.write(aside, folder.read(error.name))
+            folder.remove(error.name)
+            log.warning(
+                "%s/%s is damaged (%s). It is kept as %s, and the pairs that it recorded are done "
+                "again",
+                folder.uri,
+                error.name,
+                error.why,
+                aside,
+            )
 
 
 def read_commits(folder: Folder) -> list[Commit]:
@@ -62,12 +93,26 @@ def compact(folder: Folder) -> pa.Table:
     names = commit_files(folder)
     table = _merge(_read_files(folder, names))
     if len(names) > 1 or not all(name.startswith(COMPACTED) for name in names):
-        content = table_to_parquet(table)
-        compacted = compacted_name(content)
-        folder.write(compacted, content)
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(folder.remove, [name for name in names if name != compacted]))
+        _replace_files(folder, names, table)
     return table
+
+
+def forget(folder: Folder, objects: Collection[str]) -> pa.Table:
+    """Remove the rows that name any of some objects, and return what ``read_log`` returns.
+
+    Their pairs are then no longer settled. Only the job that holds the image set may do this.
+    """
+    names = commit_files(folder)
+    table = _merge(_read_files(folder, names))
+    lost = pa.array(objects, pa.string())
+    named = pa.array(np.zeros(len(table), np.bool_))
+    for kind in KINDS:
+        # The part of a name before "#" is the shard that the image is in.
+        held_by = pc.replace_substring_regex(table[kind.name_column], "#.*", "")
+        named = pc.or_(named, pc.is_in(held_by, lost))
+    kept = table.filter(pc.invert(named))
+    _replace_files(folder, names, kept)
+    return kept
 
 
 def commit_files(folder: Folder) -> list[str]:
@@ -75,19 +120,34 @@ def commit_files(folder: Folder) -> list[str]:
     return [name for name in folder.names(COMMITS) if name.endswith(".parquet")]
 
 
-def _read_files(folder: Folder, names: Sequence[str]) -> pa.Table:
-    def read(name: str) -> pa.Table:
-        try:
-            return pq.read_table(io.BytesIO(folder.read(name)), schema=SCHEMA, use_threads=False)
-        except FileNotFoundError:
-            return None
-
+def _replace_files(folder: Folder, names: Sequence[str], table: pa.Table) -> None:
+    """Write the log as one file, and remove the others afterwards."""
+    content = seal(table)
+    compacted = compacted_name(content)
+    folder.write(compacted, content)
     with ThreadPoolExecutor(THREADS) as pool:
-        tables = list(pool.map(read, names))
+        list(pool.map(folder.remove, [name for name in names if name != compacted]))
+
+
+def _read_files(folder: Folder, names: Sequence[str]) -> pa.Table:
+    with ThreadPoolExecutor(THREADS) as pool:
+        tables = list(pool.map(partial(_read_file, folder), names))
     if any(table is None for table in tables):
         # The log was compacted after it was listed.
         return _read_files(folder, commit_files(folder))
     return pa.concat_tables([SCHEMA.empty_table(), *tables])
+
+
+def _read_file(folder: Folder, name: str) -> pa.Table | None:
+    """The rows of a file of the log; None if it was removed since it was listed."""
+    try:
+        content = folder.read(name)
+    except FileNotFoundError:
+        return None
+    try:
+        return unseal(content, SCHEMA)
+    except SealError as error:
+        raise DamagedFileError(folder, name, str(error)) from error
 
 
 def _merge(table: pa.Table) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, failed, rejected, table_to_parquet
 from spadepis.dataset.image_set.layout import FAILURES, MANIFEST, METADATA, REJECTIONS
+from spadepis.dataset.image_set.records import write_record
 from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split, split_of
 from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.metrics import METRICS
@@ -50,7 +51,7 @@ def write_index(
     manifest: Mapping[str, Any],
     split_by: str | None = None,
 ) -> None:
-    """Write the metadata, the failures, the pages and, last, the manifest.
+    """Write the metadata, the failures, the pages and, last, the manifest with their hashes.
 
     Args:
         folder: the image set.
@@ -61,16 +62,19 @@ def write_index(
     """
     finished = done(log)
     metadata = finished.select(metadata_columns(finished))
-    folder.write(METADATA, table_to_parquet(metadata))
+    tables = {METADATA: metadata}
     if split_by is not None:
         for split, rows in rows_by_split(metadata, split_by).items():
-            folder.write(metadata_of_split(split), table_to_parquet(rows))
-    folder.write(FAILURES, table_to_parquet(failed(log).select(FAILURE_COLUMNS)))
+            tables[metadata_of_split(split)] = rows
+    tables[FAILURES] = failed(log).select(FAILURE_COLUMNS)
     if len(not_good_enough := rejected(log)):
-        folder.write(REJECTIONS, table_to_parquet(not_good_enough.select(FAILURE_COLUMNS)))
-    for name, text in pages.items():
-        folder.write(name, text.encode())
-    folder.write(MANIFEST, json.dumps(manifest, indent=2).encode())
+        tables[REJECTIONS] = not_good_enough.select(FAILURE_COLUMNS)
+    files = {name: table_to_parquet(table) for name, table in tables.items()}
+    files |= {name: text.encode() for name, text in pages.items()}
+    for name, content in files.items():
+        folder.write(name, content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    write_record(folder, MANIFEST, {**manifest, "sha256": hashes})
 
 
 def metadata_columns(finished: pa.Table) -> list[str]:

@@ -39,6 +39,8 @@ CONFIGURATION = f"{COMMITS}/configuration.json"
 PLAN = f"{COMMITS}/plan.json"
 # What a waiting job writes to learn the time of the store.
 CLOCK = f"{COMMITS}/clock-"
+# The command of the last run that did something.
+COMMAND = f"{COMMITS}/command.json"
 # Sorts before "part-", which the other files of the commit log begin with.
 COMPACTED = f"{COMMITS}/compacted-"
 

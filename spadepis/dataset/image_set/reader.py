@@ -21,7 +21,9 @@ from torchvision import tv_tensors
 
 from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
+from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.dataset.image_set.stored_images import read_image
+from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
 
@@ -50,6 +52,7 @@ class ImageSet(Dataset[Example]):
 
     Raises:
         FileNotFoundError: the folder holds no finished image set.
+        DamagedFileError: the metadata or the manifest are damaged.
         ValueError: training labels are asked for, and the classes of the set are not known; or
             instance maps, and the set has none.
     """
@@ -66,10 +69,13 @@ class ImageSet(Dataset[Example]):
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")
         metadata = self._folder.read(METADATA)
-        manifest = self._folder.read(MANIFEST) if self._folder.exists(MANIFEST) else b"{}"
-        self.table: pa.Table = pq.read_table(io.BytesIO(metadata))
+        manifest = read_record(self._folder, MANIFEST) if self._folder.exists(MANIFEST) else {}
+        try:
+            self.table: pa.Table = pq.read_table(io.BytesIO(metadata))
+        except (pa.ArrowException, OSError) as error:
+            raise DamagedFileError(self._folder, METADATA, reason(error)) from error
         self.transforms = transforms
-        self._labels = TrainingLabels.from_manifest(json.loads(manifest))
+        self._labels = TrainingLabels.from_manifest(manifest)
         self._as_indices = labels == "training"
         if self._as_indices and self._labels is None:
             raise self._unknown_classes()
@@ -81,7 +87,8 @@ class ImageSet(Dataset[Example]):
         self._cache: Folder | None = None
         if cache is not None:
             # A set that was made again under the same URI shares nothing with the old one.
-            key = hashlib.sha256(self._folder.uri.encode() + b"\0" + metadata + manifest)
+            version = f"{self._folder.uri}\0{json.dumps(manifest)}\0".encode()
+            key = hashlib.sha256(version + metadata)
             self._cache = Folder(f"{cache}/{key.hexdigest()[:32]}")
 
     def __repr__(self) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 
-import pyarrow.parquet as pq
-
 from spadepis.dataset.image_set.layout import column_and_row, object_name
+from spadepis.dataset.image_set.sealed_parquet import unseal
 from spadepis.dataset.inputs.shards import read_source
 from spadepis.dataset.storage.folder import Folder
 
@@ -36,11 +34,11 @@ def images_of_object(content: bytes, file_names: Sequence[str]) -> Iterator[byte
         file_names: names of the images, all in this object.
 
     Raises:
-        pyarrow.ArrowException, OSError, LookupError, TypeError: the object is a damaged shard.
+        ValueError, LookupError, TypeError: the object is a damaged shard.
     """
     places = [column_and_row(name) for name in file_names]
     if any(places):
-        table = pq.read_table(io.BytesIO(content))
+        table = unseal(content)
     for place in places:
         if place is None:
             yield content

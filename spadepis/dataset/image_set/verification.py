@@ -87,11 +87,13 @@ def _check_object(folder: Folder, name: str, images: Sequence[Expected]) -> list
         content = folder.read(name)
     except FileNotFoundError:
         return [Problem(name, "missing")]
+    except ValueError:
+        return [Problem(name, "leads out of the image set, and was not read")]
     except OSError as error:
         return [Problem(name, f"cannot be read ({reason(error)})")]
     try:
         found = list(images_of_object(content, [image.name for image in images]))
-    except (pa.ArrowException, OSError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         return [Problem(name, f"damaged ({reason(error)})")]
     checks = (_check_image(stored, image) for stored, image in zip(found, images, strict=True))
     return [problem for problems in checks for problem in problems]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from spadepis.dataset.encoding import encode_jpeg, encode_png
@@ -27,6 +25,7 @@ from spadepis.dataset.image_set.layout import (
     name_in_shard,
     shard_name,
 )
+from spadepis.dataset.image_set.sealed_parquet import seal
 from spadepis.dataset.image_set.splits import split_of
 from spadepis.dataset.storage.folder import Folder
 
@@ -164,12 +163,9 @@ def _shard_to_parquet(rows: Sequence[Mapping[str, Any]], images: Sequence[str]) 
         name: {"dtype": "string", "_type": "Value"} for name in _IDS
     }
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    buffer = io.BytesIO()
-    pq.write_table(
+    return seal(
         pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata),
-        buffer,
         row_group_size=ROWS_IN_GROUP,
         # Images are compressed already, and the dictionary removes what rows repeat.
         compression="none",
     )
-    return buffer.getvalue()

@@ -15,6 +15,7 @@ from fsspec.spec import AbstractFileSystem
 from spadepis.dataset.storage.filesystems import filesystem, list_files
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.dataset.storage.retrying import ATTEMPTS, attempt
+from spadepis.dataset.storage.sizes import list_sizes
 
 # Files of a local folder are written here first, so that readers never see unfinished ones.
 STAGING = "_staging"
@@ -107,6 +108,18 @@ class Folder:
         """Sorted names of all files below ``subfolder``; none if it does not exist."""
         found = list_files(self._fs, self._path(subfolder))
         return [str(PurePosixPath(path).relative_to(self._root)) for path in found]
+
+    def sizes(self, subfolder: str = "", in_parts: bool = False) -> dict[str, int]:
+        """Size in bytes of each file below ``subfolder``; none if it does not exist.
+
+        Args:
+            subfolder: in which files are looked for.
+            in_parts: whether the folders in it are listed several at a time, which pays where
+                they hold thousands of files.
+        """
+        found = list_sizes(self._fs, self._path(subfolder), in_parts)
+        start = len(self._root.rstrip("/")) + 1
+        return {path[start:]: size for path, size in found.items()}
 
     def exists(self, name: str = "") -> bool:
         """Whether a file exists or, without a name, the folder itself."""

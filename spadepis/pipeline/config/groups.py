@@ -177,6 +177,12 @@ class OutputSettings(Group):
     """Folder of the image set. A job that was stopped resumes when it is started again."""
     dry_run: Annotated[bool, CHOICE] = False
     """Check the inputs and print what would be made, without writing anything."""
+    check: Annotated[bool, CHOICE] = True
+    """When the job starts and when it ends, compare the listing of the image set with its commit
+    log. What is missing or has another size is done again."""
+    repair: Annotated[bool, CHOICE] = False
+    """When the job starts, read the image set back as spadepis inspect --verify does. What is
+    damaged is done again."""
     size: Size | Literal["source"] | None = None
     """Size of the results, WIDTHxHEIGHT, or source for that of each label map or photo. Default:
     that of the published network for label maps, source for photos."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from spadepis.checkpoints.fetching import fetch_checkpoint, sha256
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.image_set.commit_log import commit_files
+from spadepis.dataset.image_set.commit_log import commit_files, read_log
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
+from spadepis.dataset.image_set.records import DamagedFileError, read_record, write_record
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
@@ -92,11 +93,17 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
             or holds files of somebody else that the index would replace, or cannot be read.
     """
     try:
-        earlier = json.loads(folder.read(CONFIGURATION))
+        earlier = read_record(folder, CONFIGURATION)
     except NotADirectoryError:
         return
     except FileNotFoundError:
-        _refuse_other_files(folder)
+        if commit_files(folder):
+            _check_rows(folder, identity, "is missing")
+        else:
+            _refuse_other_files(folder)
+        return
+    except DamagedFileError as error:
+        _check_rows(folder, identity, f"is damaged ({error.why})")
         return
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be read: {reason(error)}") from error
@@ -111,6 +118,29 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
             "Give another --output, or remove that folder"
+        )
+
+
+def _check_rows(folder: Folder, identity: Mapping[str, Any], what: str) -> None:
+    """Check by the commit log that a set without a readable configuration has this identity.
+
+    Args:
+        folder: the image set.
+        identity: of the job.
+        what: has become of the configuration.
+
+    Raises:
+        ConfigurationError: pairs have another identity, or version 0.1 made them, whose rows do
+            not tell, or the log is damaged, too.
+    """
+    try:
+        made_with = set(read_log(folder)["identity"].to_pylist())
+    except DamagedFileError:
+        made_with = {None}
+    if made_with - {identity_hash(identity)}:
+        raise ConfigurationError(
+            f"{folder.uri}/{CONFIGURATION} {what}, and the commit log does not say that this "
+            "configuration made the images. Restore the file from a copy, or give another --output"
         )
 
 
@@ -141,6 +171,6 @@ def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         ConfigurationError: the folder cannot be written.
     """
     try:
-        folder.write(CONFIGURATION, json.dumps(identity, indent=2).encode())
+        write_record(folder, CONFIGURATION, identity)
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be written: {reason(error)}") from error

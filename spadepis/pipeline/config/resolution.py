@@ -42,6 +42,7 @@ class JobConfig:
 
     Attributes:
         job: what is made.
+        given: the values of settings that it was resolved from.
         inputs: what is read; of a published dataset, the folders are filled in.
         styles: which styles each mask (or photo) gets.
         output: what is written.
@@ -64,6 +65,7 @@ class JobConfig:
     """
 
     job: Job
+    given: Mapping[str, Any]
     inputs: InputSettings
     styles: StyleSettings
     output: OutputSettings
@@ -112,6 +114,7 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     parts["networks"] = models.networks
     return JobConfig(
         job=job,
+        given=values,
         **parts,
         label_space=space,
         generator_space=models.generator_space,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -27,6 +26,7 @@ from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, CONFIGURATION, MANIFEST, PLAN, REPORT
 from spadepis.dataset.image_set.lease import Lease, hold
 from spadepis.dataset.image_set.orphans import remove_orphans
+from spadepis.dataset.image_set.records import DamagedFileError, write_record
 from spadepis.dataset.storage.errors import NO_SPACE, reason
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
@@ -38,12 +38,14 @@ from spadepis.pipeline.config.identity import (
     identity_hash,
     write_identity,
 )
+from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey, write_survey
 from spadepis.pipeline.planning.dry_run import refuse_implausible
 from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
+from spadepis.pipeline.planning.recovery import is_sound, lost_objects, recover
 from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import (
@@ -70,6 +72,7 @@ log = logging.getLogger(__name__)
 # Columns of what ``Write`` returns.
 OUTCOMES = ("done", "failed", "rejected")
 COMPLETE = 0
+INCOMPLETE = 1
 TOO_MANY_FAILED = 3
 # A worker has stalled if it takes so many times as long as the trial says, and the minutes that are
 # set.
@@ -81,7 +84,8 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        status: exit status, 0 complete or 3 finished with more failed pairs than allowed.
+        status: exit status: 0 complete, 1 images are missing that were written, or 3 finished
+            with more failed pairs than allowed.
         summary: text for people.
     """
 
@@ -149,9 +153,13 @@ def _finished(job: _Job) -> Outcome | None:
     surveyed = job.classes is not None or not job.config.wanted_classes
     if not surveyed or not job.folder.exists(MANIFEST):
         return None
-    commits = _settled(job)
+    try:
+        commits = read_log(job.folder)
+    except DamagedFileError:
+        return None
+    _refuse_other_pairs(job, commits)
     plan, missing = _plan(job, commits, job.config.quality.retry_failed)
-    if missing.scenes:
+    if missing.scenes or not is_sound(job.folder, commits, job.config.output):
         return None
     log.info("nothing to do: all %d pairs are in %s", plan.pairs, job.folder.uri)
     return _outcome(job, commits)
@@ -191,7 +199,8 @@ def _holding(job: _Job) -> Iterator[tuple[Lease, datetime | None]]:
 def _complete(job: _Job, lease: Lease, earlier: datetime | None) -> Outcome:
     """Do what is missing, and write the index."""
     job = _with_classes(job)
-    commits = _settled(job)
+    commits = recover(job.folder, job.config.output)
+    _refuse_other_pairs(job, commits)
     plan, missing = _plan(job, commits, job.config.quality.retry_failed)
     if missing.scenes:
         _tell_revisions(commits)
@@ -201,6 +210,9 @@ def _complete(job: _Job, lease: Lease, earlier: datetime | None) -> Outcome:
     lease.check()
     commits = compact(job.folder)
     remove_orphans(job.folder, commits, earlier)
+    if missing.scenes and (lost := lost_objects(job.folder, commits, job.config.output)):
+        return Outcome(INCOMPLETE, f"not finished: {lost}. The same command does it again")
+    _record_plan(job, plan)
     _write_index(job, commits)
     return _outcome(job, commits)
 
@@ -213,19 +225,17 @@ def _with_classes(job: _Job) -> _Job:
         return replace(job, classes=survey_classes(job.config, job.inputs, job.check.conventions))
 
 
-def _settled(job: _Job) -> pa.Table:
-    """The commit log.
+def _refuse_other_pairs(job: _Job, commits: pa.Table) -> None:
+    """Check that the pairs of the set were made with the configuration of this job.
 
     Raises:
-        ConfigurationError: images in it were made with something else.
+        ConfigurationError: some were made with another one.
     """
-    commits = read_log(job.folder)
     if others := len(of_another_identity(commits, identity_hash(job.identity))):
         raise ConfigurationError(
             f"{others} of {len(commits)} pairs in {job.folder.uri} were made with another "
             "configuration, by another job on the same folder. Give another --output"
         )
-    return commits
 
 
 def _plan(job: _Job, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
@@ -267,7 +277,7 @@ def _make(job: _Job, lease: Lease, plan: Plan, missing: Plan) -> None:
         _begin(job)
         pools = _make_pools(job, lease, allocation)
         while missing.scenes:
-            job.folder.write(PLAN, json.dumps({"pairs": plan.pairs}).encode())
+            _record_plan(job, plan)
             _stream(job.config, pools, missing, plan.pairs, seconds)
             commits = read_log(job.folder)
             lost = missing.without(pairs(commits)).pairs
@@ -292,6 +302,12 @@ def _begin(job: _Job) -> None:
         write_survey(job.folder, job.inputs.mask_sources, job.classes)
     # The index of an earlier run is no longer that of the whole set.
     job.folder.remove(MANIFEST)
+
+
+def _record_plan(job: _Job, plan: Plan) -> None:
+    """Write how many pairs there are to be, and the command that makes them."""
+    write_record(job.folder, PLAN, {"pairs": plan.pairs})
+    keep_command(job.folder, job.config)
 
 
 def _make_pools(job: _Job, lease: Lease, allocation: Allocation) -> list[Pool]:

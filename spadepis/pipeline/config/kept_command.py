@@ -1,0 +1,52 @@
+"""The command that made an image set, kept in it so that the set can be repaired."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.layout import COMMAND
+from spadepis.dataset.image_set.records import read_record, write_record
+from spadepis.dataset.storage.folder import Folder
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import JobConfig
+
+
+@dataclass(frozen=True)
+class KeptCommand:
+    """A job as it was started.
+
+    Attributes:
+        job: what it made.
+        directory: where it ran, from which relative paths are meant.
+        settings: the values that flags and YAML gave.
+    """
+
+    job: Job
+    directory: str
+    settings: Mapping[str, Any]
+
+
+def keep_command(folder: Folder, config: JobConfig) -> None:
+    """Keep the settings of a job in its image set."""
+    command = {"job": config.job.value, "directory": os.getcwd(), "settings": config.given}
+    write_record(folder, COMMAND, command)
+
+
+def read_command(folder: Folder) -> KeptCommand:
+    """What ``keep_command`` kept.
+
+    Raises:
+        ConfigurationError: nothing was kept, as by version 0.1.
+        DamagedFileError: it is not what was kept.
+    """
+    try:
+        command = read_record(folder, COMMAND)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{folder.uri} does not say which command made it: start its job with --repair"
+        ) from error
+    return KeptCommand(Job(command["job"]), command["directory"], command["settings"])
