@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import sys
 from collections.abc import Callable
+
+from spadepis.cli.log import log_to_terminal
 
 STOPPED = 1
 BAD_CONFIGURATION = 2
@@ -22,20 +23,19 @@ def exit_status(work: Callable[[], int]) -> int:
     from spadepis.configuration import ConfigurationError
     from spadepis.dataset.image_set.lease import HeldError
     from spadepis.dataset.image_set.records import DamagedFileError
-    from spadepis.dataset.storage.credentials import CredentialsError
+    from spadepis.dataset.storage.credentials import CredentialsError, without_queries
+    from spadepis.dataset.storage.filesystems import FilesystemError
     from spadepis.pipeline.repeated_errors import RepeatedError
 
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    refusals = (ConfigurationError, CheckpointError, CredentialsError, FilesystemError, HeldError)
+    log_to_terminal()
     try:
         status = work()
         sys.stdout.flush()
         return status
-    except (ConfigurationError, CheckpointError, CredentialsError, HeldError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_CONFIGURATION
-    except (RepeatedError, DamagedFileError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return STOPPED
+    except (*refusals, RepeatedError, DamagedFileError) as error:
+        print(without_queries(f"error: {error}"), file=sys.stderr)
+        return BAD_CONFIGURATION if isinstance(error, refusals) else STOPPED
     except KeyboardInterrupt:
         print("stopped; the same command resumes from here", file=sys.stderr)
         return INTERRUPTED

@@ -16,6 +16,7 @@ from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, METADATA,
 from spadepis.dataset.image_set.orphans import named_objects, orphans
 from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.dataset.image_set.verification import Problem, verify
+from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.folder import Folder
 from spadepis.report.summary import summarize, summary_text
 
@@ -40,11 +41,11 @@ def inspect(uri: str, read_back: bool) -> int:
     folder = Folder(uri)
     log = read_log(folder)
     configuration = _configuration(folder, log)
-    print(summary_text(summarize(log), log, folder.uri))
+    print(without_queries(summary_text(summarize(log), log, folder.uri)))
     print(_completeness(folder, len(log)))
     print("configuration:")
     for name, value in configuration.items():
-        print(f"  {name:<26} {value}")
+        print(without_queries(f"  {name:<26} {value}"))
     return _verify(folder, log) if read_back else SOUND
 
 

@@ -17,6 +17,23 @@ from spadepis.dataset.storage.credentials import refuse_credentials
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.retrying import attempt
 
+# What has to be installed for the URIs of a scheme.
+EXTRAS: Mapping[str, str] = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gcs",
+    "gcs": "gcs",
+    "az": "azure",
+    "abfs": "azure",
+    "abfss": "azure",
+    "http": "http",
+    "https": "http",
+}
+
+
+class FilesystemError(ValueError):
+    """There is no filesystem for a URI, or its package is not installed."""
+
 
 def s3_environment(endpoint: str | None, anonymous: bool) -> dict[str, str]:
     """Environment variables that make fsspec use an S3 service.
@@ -50,13 +67,22 @@ def filesystem(uri: str) -> tuple[Any, str]:
 
     Raises:
         CredentialsError: the URI holds credentials.
+        FilesystemError: its scheme is not known, or a package for it is not installed.
     """
     if uri.startswith("/"):
         # A local name may hold "::", with which fsspec chains filesystems.
         return LocalFileSystem(), uri.rstrip("/") or "/"
     refuse_credentials(uri)
     # Other processes write to the same folders, so that a cached listing would be out of date.
-    fs, path = url_to_fs(uri, use_listings_cache=False)
+    try:
+        fs, path = url_to_fs(uri, use_listings_cache=False)
+    except ImportError as error:
+        scheme = uri.rpartition("::")[2].partition("://")[0]
+        extra = EXTRAS.get(scheme)
+        remedy = str(error) if extra is None else f"pip install 'spadepis[{extra}]'"
+        raise FilesystemError(f"{uri}: a package for {scheme}:// is missing: {remedy}") from error
+    except ValueError as error:
+        raise FilesystemError(f"{uri} cannot be used: {error}") from error
     if "s3" in fs.protocol:
         # Its own retries would multiply with ours, and every read would ask for the size first.
         fs.retries = fs.max_concurrency = 1

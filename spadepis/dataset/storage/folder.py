@@ -180,6 +180,8 @@ class Folder:
         return filesystem(self._given)[0]
 
     def _path(self, name: str) -> str:
-        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+        # With "::" fsspec chains filesystems.
+        is_chain = "::" in name and not self._local
+        if ".." in PurePosixPath(name).parts or name.startswith("/") or is_chain:
             raise ValueError(f"{name!r} is outside of the folder")
         return f"{self._root}/{name}" if name else self._root

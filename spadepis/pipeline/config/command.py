@@ -27,7 +27,8 @@ def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
     try:
         # Before any other error can repeat them.
         for argument in arguments:
-            refuse_credentials(argument)
+            _, is_flag, value = argument.partition("=")
+            refuse_credentials(value if is_flag and argument.startswith("--") else argument)
     except CredentialsError as error:
         raise ConfigurationError(str(error)) from error
     return resolve(job, read_values(command_of(job), arguments))

@@ -12,6 +12,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import commit_files, read_log
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
 from spadepis.dataset.image_set.records import DamagedFileError, read_record, write_record
+from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
@@ -41,7 +42,7 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
                 identity[name] = getattr(settings, name)
     for name in SOURCES:
         if identity.get(name) is not None:
-            identity[name] = Folder(identity[name]).uri
+            identity[name] = without_queries(Folder(identity[name]).uri)
     if config.job.synthesizes and config.size is not None:
         # It is not used, and sets of 0.1 name a value all the same.
         del identity["longest_side"]

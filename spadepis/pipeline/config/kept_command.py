@@ -10,6 +10,7 @@ from typing import Any
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.layout import COMMAND
 from spadepis.dataset.image_set.records import read_record, write_record
+from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig
@@ -31,8 +32,12 @@ class KeptCommand:
 
 
 def keep_command(folder: Folder, config: JobConfig) -> None:
-    """Keep the settings of a job in its image set."""
-    command = {"job": config.job.value, "directory": os.getcwd(), "settings": config.given}
+    """Keep the settings of a job in its image set, web addresses without their queries."""
+    settings = {
+        name: without_queries(value) if isinstance(value, str) else value
+        for name, value in config.given.items()
+    }
+    command = {"job": config.job.value, "directory": os.getcwd(), "settings": settings}
     write_record(folder, COMMAND, command)
 
 

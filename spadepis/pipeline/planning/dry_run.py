@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.layout import CONFIGURATION
+from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.identity import check_identity, identify
@@ -31,7 +32,7 @@ def dry_run(config: JobConfig) -> str:
         check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
         found = [*check_text(check), *check.warnings]
         lines = [_pairs(config, plan), *found, _output(config, plan, check, folder)]
-        print("\n".join(lines))
+        print(without_queries("\n".join(lines)))
         refuse_implausible(config, check)
     return "nothing was written, because of --dry-run"
 

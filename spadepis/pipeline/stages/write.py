@@ -15,6 +15,7 @@ from spadepis.dataset.image_set.commit_log import write_commits
 from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
+from spadepis.dataset.storage.credentials import without_queries
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
@@ -123,9 +124,9 @@ def _commit(scene: Scene, style: Style) -> Commit:
     return Commit(
         scene.id,
         style.id,
-        scene.mask_source,
-        style.source,
-        photo_source=scene.photo_source,
+        _shown(scene.mask_source),
+        _shown(style.source),
+        photo_source=_shown(scene.photo_source),
         revision=REVISION,
     )
 
@@ -142,7 +143,12 @@ def _failed(scene: Scene, failure: Failure) -> Commit:
     return replace(
         _commit(scene, failure.style),
         stage=failure.stage,
-        source=failure.source,
+        source=_shown(failure.source),
         error=failure.error,
-        message=failure.message,
+        message=_shown(failure.message),
     )
+
+
+def _shown(text: str | None) -> str | None:
+    """What may be written into an image set that is published."""
+    return None if text is None else without_queries(text)

@@ -3,6 +3,8 @@
 import errno
 import os
 import pickle
+import re
+import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,9 +19,18 @@ from fsspec.implementations.memory import MemoryFileSystem
 from s3fs.errors import translate_boto_error
 
 from spadepis.dataset.storage import retrying
-from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
+from spadepis.dataset.storage.credentials import (
+    CredentialsError,
+    refuse_credentials,
+    without_queries,
+)
 from spadepis.dataset.storage.errors import PACKAGE_ERRORS, filesystem_errors, is_transient
-from spadepis.dataset.storage.filesystems import filesystem, s3_environment, storage_environment
+from spadepis.dataset.storage.filesystems import (
+    FilesystemError,
+    filesystem,
+    s3_environment,
+    storage_environment,
+)
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.dataset.storage.reading import RangeFile, read, read_range
 from spadepis.dataset.storage.replacement import replacing
@@ -326,6 +337,11 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
         "http://host/a?X-Amz-Credential=secret&b=1",
         "abfs://c@account.dfs.core.windows.net/a?sv=1&sig=secret",
         "gs://bucket/a?access_token=secret",
+        "https://host/a?version=3&%73ig=secret",
+        "https://host/a?version=3;%2573ecret=secret",
+        "https://host/a.parquet#connection_string=secret",
+        "https://host/a#jwt=secret",
+        "s3://bucket/a?AWSAccessKeyId=secret",
     ],
 )
 def test_credentials_in_a_uri_are_refused_without_repeating_them(uri: str) -> None:
@@ -345,10 +361,68 @@ def test_credentials_in_a_uri_are_refused_without_repeating_them(uri: str) -> No
         "http://127.0.0.1:9000",
         "http://127.0.0.1:9000/a@b",
         "https://host/a?version=3",
+        "https://host/a.parquet?download=1#image_key",
+        "s3://bucket/a.parquet#column=image&row=3",
+        "s3://bucket/a.tar#offset=3&size=5",
     ],
 )
 def test_other_uris_are_not_refused(uri: str) -> None:
     refuse_credentials(uri)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://host/a.png?version=3", "https://host/a.png"),
+        (
+            "no https://host/a?b=1#image, nor 'http://host/c?d=2'",
+            "no https://host/a#image, nor 'http://host/c'",
+        ),
+        (
+            "simplecache::https://host/a?b=1 cannot be read",
+            "simplecache::https://host/a cannot be read",
+        ),
+        ("s3://bucket/img?.png and /data/img?.png", "s3://bucket/img?.png and /data/img?.png"),
+    ],
+)
+def test_queries_of_web_addresses_are_not_shown(text: str, shown: str) -> None:
+    assert without_queries(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "package", "reason"),
+    [
+        ("gs://bucket/a", "gcsfs", "pip install 'spadepis[gcs]'"),
+        ("abfs://c/a", "adlfs", "pip install 'spadepis[azure]'"),
+        ("s3://bucket/a", "s3fs", "pip install 'spadepis[s3]'"),
+        ("https://host/a", "aiohttp", "pip install 'spadepis[http]'"),
+        ("nothing://a", "", "Protocol not known: nothing"),
+    ],
+)
+def test_what_is_missing_for_a_scheme_is_said(
+    uri: str, package: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "fsspec.implementations.http", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(FilesystemError, match=re.escape(reason)):
+        Folder(uri)
+
+
+def test_no_name_leads_out_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "private").write_bytes(b"secret")
+    for uri in (str(tmp_path / "set"), "memory://set"):
+        folder = Folder(uri)
+        folder.write("a", b"")
+        names = ["../private", "a/../../private", f"{tmp_path}/private", "b/.."]
+        if uri.startswith("memory"):
+            names.append(f"zip://a::file://{tmp_path}/private")
+        for name in names:
+            for use in (folder.read, folder.uri_of, folder.exists, folder.remove):
+                with pytest.raises(ValueError, match="outside of the folder"):
+                    use(name)
 
 
 def test_a_local_name_may_look_like_a_chain_of_filesystems(tmp_path: Path) -> None:
