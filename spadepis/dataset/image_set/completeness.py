@@ -10,7 +10,7 @@ from spadepis.dataset.image_set.verification import Problem
 from spadepis.dataset.storage.folder import Folder
 
 # Of an object store, larger sets are listed by many requests at once.
-FEW_OBJECTS = 5_000
+FEW_OBJECTS = 20_000
 
 
 def missing_or_cut(folder: Folder, log: pa.Table) -> list[Problem]:

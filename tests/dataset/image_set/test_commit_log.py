@@ -1,7 +1,5 @@
 """The commit log: compaction, and what becomes of it when it is stopped."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,66 +121,3 @@ def test_a_log_of_version_0_1(tmp_path: Path) -> None:
 def test_an_empty_log(tmp_path: Path) -> None:
     assert len(read_log(Folder(str(tmp_path)))) == 0
     assert read_commits(Folder(str(tmp_path))) == []
-
-
-SCRIPT = """
-import logging, resource, sys, time
-from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.config.command import parse_config
-from spadepis.pipeline.ray.job import run
-
-logging.basicConfig(level=logging.INFO)
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-
-imported, start = peak(), time.perf_counter()
-job = Job.SYNTHESIZE_AND_STYLIZE
-assert run(parse_config(job, sys.argv[1:])).status == 0
-print(f"{time.perf_counter() - start:.1f} s, {imported} MiB imported, {peak() - imported} MiB more")
-"""
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("masks", [10_000, 50_000, 100_000])
-def test_planning_and_restarting_a_finished_job(tmp_path: Path, masks: int) -> None:
-    """Run by ``make long``; every commit file is of 16 masks with 4 styles."""
-    for name, count, suffix in (("masks", masks, "png"), ("styles", 4, "jpg")):
-        (tmp_path / name).mkdir()
-        for index in range(count):
-            (tmp_path / name / f"{index:012d}.{suffix}").touch()
-    folder = Folder(str(tmp_path / "out"))
-    digest = "0123456789abcdef" * 4
-    for first in range(0, masks, 16):
-        ids = [f"{index:012d}" for index in range(first, min(first + 16, masks))]
-        commits = [
-            Commit(
-                mask_id,
-                f"{style:012d}",
-                f"{tmp_path}/masks/{mask_id}.png",
-                f"{tmp_path}/styles/{style:012d}.jpg",
-                file_name=f"images/ab/{mask_id}/{style:012d}.jpg",
-                mask_file_name=f"masks/ab/{mask_id}.png",
-                content_file_name=f"contents/ab/{mask_id}.jpg",
-                image_sha256=digest,
-                mask_sha256=digest,
-                content_sha256=digest,
-                height=256,
-                width=256,
-                seconds={"read": 0.1, "synthesize": 0.2, "stylize": 0.3, "smooth": 0.4},
-            )
-            for mask_id in ids
-            for style in range(4)
-        ]
-        write_commits(folder, commits)
-    flags = [f"--{flag}={tmp_path / flag}" for flag in ("masks", "styles")]
-    flags += ["--styles-per-mask=4", f"--output={folder.uri}"]
-    # Nothing is left to do: Ray is not started. The first run compacts the log, writes the index.
-    for state in ("all committed", "finished"):
-        result = subprocess.run(
-            [sys.executable, "-c", SCRIPT, *flags], check=True, capture_output=True, text=True
-        )
-        print(f"{4 * masks} pairs, {state}: {result.stdout.strip()}")
-        assert f"nothing to do: all {4 * masks} pairs" in result.stderr
-        assert len(commit_files(folder)) == 1
-        assert float(result.stdout.split()[0]) < 60

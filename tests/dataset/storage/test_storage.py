@@ -402,7 +402,8 @@ def test_queries_of_web_addresses_are_not_shown(text: str, shown: str) -> None:
 def test_what_is_missing_for_a_scheme_is_said(
     uri: str, package: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})
+    known = sys.modules["fsspec.registry"].__dict__["_registry"]
+    monkeypatch.delitem(known, uri.partition(":")[0], raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "fsspec.implementations.http", raising=False)
