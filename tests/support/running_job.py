@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil
 
-SCRIPT = Path(__file__).parents[2] / "jobs" / "synthesize_and_stylize.py"
+JOBS = Path(__file__).parents[2] / "jobs"
 POLL_SECONDS = 0.05
 # Between the moment that an actor is ready and its end.
 LONGEST_LIFE_SECONDS = 2.5
@@ -53,10 +53,15 @@ class RunningJob:
         flags: of the job.
         log: what it prints is added to this file.
         variables: more of its environment; what a PYTHONPATH has is put before the present one.
+        job: name of the script.
     """
 
     def __init__(
-        self, flags: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+        self,
+        flags: Sequence[str],
+        log: Path,
+        variables: Mapping[str, str] | None = None,
+        job: str = "synthesize_and_stylize",
     ) -> None:
         environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
         for name, value in (variables or {}).items():
@@ -65,7 +70,7 @@ class RunningJob:
         self._log = log
         with log.open("ab") as file:
             self._driver = psutil.Popen(
-                [sys.executable, str(SCRIPT), *flags],
+                [sys.executable, str(JOBS / f"{job}.py"), *flags],
                 env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,

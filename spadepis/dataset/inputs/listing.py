@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
@@ -219,12 +220,14 @@ def _common(folder: str, base: str, local: bool) -> str | None:
 def _list_files(files: _Files) -> Listing:
     images: dict[str, str] = {}
     ignored: list[str] = []
+    # The names in web addresses are encoded.
+    is_web = files.base.startswith(("http://", "https://"))
     for name in files.names:
         found = files.absolute(name)
         if suffix_of(name) not in IMAGE_SUFFIXES or not _is_unicode(found):
             ignored.append(found)
             continue
-        id = _id(name, files.ending)
+        id = _id(unquote(name) if is_web else name, files.ending)
         if id in images:
             raise SourceError(f"{images[id]} and {found} have the same id")
         images[id] = found

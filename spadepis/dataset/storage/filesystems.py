@@ -97,7 +97,10 @@ def kind(uri: str) -> str | None:
     """
     fs, path = filesystem(uri)
     try:
-        return str(attempt(fs.info, path)["type"])
+        info = attempt(fs.info, path)
+        # Web servers show a folder as a page with links.
+        is_page = str(info.get("mimetype")).startswith("text/html")
+        return "directory" if is_page else str(info["type"])
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -8,6 +8,8 @@ import fsspec
 import pytest
 
 from spadepis.dataset.inputs.listing import SourceError, list_images
+from spadepis.dataset.inputs.shards import read_source
+from tests.support.web_server import serve_folder
 
 
 def make(folder: Path, *names: str) -> None:
@@ -45,6 +47,20 @@ def test_lists_a_single_file_and_names_with_wildcards(tmp_path: Path) -> None:
     folder = tmp_path / "[odd] folder?"
     assert list(list_images(str(folder)).images) == ["a*"]
     assert list(list_images(str(folder / "a*.png")).images) == ["a*"]
+
+
+def test_lists_the_folders_of_a_web_server(tmp_path: Path) -> None:
+    make(tmp_path, "in/b.png", "in/town/\u00e4 1.png", "in/notes.txt", "other/c.png")
+    with serve_folder(tmp_path) as address:
+        for uri in (f"{address}/in", f"{address}/in/"):
+            images = list_images(uri).images
+            assert list(images) == ["b", "town/\u00e4 1"]
+            for source in images.values():
+                assert read_source(source, 100) == b"never opened"
+        assert list(list_images(f"{address}/in/town/*.png").images) == ["\u00e4 1"]
+        assert list(list_images(f"{address}/in/b.png").images) == ["b"]
+        with pytest.raises(SourceError, match="does not exist"):
+            list_images(f"{address}/none/")
 
 
 def test_lists_other_filesystems() -> None:
