@@ -12,8 +12,12 @@ PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup
 OLDEST_VENV := .venv-oldest
 OLDEST_PYTHON ?= $(or $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null),python3)
 
+# The packages that docs/using_the_image_set.md shows loaders for.
+LOADERS_VENV := .venv-loaders
+LOADERS := fiftyone mmsegmentation mmengine 'mmcv-lite<2.2' ftfy regex
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types tests gpu docs coverage test-oldest faults long hooks clean
+.PHONY: help install demo test lint types tests gpu docs coverage test-oldest loaders faults long hooks clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +62,14 @@ $(OLDEST_VENV)/.installed: pyproject.toml $(INSTALLED)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(OLDEST_VENV)/bin/python --resolution lowest-direct --editable '.[test]'
 	touch $@
 
+loaders: $(LOADERS_VENV)/.installed ## Run the loaders with MMSegmentation and FiftyOne themselves.
+	$(LOADERS_VENV)/bin/pytest -m loaders -rs tests/dataset/image_set/test_loaders.py
+
+$(LOADERS_VENV)/.installed: pyproject.toml $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOADERS_VENV)
+	$(BIN)/uv pip install --quiet --python $(LOADERS_VENV)/bin/python --editable '.[test]' $(LOADERS)
+	touch $@
+
 faults: $(INSTALLED) ## Kill jobs and feed them damaged files, for many minutes.
 	$(BIN)/pytest -m faults --capture=no --timeout=0
 
@@ -68,4 +80,4 @@ hooks: $(INSTALLED) ## Check format, style and types before every commit.
 	$(BIN)/pre-commit install
 
 clean: ## Remove the environments.
-	rm -rf $(VENV) $(OLDEST_VENV)
+	rm -rf $(VENV) $(OLDEST_VENV) $(LOADERS_VENV)

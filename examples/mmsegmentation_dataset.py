@@ -2,6 +2,7 @@
 
 In a configuration of MMSegmentation:
 
+default_scope = "mmseg"
 custom_imports = dict(imports=["examples.mmsegmentation_dataset"])
 train_dataloader = dict(
     batch_size=4,
