@@ -1,9 +1,10 @@
 """The small models that come with spadepis; ``models/README.md`` says how they were trained."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["DEFAULT_PHOTOWCT_CHECKPOINT", "DEFAULT_SPADE_CHECKPOINT"]
+__all__ = ["DEFAULT_PHOTOWCT_CHECKPOINT", "DEFAULT_SPADE_CHECKPOINT", "REPLACED_DEFAULTS"]
 
 _FOLDER = files("spadepis") / "checkpoints" / "models"
 
@@ -12,3 +13,10 @@ DEFAULT_SPADE_CHECKPOINT: Final[str] = str(_FOLDER / "spade_coco_stuff.safetenso
 
 DEFAULT_PHOTOWCT_CHECKPOINT: Final[str] = str(_FOLDER / "photowct.safetensors")
 """Path of the weights of PhotoWCT."""
+
+REPLACED_DEFAULTS: Final[Mapping[str, str]] = {
+    "01cdb1d60c1ba37e8411ec0e627e78f3e7df5852fc3c9f0ffa1714af1bceaedd": (
+        "spadepis/models/spade_coco_stuff.safetensors of spadepis 0.1.0"
+    ),
+}
+"""Where default weights are that have been replaced, by their SHA-256."""

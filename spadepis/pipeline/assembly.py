@@ -87,6 +87,7 @@ def _synthesis(config: JobConfig, device: str) -> StageSpec:
             "classes": config.generator_classes,
             "device": device,
             "half": _is_half(config, device),
+            "content_seed": config.networks.content_seed,
         },
     )
 

@@ -220,6 +220,9 @@ class NetworkSettings(Group):
     photowct_checkpoint: Annotated[str | None, Setting(jobs=STYLIZING, identity=False)] = None
     """Weights of PhotoWCT: the published photo_wct.pth, or safetensors.
     Default: a small model that comes with spadepis."""
+    content_seed: Annotated[int, Setting(jobs=SYNTHESIZING)] = Field(default=0, ge=0, lt=2**31)
+    """Another seed gives each label map another content, if the generator adds noise as the default
+    model does; the published ones add none."""
     precision: Literal["auto", "float32", "half"] = "auto"
     """Precision of the networks. With auto they compute in half precision on GPUs, where results
     stay within one level of 255, and in float32 on CPUs."""

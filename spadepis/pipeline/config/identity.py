@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256 as digest
 from typing import Any
 
+from spadepis.checkpoints.defaults import REPLACED_DEFAULTS
 from spadepis.checkpoints.fetching import fetch_checkpoint, sha256
-from spadepis.configuration import ConfigurationError
+from spadepis.configuration import ConfigurationError, flag
 from spadepis.dataset.image_set.commit_log import commit_files, read_log
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
 from spadepis.dataset.image_set.records import DamagedFileError, read_record, write_record
@@ -115,11 +116,19 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         for name in sorted(identity)
         if before[name] != identity[name]
     ]
-    if differences and commit_files(folder):
-        raise ConfigurationError(
-            f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
-            "Give another --output, or remove that folder"
-        )
+    if not differences or not commit_files(folder):
+        return
+    for name in CHECKPOINTS:
+        key = f"{name}_sha256"
+        if before.get(key) in REPLACED_DEFAULTS and before[key] != identity[key]:
+            raise ConfigurationError(
+                f"{folder.uri} was made with default weights that have been replaced. To resume "
+                f"it, give {flag(name)} {REPLACED_DEFAULTS[before[key]]}; or give another --output"
+            )
+    raise ConfigurationError(
+        f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
+        "Give another --output, or remove that folder"
+    )
 
 
 def _check_rows(folder: Folder, identity: Mapping[str, Any], what: str) -> None:

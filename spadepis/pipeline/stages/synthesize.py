@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import groupby
 from time import perf_counter
 from typing import ClassVar, TypeVar
@@ -41,6 +42,7 @@ class Synthesize:
         half: whether to compute in bfloat16.
         classes: the class of ``label_space`` for each class of the label maps, by class index; None
             if they are the same.
+        content_seed: with the id of the scene, the seed of the noise that the generator adds.
     """
 
     declaration: ClassVar = SYNTHESIZE
@@ -52,12 +54,14 @@ class Synthesize:
         device: str,
         half: bool,
         classes: Sequence[int] | None = None,
+        content_seed: int = 0,
     ) -> None:
         dtype = torch.bfloat16 if half else torch.float32
         self.generator = SpadeGenerator.from_checkpoint(
             fetch_checkpoint(checkpoint), label_space, device, dtype
         )
         self.classes = None if classes is None else np.array(classes, np.uint8)
+        self.content_seed = content_seed
         self.device = device
         self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
@@ -78,13 +82,18 @@ class Synthesize:
             label_maps = self.classes.take(label_maps)
         edges = [_padded(scene.edges) for scene in scenes if scene.edges is not None]
         edge_maps = upload(np.stack(edges), self.device) if edges else None
-        photos = self.generator(torch.from_numpy(label_maps), edge_maps)
+        photos = self.generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
         for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
             height, width = _label_map(scene).shape
             scene.content = photo[:height, :width]
         seconds = perf_counter() - start
         for scene in scenes:
             scene.seconds[SYNTHESIZE.name] = seconds / len(scenes)
+
+    def _seeds(self, scenes: Sequence[Scene]) -> torch.Tensor:
+        """Seeds of the noise, int64 [N]."""
+        keys = [f"{self.content_seed}\0{scene.id}".encode() for scene in scenes]
+        return torch.tensor([int.from_bytes(sha256(key).digest()[:4], "big") for key in keys])
 
 
 def _give_up(scene: Scene, error: Exception) -> None:

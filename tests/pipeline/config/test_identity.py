@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.checkpoints.defaults import (
+    DEFAULT_PHOTOWCT_CHECKPOINT,
+    DEFAULT_SPADE_CHECKPOINT,
+    REPLACED_DEFAULTS,
+)
 from spadepis.checkpoints.fetching import sha256
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import commit_files, write_commits
@@ -85,7 +89,8 @@ def test_a_set_of_0_1_is_resumed(job: Job, tmp_path: Path) -> None:
     later = {name: identity.pop(name) for name in identity.keys() - earlier.keys()}
     of_photos = {"deblock": False} if job is Job.STYLIZE else {}
     in_all = {"label_grid": None, "label_scaling": None, "keep_instances": False}
-    assert later == in_all | of_photos
+    of_contents = {"content_seed": 0} if job.synthesizes else {}
+    assert later == in_all | of_photos | of_contents
     assert identity.items() <= earlier.items()
     # Version 0.1 also wrote the settings that the job does not have, or does not use.
     unused = {"longest_side"} if job.synthesizes else set()
@@ -110,6 +115,15 @@ def test_another_configuration_is_refused_with_the_difference(
     identity = identify(configuration(job, tmp_path, **settings), style_ids(job))
     with pytest.raises(ConfigurationError, match=f"another configuration: {difference}. Give "):
         check_identity(folder, identity)
+
+
+def test_a_set_of_replaced_default_weights_names_the_file_that_resumes_it(tmp_path: Path) -> None:
+    (digest,) = REPLACED_DEFAULTS
+    earlier = written(Job.SYNTHESIZE, tmp_path) | {"spade_checkpoint_sha256": digest}
+    identity = identify(configuration(Job.SYNTHESIZE, tmp_path), [])
+    with pytest.raises(ConfigurationError, match="give --spade-checkpoint .* of spadepis 0.1.0;"):
+        check_identity(output(tmp_path, earlier), identity)
+    check_identity(output(tmp_path, earlier), identity | {"spade_checkpoint_sha256": digest})
 
 
 def test_a_set_without_commits_is_free_for_another_one(tmp_path: Path) -> None:

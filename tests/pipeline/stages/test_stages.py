@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.commit_log import read_commits
 from spadepis.dataset.image_set.writer import ImageSetWriter
@@ -175,6 +176,21 @@ def test_synthesizes_translated_classes_and_keeps_the_label_map(spade_checkpoint
     assert expected.content is not None
     assert (scene.content == expected.content).all()
     assert (scene.label_map == labels).all()
+
+
+def test_another_content_seed_and_another_id_give_another_content() -> None:
+    labels = np.full((32, 32), COCO_STUFF.names.index("grass"), np.uint8)
+
+    def content(seed: int, id: str) -> NDArray[np.uint8]:
+        options = {"half": False, "content_seed": seed}
+        stage = Synthesize(DEFAULT_SPADE_CHECKPOINT, COCO_STUFF, "cpu", **options)
+        (scene,) = through(stage, Scene(id, [Style("s", "s")], label_map=labels))
+        assert scene.content is not None
+        return scene.content
+
+    first = content(0, "a")
+    assert (first == content(0, "a")).all()
+    assert (first != content(1, "a")).any() and (first != content(0, "b")).any()
 
 
 def test_stylizes_and_smooths_as_the_packages_do(photowct_checkpoint: str, tmp_path: Path) -> None:
