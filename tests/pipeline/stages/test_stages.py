@@ -182,8 +182,8 @@ def test_another_content_seed_and_another_id_give_another_content() -> None:
     labels = np.full((32, 32), COCO_STUFF.names.index("grass"), np.uint8)
 
     def content(seed: int, id: str) -> NDArray[np.uint8]:
-        options = {"half": False, "content_seed": seed}
-        stage = Synthesize(DEFAULT_SPADE_CHECKPOINT, COCO_STUFF, "cpu", **options)
+        checkpoint = DEFAULT_SPADE_CHECKPOINT
+        stage = Synthesize(checkpoint, COCO_STUFF, "cpu", half=False, content_seed=seed)
         (scene,) = through(stage, Scene(id, [Style("s", "s")], label_map=labels))
         assert scene.content is not None
         return scene.content
