@@ -13,7 +13,7 @@ MOST_LINES = 100
 
 
 class RepeatedError(RuntimeError):
-    """The same unexpected error has failed scene after scene."""
+    """What went wrong again and again would go wrong for the rest of the job as well."""
 
 
 class RepeatedErrors:

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "spadepis"
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_TO_END = 5.0
 
 
 def shared_attempts() -> Attempts:
@@ -59,30 +60,24 @@ def deaths_in_log() -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join()
-        actor = _find()
-        if actor is not None:
-            ray.kill(actor)
+        # A cluster that is gone does not answer.
+        thread.join(SECONDS_TO_END)
 
 
 def _report_until(ended: Event) -> None:
-    while not ended.wait(SECONDS_BETWEEN_LOOKS):
-        _report()
-    _report()
-
-
-def _report() -> None:
-    actor = _find()
-    if actor is not None:
+    """Log the news every few seconds, and end the record."""
+    running = True
+    while running:
+        running = not ended.wait(SECONDS_BETWEEN_LOOKS)
+        try:
+            actor = ray.get_actor(_name(), NAMESPACE)
+        except ValueError:
+            # No worker has died so far.
+            continue
         for line in ray.get(actor.take_news.remote()):
             log.warning("%s", line)
-
-
-def _find() -> ActorHandle | None:
-    try:
-        return ray.get_actor(_name(), NAMESPACE)
-    except ValueError:
-        return None
+        if not running:
+            ray.kill(actor)
 
 
 def _name() -> str:

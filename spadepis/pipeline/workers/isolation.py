@@ -11,6 +11,7 @@ from time import monotonic
 import pyarrow as pa
 
 from spadepis.pipeline.division import by_row, by_style, give_up, item_of, join_styles
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.attempts import Attempts, Death, Key, WorkerDied, describe
 from spadepis.pipeline.workers.worker import Worker
@@ -87,7 +88,7 @@ class Isolation:
             if isinstance(result, pa.Table):
                 return result
             deaths.append(result)
-        raise RuntimeError(f"{self._name}: with nothing left to do, a worker {describe(deaths)}")
+        raise RepeatedError(f"{self._name}: with nothing left to do, a worker {describe(deaths)}")
 
 
 class _Process:
@@ -102,7 +103,7 @@ class _Process:
         """Start the process unless it runs.
 
         Raises:
-            RuntimeError: it dies before it has any scene.
+            RepeatedError: it dies before it has any scene.
         """
         context = multiprocessing.get_context("spawn")
         deaths: list[Death] = []
@@ -119,7 +120,7 @@ class _Process:
                 deaths.append(_death(process))
             if len(deaths) == MOST_DEATHS:
                 names = "+".join(stage.declaration.name for stage in self._stages)
-                raise RuntimeError(
+                raise RepeatedError(
                     f"{names}: a worker without any scene {describe(deaths)}; signal 9 usually "
                     "means that the machine has too little memory for it"
                 )

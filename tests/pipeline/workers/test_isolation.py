@@ -7,6 +7,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
@@ -65,5 +66,5 @@ def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
 
 def test_a_machine_without_memory_for_any_scene() -> None:
     isolation = Isolation("unborn", [StageSpec(Unborn)], 60.0, Attempts())
-    with pytest.raises(RuntimeError, match=r"without any scene died 3 times \(signal 9\)"):
+    with pytest.raises(RepeatedError, match=r"without any scene died 3 times \(signal 9\)"):
         isolation(scenes_to_table([scene("a", "good")]))

@@ -1,7 +1,7 @@
 """Poisons the stages of every process that has this folder in its PYTHONPATH.
 
-A scene or style whose id is that of a stage, a hyphen and one of ``EFFECTS`` has that effect in
-that stage, such as ``smooth-segfault``.
+A scene or style whose id begins with that of a stage and one of ``EFFECTS``, with hyphens between,
+has that effect in that stage, such as ``smooth-segfault`` or ``smooth-segfault-2``.
 """
 
 import ctypes
@@ -69,9 +69,9 @@ class Poisoned:
         for row in batch.to_pylist() if "failures" in batch.column_names else []:
             styles = [style["id"] for style in row["styles"]]
             for id in [row["id"], *styles] if styles else []:
-                stage, _, effect = (id or "").partition("-")
+                stage, *effect = (id or "").split("-")
                 if stage == self.declaration.name:
-                    EFFECTS[effect]()
+                    EFFECTS[effect[0]]()
         return self.stage(batch)
 
 
