@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the values of your label maps mean: coco-stuff, ade20k or cityscapes "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--accept-implausible",
+        action="store_true",
+        help="run even if your label maps do not look like those of the label space",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,4 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
         CheckpointError: a checkpoint does not fit; nothing was written.
     """
     inputs = arguments.masks, arguments.instances, arguments.styles
-    return run_demo(demo_config(arguments.output, *inputs, arguments.label_space))
+    config = demo_config(
+        arguments.output,
+        *inputs,
+        label_space=arguments.label_space,
+        accept_implausible=arguments.accept_implausible,
+    )
+    return run_demo(config)

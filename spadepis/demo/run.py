@@ -29,6 +29,7 @@ def demo_config(
     instances: str | None = None,
     styles: str | None = None,
     label_space: str = COCO_STUFF.name,
+    accept_implausible: bool = False,
 ) -> JobConfig:
     """The settings of the demonstration: what is not given is what comes with spadepis.
 
@@ -38,6 +39,7 @@ def demo_config(
         instances: their instance maps; of other label maps than the shipped there are none.
         styles: style photos; if they are fewer than three, each mask gets all of them.
         label_space: label space of the label maps.
+        accept_implausible: whether label maps need not look like those of the label space.
 
     Raises:
         ConfigurationError: there are no style photos.
@@ -56,6 +58,7 @@ def demo_config(
         "styles": styles,
         "output": output,
         "label_space": label_space,
+        "accept_implausible": accept_implausible,
         "styles_per_mask": min(STYLES_PER_MASK, style_count),
     }
     return resolve(Job.SYNTHESIZE_AND_STYLIZE, settings)

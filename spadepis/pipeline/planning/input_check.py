@@ -172,8 +172,8 @@ def _doom(coverages: Sequence[Coverage], ids: Sequence[str], allowed: float) -> 
     if len(lacking) <= allowed * len(ids):
         return None
     return (
-        f"that is more than --max-failed-fraction {allowed:g} allows, so that the exit status "
-        "would be 3"
+        f"so many failures are more than --max-failed-fraction {allowed:g} allows: the job would "
+        "end with exit status 3"
     )
 
 

@@ -81,7 +81,7 @@ def test_a_job_that_will_fail_says_so_before_it_begins(
     assert run_job(Job.SYNTHESIZE, given) == 0
     printed = capsys.readouterr().out
     assert "2 of 4 label maps have an instance map; 2 have none and will fail" in printed
-    doom = "more than --max-failed-fraction 0.01 allows, so that the exit status would be 3"
+    doom = "more than --max-failed-fraction 0.01 allows: the job would end with exit status 3"
     assert doom in printed
     assert run_job(Job.SYNTHESIZE, [*given, "--max-failed-fraction=0.5"]) == 0
     assert doom not in capsys.readouterr().out
