@@ -21,13 +21,8 @@ from spadepis.labels import (
     LABEL_SPACES,
     LabelSpace,
 )
-from spadepis.labels.numbering import (
-    FEWEST_MAPS,
-    Histogram,
-    count_values,
-    find_misnumbering,
-    mean_heights,
-)
+from spadepis.labels.numbering import find_misnumbering, suspect_misnumbering
+from spadepis.labels.plausibility import FEWEST_MAPS, Histogram, count_values, mean_heights
 
 SHARED = Path(__file__).parents[3] / "shared"
 DEMO = Path(__file__).parents[2] / "spadepis" / "demo" / "inputs" / "masks"
@@ -120,7 +115,7 @@ class Maps:
         generator = np.random.default_rng(0)
         accepted = 0
         for _ in range(draws):
-            drawn = generator.choice(sorted(self.histograms), FEWEST_MAPS, replace=False)
+            drawn = generator.choice(sorted(self.histograms), 8, replace=False)
             histograms = {name: self.histograms[name] for name in drawn}
             heights = {name: self.heights[name] for name in drawn}
             accepted += find_misnumbering(space, histograms, heights) is None
@@ -241,9 +236,32 @@ def test_few_label_maps_and_label_spaces_of_your_own_are_not_judged_by_content()
     assert likely(COCO_STUFF, ade) == "ade20k"
     ade.popitem()
     assert find_misnumbering(COCO_STUFF, ade) is None
+    # But it is said.
+    assert "seem to be ade20k, not coco-stuff" in (suspect_misnumbering(COCO_STUFF, ade, {}) or "")
+    assert suspect_misnumbering(ADE20K, ade, {}) is None
     own = LabelSpace("own", ("a",), COCO_STUFF.colours[:1], False, (64, 64), (1,))
     assert find_misnumbering(own, {"a_labelTrainIds.png": {200: 1}}) is None
     assert find_misnumbering(COCO_STUFF, {}) is None
+
+
+def test_noise_is_like_no_label_space() -> None:
+    generator = np.random.default_rng(0)
+    for space, values in ((COCO_STUFF, 182), (ADE20K, 151)):
+        for _ in range(20):
+            maps = [generator.integers(0, values, (3, 3)) for _ in range(8)]
+            histograms = {str(i): count_values(each) for i, each in enumerate(maps)}
+            heights = {str(i): mean_heights(each) for i, each in enumerate(maps)}
+            assert find_misnumbering(space, histograms, heights) is None
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the sample data is not here")
+def test_a_single_label_map_that_nothing_gives_away_is_said_to_be_suspicious() -> None:
+    raw = read(SHARED / "cases/numbering/ade_reduced/no255.png")
+    histograms, heights = {"a.png": count_values(raw)}, {"a.png": mean_heights(raw)}
+    assert find_misnumbering(ADE20K, histograms, heights) is None
+    suspicion = suspect_misnumbering(ADE20K, histograms, heights)
+    assert suspicion is not None and suspicion.endswith("Give --label-space ade20k-0-to-149")
+    assert suspect_misnumbering(ADE20K_0_TO_149, histograms, heights) is None
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the sample data is not here")

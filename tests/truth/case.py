@@ -26,12 +26,20 @@ class Reader(Protocol):
         """The label values of a file, integers [H,W], among those of a folder."""
         ...
 
+    def checked(self, path: Path, label_space: str, folder: Path) -> Array:
+        """The label values of a file, after the set in a folder was checked as before a job."""
+        ...
+
     def scene(self, folder: Path, id: str, grid: str | None) -> tuple[Array, Array]:
         """Photo and class indices of a scene in folders ``photos`` and ``masks``, of one size."""
         ...
 
     def instances(self, mask: Path, instances: Path) -> Array:
         """Instance edges on the grid of a label map."""
+        ...
+
+    def instances_of_set(self, folder: Path, id: str) -> Array:
+        """Instance edges of a scene in folders ``masks`` and ``instances``, among others."""
         ...
 
     def values_by_id(self, uri: str) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,52 @@ class _Instances:
         return reader.instances(mask, instances)
 
 
+@dataclass(frozen=True)
+class _InstanceSet:
+    """Reads an instance map of a set whose other instance maps are right."""
+
+    change: Callable[[Array], Array]
+
+    def __call__(self, reader: Reader, folder: Path) -> Array:
+        for i in range(12):
+            labels, instances = _objects(i)
+            changed = self.change(instances) if i == 5 else instances
+            for name, pixels in (("masks", labels), ("instances", changed)):
+                (folder / name).mkdir(exist_ok=True)
+                Image.fromarray(np.ascontiguousarray(pixels)).save(folder / name / f"{i:02d}.png")
+        return reader.instances_of_set(folder, "05")
+
+
+def _objects(seed: int) -> tuple[Array, Array]:
+    """A label map of rectangles and an instance map that numbers them."""
+    generator = np.random.default_rng(seed)
+    labels, instances = np.full((96, 128), 123, np.uint8), np.zeros((96, 128), np.uint8)
+    for number in range(1, 9):
+        top, left = generator.integers(0, (70, 100))
+        height, width = generator.integers(12, 40, 2)
+        labels[top : top + height, left : left + width] = generator.integers(0, 80)
+        instances[top : top + height, left : left + width] = number
+    return labels, instances
+
+
+def _scaled(part: Array) -> Array:
+    return np.asarray(Image.fromarray(part).resize((128, 96), Image.Resampling.NEAREST))
+
+
+def _sets_of_instances() -> Iterator[Case]:
+    truth = instance_edges(_objects(5)[1])
+    borders = "its borders are not those of the label map"
+    yield Case("instances of the scene", _InstanceSet(lambda ids: ids), truth)
+    for name, change in {
+        "cut to three quarters": lambda ids: _scaled(ids[:72, :96]),
+        "cut to a half": lambda ids: _scaled(ids[24:72, 32:96]),
+        "mirrored": lambda ids: ids[:, ::-1],
+        "upside down": lambda ids: ids[::-1],
+        "of another scene": lambda ids: _objects(99)[1],
+    }.items():
+        yield Case(f"instances {name}, of equal proportions", _InstanceSet(change), None, borders)
+
+
 def _sets() -> Iterator[Case]:
     oblong, square = (32, 48), (40, 40)
     turned_by_size = {grid: _Pair(oblong, 6, grid) for grid in ("stored", "displayed")}
@@ -155,5 +201,5 @@ def _shapes() -> Iterator[Case]:
 
 def grid_cases() -> Iterator[Case]:
     """All cases of grids."""
-    for case in (*_sets(), *_shapes()):
+    for case in (*_sets(), *_shapes(), *_sets_of_instances()):
         yield Case(f"grids: {case.name}", case.read, case.truth, case.refusal)

@@ -29,6 +29,8 @@ COLOURS = [((37 * i) % 256, (91 * i + 5) % 256, (13 * i) % 256) for i in range(2
 COLOURED = Image.fromarray(LABELS).convert("P")
 COLOURED.putpalette([level for colour in COLOURS for level in colour])
 GREY = Image.fromarray(LABELS)
+# Label values of which each is a colour of ``COLOURED``.
+MOVED = (3, 17, 95, 123)
 TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits")
 
 
@@ -49,6 +51,21 @@ class _File:
             (folder / name).write_bytes(content)
         neighbours = None if self.neighbours is None else folder
         return reader.label_map(path, self.label_space, neighbours, self.scaling)
+
+
+@dataclass(frozen=True)
+class _Beyond:
+    """Reads a file of a set whose conventions were found in other files."""
+
+    content: bytes
+    sample: Mapping[str, bytes]
+
+    def __call__(self, reader: Reader, folder: Path) -> Array:
+        (folder / "sample").mkdir()
+        for name, content in self.sample.items():
+            (folder / "sample" / name).write_bytes(content)
+        (folder / "map.png").write_bytes(self.content)
+        return reader.label_map(folder / "map.png", SPACE, folder / "sample", None)
 
 
 def _numbered(labels: Array) -> tuple[Array, list[int]]:
@@ -199,6 +216,15 @@ def _low_depths() -> Iterator[Case]:
             neither = {"other.png": png(np.full_like(raw, 7), 8)}
             refused = _File(content, suffix, neither)
             yield Case(f"{name}, others neither", refused, None, TWO_READINGS)
+    # 255 is no class of ADE20K, but 0 and 255 may be what the set holds all the same.
+    binary = png(_map(0, 1), 1)
+    for name, values, reason in (
+        ("of the numbers", (0, 1), None),
+        ("of other numbers", (0, 5), None),
+        ("of the scaled numbers", (0, 255), TWO_READINGS),
+    ):
+        file = _File(binary, "png", {"other.png": png(_map(*values), 8)}, label_space="ade20k")
+        yield Case(f"1 bit in ade20k, among others {name}", file, _map(0, 1), reason)
     # Greys of 187 and more, but for 255, are no classes of COCO-Stuff.
     high = _map(0, 3, 12)
     yield Case("png of 4 bits that the label space decides", _File(png(high, 4), "png"), high)
@@ -213,6 +239,15 @@ def _palettes() -> Iterator[Case]:
     yield Case("colours numbered anew", _File(numbered, "png", others), None, reason)
     several = {"other.png": _colour_palette(SMALL + np.uint8(4), 8)}
     yield Case("colours numbered differently", _File(numbered, "png", several), None, reason)
+    plain = {f"{i}.png": png(LABELS, 8) for i in range(8)}
+    alien = "none of 8 other label maps"
+    # Spread evenly over a large set, the sample does not hold this file.
+    yield Case("colours beyond the sample", _Beyond(numbered, plain), None, alien)
+    known = {"other.png": encoded(COLOURED, "PNG")}
+    swapped = png(
+        SMALL + np.uint8(100), 8, PALETTE, [COLOURS[0]] * 100 + [COLOURS[v] for v in MOVED]
+    )
+    yield Case("known colours under new indices", _Beyond(swapped, known), None, reason)
     said = _File(numbered, "png", others, scaling="raw")
     yield Case("colours numbered anew, said to be raw", said, indices)
     same = _File(encoded(COLOURED, "PNG"), "png", others)

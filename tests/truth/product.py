@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from spadepis.dataset.inputs.conventions import LabelConventions, conventions_of, examine_label_maps
+from spadepis.dataset.inputs.conventions import LabelConventions
+from spadepis.dataset.inputs.examination import conventions_of, examine_label_maps
 from spadepis.dataset.inputs.grids import Grid
 from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.dataset.inputs.listing import list_images
 from spadepis.dataset.inputs.photos import read_photo
 from spadepis.labels import COCO_STUFF, LABEL_SPACES
+from spadepis.labels.numbering import find_misnumbering
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
 from tests.truth.case import Array
@@ -42,6 +44,16 @@ class Product:
         conventions = conventions_of(findings, scaling=cast(Scaling | None, scaling))
         return read_label_map(str(path), LIMIT, conventions, LABEL_SPACES[label_space])
 
+    def checked(self, path: Path, label_space: str, folder: Path) -> Array:
+        """Read the label values of a file, after the check of its set."""
+        findings, _ = examine_label_maps(list_images(str(folder)).images, None, LIMIT)
+        histograms = {each.source: each.pixels_by_value for each in findings}
+        heights = {each.source: each.heights for each in findings}
+        reason = find_misnumbering(LABEL_SPACES[label_space], histograms, heights)
+        if reason is not None:
+            raise RefusedSceneError(reason)
+        return self.label_map(path, label_space, folder, None)
+
     def scene(self, folder: Path, id: str, grid: str | None) -> tuple[Array, Array]:
         """Read photo and class indices of a scene, among others."""
         photos, masks = (list_images(str(folder / kind)).images for kind in ("photos", "masks"))
@@ -57,6 +69,15 @@ class Product:
         """Read the instance edges of a label map."""
         scene = Scene("x", [Style(None, None)], str(mask), str(instances))
         found = self._read(scene, None, LabelConventions())
+        assert found.edges is not None
+        return found.edges
+
+    def instances_of_set(self, folder: Path, id: str) -> Array:
+        """Read the instance edges of a scene among others."""
+        masks, instances = (list_images(str(folder / k)).images for k in ("masks", "instances"))
+        findings, _ = examine_label_maps(masks, None, LIMIT, instances)
+        scene = Scene("x", [Style(None, None)], masks[id], instances[id])
+        found = self._read(scene, None, conventions_of(findings))
         assert found.edges is not None
         return found.edges
 

@@ -92,6 +92,10 @@ def _all() -> Iterator[Case]:
     for name, reason in {"u16.png": None, "float01.tif": None, "u16_12bit.png": BLACK}.items():
         yield Case(f"photos/{name}", _Photo(FOLDER / "photos" / name), truth, reason)
     yield from _label_maps()
+    yield from _numberings()
+    names = ["ADE_train_00000007", "ADE_val_00000125", "ADE_val_00000126", "kitchen_0001"]
+    yield Case("split_names/masks", _Ids(str(FOLDER / "split_names/masks")), names)
+    yield Case("split_names/photos", _Keys(str(FOLDER / "split_names/photos")), names)
     turned_set, shapes = FOLDER / "turned", FOLDER / "other_shape"
     for id, orientation in {"plain": 1, "rot180": 3, "rot90": 6}.items():
         others = tuple({"plain", "rot180", "rot90"} - {id})
@@ -144,6 +148,44 @@ def _label_maps() -> Iterator[Case]:
             yield Case(f"label_depth/{name} {where}", read, truth, refusal)
     jpeg = FOLDER / "jpeg_labels/masks/street.jpg"
     yield Case("jpeg_labels", _Labels(jpeg), _stored(FOLDER / "jpeg_labels/truth.png"), LOSSY)
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Reads a label map after the check of a set of some like it."""
+
+    path: Path
+    label_space: str
+    name: str = "map"
+    count: int = 1
+
+    def __call__(self, reader: Reader, folder: Path) -> Array:
+        for i in range(self.count):
+            shutil.copy(self.path, folder / f"{i}_{self.name}.png")
+        return reader.checked(folder / f"0_{self.name}.png", self.label_space, folder)
+
+
+def _numberings() -> Iterator[Case]:
+    root = FOLDER / "numbering"
+    (train,) = (root / "trainids").iterdir()
+    reduced, alike = root / "ade_reduced/a.png", root / "ade_reduced/no255.png"
+    coco = root / "coco10k/a.png"
+    remedy = "Give --label-space {}".format
+    for name, read, reason in (
+        ("trainids", _Numbered(train, "cityscapes", train.stem), remedy("cityscapes-train-ids")),
+        ("trainids renamed", _Numbered(train, "cityscapes"), remedy("cityscapes-train-ids")),
+        ("trainids", _Numbered(train, "cityscapes-train-ids", train.stem), None),
+        ("ade_reduced/a", _Numbered(reduced, "ade20k"), remedy("ade20k-0-to-149")),
+        ("ade_reduced/a", _Numbered(reduced, "ade20k-0-to-149"), None),
+        ("8 of ade_reduced/no255", _Numbered(alike, "ade20k", count=8), remedy("ade20k-0-to-149")),
+        ("ade_reduced/no255", _Numbered(alike, "ade20k-0-to-149"), None),
+        ("8 of coco10k/a", _Numbered(coco, "coco-stuff", count=8), remedy("coco-stuff-1-to-182")),
+        ("coco10k/a", _Numbered(coco, "coco-stuff-1-to-182"), None),
+        ("ade_truth", _Numbered(root / "ade_truth.png", "ade20k"), None),
+        ("8 of ade_truth", _Numbered(root / "ade_truth.png", "ade20k", count=8), None),
+        ("labelids_truth", _Numbered(root / "labelids_truth.png", "cityscapes"), None),
+    ):
+        yield Case(f"numbering/{name} as {read.label_space}", read, _stored(read.path), reason)
 
 
 def shared_cases() -> Iterator[Case]:

@@ -17,6 +17,7 @@ from spadepis.dataset.inputs.conventions import (
 from spadepis.dataset.inputs.grids import UPRIGHT, check_same_grid, orientation_on, turn
 from spadepis.dataset.inputs.image_files import (
     Extent,
+    RefusedImageError,
     UnreadableImageError,
     decoding,
     extent_of,
@@ -24,7 +25,11 @@ from spadepis.dataset.inputs.image_files import (
 )
 from spadepis.dataset.inputs.label_values import label_values
 from spadepis.labels import LabelSpace
+from spadepis.labels.edges import border_agreement
 
+# Of an instance map in a set whose borders agree; see ``border_agreement``. In such sets right ones
+# had 0.8 and more.
+LEAST_AGREEMENT = 0.5
 Integer = TypeVar("Integer", bound=np.integer[Any])
 
 
@@ -128,6 +133,24 @@ def read_instance_map(uri: str, label_map: LabelMap, max_pixels: int) -> NDArray
     return np.ascontiguousarray(turn(ids, label_map.turned_by))
 
 
+def check_borders(
+    classes: NDArray[np.uint8], instance_ids: NDArray[np.integer[Any]], uri: str
+) -> None:
+    """Check that an instance map is of the scene of its label map, where those of the set are.
+
+    Raises:
+        UnreadableImageError: their borders agree hardly better than by chance.
+    """
+    agreement = border_agreement(classes, instance_ids)
+    if agreement is not None and agreement < LEAST_AGREEMENT:
+        raise UnreadableImageError(
+            uri,
+            "its borders are not those of the label map, as in the other instance maps of the set "
+            f"(they agree to {max(0.0, agreement):.0%}): it may be cropped, turned, or of another "
+            "image. --accept-implausible takes it",
+        )
+
+
 def resize_label_map(label_map: NDArray[Integer], height: int, width: int) -> NDArray[Integer]:
     """Resize integers [H,W] to [height,width] by nearest neighbour at pixel centres."""
     image = Image.fromarray(label_map)
@@ -140,4 +163,7 @@ def _read(
     file, image = open_image(uri, max_pixels)
     with decoding(uri):
         values = choose_reading(label_values(image, file), label_space, conventions)
+        for value, why in conventions.refused_values.items():
+            if (values == value).any():
+                raise RefusedImageError(why)
     return values, extent_of(file, image)

@@ -10,11 +10,9 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.identity import check_identity, identify
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.estimate import bytes_of_set
-from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
+from spadepis.pipeline.planning.input_check import REMEDY, InputCheck, check_inputs, check_text
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
-
-REMEDY = "If the inputs are what you mean, give --accept-implausible"
 
 
 def dry_run(config: JobConfig) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import (
+    check_borders,
     read_class_map,
     read_instance_map,
     resize_label_map,
@@ -85,6 +86,8 @@ class ReadScenes:
             scene.label_map = resize_label_map(label_map.classes, *size)
             if scene.instance_source is not None:
                 ids = read_instance_map(scene.instance_source, label_map, self.max_pixels)
+                if self.conventions.borders_agree:
+                    check_borders(label_map.classes, ids, scene.instance_source)
                 ids = resize_label_map(ids, *size)
                 if self.label_space.has_instance_edges:
                     scene.edges = instance_edges(ids)

@@ -11,22 +11,26 @@ from PIL import Image
 
 from spadepis.cli.main import run_job
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.inputs.conventions import (
+from spadepis.dataset.inputs.examination import (
     SAMPLE_SIZE,
     LabelMapFinding,
     examine_label_maps,
 )
-from spadepis.dataset.inputs.image_files import Extent
+from spadepis.dataset.inputs.image_files import Extent, UnreadableImageError
+from spadepis.dataset.inputs.label_maps import read_class_map
 from spadepis.demo.run import demo_config
-from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF
 from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.planning.dry_run import dry_run
 from spadepis.pipeline.planning.input_check import (
     Coverage,
     InputCheck,
+    check_inputs,
     check_label_maps,
     check_text,
 )
+from spadepis.pipeline.planning.inputs import list_inputs
 
 SKY, ROAD, UNKNOWN = 156, 148, 255
 
@@ -95,6 +99,53 @@ def test_a_job_that_will_fail_says_so_before_it_begins(
         assert run_job(Job.SYNTHESIZE, [each for each in given if each != "--dry-run"]) == 2
     assert "on trial" in capsys.readouterr().err
     assert "2 of 4 label maps have an instance map" in caplog.text and doom in caplog.text
+
+
+def test_a_few_label_maps_that_look_like_others_are_reported() -> None:
+    check = check_label_maps(COCO_STUFF, sampled({1: 50, 3: 30, 6: 20}), [], total=1)
+    (warning,) = InputCheck(check, []).warnings
+    assert warning.startswith("the label maps seem to be ade20k, not coco-stuff")
+    assert warning.endswith("too few to be certain") and InputCheck(check, []).problems == []
+
+
+def test_license_plates_beyond_the_sample_are_refused(
+    tmp_path: Path, spade_checkpoint: str
+) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.full((64, 64), 7, np.uint8)).save(tmp_path / "masks" / "a.png")
+    given = {"masks": str(tmp_path / "masks"), "output": str(tmp_path / "out")}
+    given |= {"label_space": "cityscapes", "spade_checkpoint": spade_checkpoint}
+    plate = tmp_path / "plate.png"
+    Image.fromarray(np.array([[7, 255]], np.uint8)).save(plate)
+    for accepted in (False, True):
+        config = resolve(Job.SYNTHESIZE, given | {"accept_implausible": accepted})
+        conventions = check_inputs(config, list_inputs(config), ["a"]).conventions
+        if accepted:
+            read_class_map(str(plate), CITYSCAPES, 100, conventions)
+        else:
+            with pytest.raises(UnreadableImageError, match="255, which stands for license plates"):
+                read_class_map(str(plate), CITYSCAPES, 100, conventions)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_instance_maps_of_other_scenes_are_implausible(
+    mirrored: bool, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instances = tmp_path / "instances"
+    instances.mkdir()
+    for path in (shared / "data/coco_stuff/val_inst").iterdir():
+        with Image.open(path) as image:
+            ids = np.asarray(image)
+        Image.fromarray(ids[:, ::-1] if mirrored else ids).save(instances / path.name)
+    given = flags(
+        str(shared / "data/coco_stuff/val_label"), tmp_path, "--instances", str(instances)
+    )
+    assert run_job(Job.SYNTHESIZE, given) == (2 if mirrored else 0)
+    printed = capsys.readouterr()
+    if mirrored:
+        assert "the instance maps are not those of the label maps" in printed.err
+    else:
+        assert "borders of label maps and instance maps agree to 100%" in printed.out
 
 
 def test_a_sample_is_spread_over_the_set(tmp_path: Path) -> None:
