@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from spadepis.cli.log import log_to_terminal
 
 STOPPED = 1
 BAD_CONFIGURATION = 2
-# As shells report them: 128 + SIGINT, 128 + SIGPIPE.
+# As shells report them: 128 + SIGINT, 128 + SIGPIPE, 128 + SIGTERM.
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+TERMINATED = 143
+RESUMES = "the same command resumes from here"
 
 
-def exit_status(work: Callable[[], int]) -> int:
-    """The status that ``work`` returns, or that of what stopped it, which is printed in a line."""
+class Termination(KeyboardInterrupt):
+    """SIGTERM has come. Whatever deals with Ctrl-C deals with it alike."""
+
+
+def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
+    """The status that ``work`` returns, or that of what stopped it, which is printed in a line.
+
+    Args:
+        work: what is done.
+        resumes: whether what was stopped resumes when it is started again.
+    """
     # These take a while to import, which ``spadepis --help`` should not.
     from spadepis.checkpoints.errors import CheckpointError
     from spadepis.configuration import ConfigurationError
@@ -29,22 +44,57 @@ def exit_status(work: Callable[[], int]) -> int:
 
     refusals = (ConfigurationError, CheckpointError, CredentialsError, FilesystemError, HeldError)
     log_to_terminal()
+    hint = f"; {RESUMES}" if resumes else ""
     try:
-        status = work()
+        with _terminable():
+            status = work()
         sys.stdout.flush()
         return status
     except (*refusals, RepeatedError, DamagedFileError) as error:
         print(without_queries(f"error: {error}"), file=sys.stderr)
         return BAD_CONFIGURATION if isinstance(error, refusals) else STOPPED
-    except KeyboardInterrupt:
-        print("stopped; the same command resumes from here", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        print(f"stopped{hint}", file=sys.stderr)
+        return TERMINATED if isinstance(interruption, Termination) else INTERRUPTED
     except BrokenPipeError:
         if not _is_closed(sys.stdout.fileno()):
             raise
         # The reader of the output, such as ``head``, has seen enough: what is left is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:
+        print(without_queries(f"error: {_text(error)}{hint}"), file=sys.stderr)
+        return STOPPED
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within this block SIGTERM stops the process like Ctrl-C, so that it can clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # The first one is enough; cleaning up is not interrupted.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Termination
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except SystemExit as end:
+        # While Ray starts, it has a handler of its own.
+        if end.code == signal.SIGTERM:
+            raise Termination from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _text(error: OSError) -> str:
+    if error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _is_closed(pipe: int) -> bool:

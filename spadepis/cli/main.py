@@ -42,7 +42,7 @@ def main() -> int:
         return run_job(Job(arguments.job), arguments.settings)
     if chosen == "inspect":
         return inspect_image_set(arguments.uri, arguments.verify)
-    return exit_status(lambda: _command(chosen)[1](arguments))
+    return exit_status(lambda: _command(chosen)[1](arguments), resumes=chosen == "demo")
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
         print(outcome.summary)
         return outcome.status
 
-    return exit_status(work)
+    return exit_status(work, resumes=True)
 
 
 def inspect_image_set(uri: str, verify: bool = False) -> int:

@@ -12,11 +12,13 @@ from typing import Any
 
 import ray
 from ray.data import DataContext
+from ray.exceptions import RayTaskError
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.ray.control_service import watched
 from spadepis.pipeline.ray.shared_attempts import deaths_in_log
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.trial import seconds_per_scene
@@ -62,26 +64,42 @@ def _started() -> Iterator[None]:
     # No reports over the network, and no engine logs between the lines of progress.
     defaults = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     with _environment({**defaults, **os.environ}), _level("ray"):
-        ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
         try:
-            yield
-        finally:
-            ray.shutdown()
+            ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
+            with watched(ray.get_runtime_context().gcs_address):
+                yield
+        finally:
+            ray.shutdown()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress in Ray's blocks, since it is shown in pairs."""
+    """No progress in Ray's blocks, since it is shown in pairs, and errors told once, by us."""
     context = DataContext.get_current()
-    progress_bars = context.enable_progress_bars
-    context.enable_progress_bars = False
+    before = context.enable_progress_bars, context.raise_original_map_exception
+    context.enable_progress_bars, context.raise_original_map_exception = False, True
     try:
-        with _level("ray.data", logging.ERROR):
+        with _level("ray.data", logging.CRITICAL):
             yield
     finally:
-        context.enable_progress_bars = progress_bars
+        context.enable_progress_bars, context.raise_original_map_exception = before
+
+
+@contextmanager
+def errors_of_workers() -> Iterator[None]:
+    """Raise the error of a file that a worker raised, without the stacks of Ray's processes.
+
+    Raises:
+        OSError: a worker raised it.
+    """
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, OSError):
+            raise error.cause from None
+        raise
 
 
 @contextmanager

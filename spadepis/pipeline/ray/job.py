@@ -50,6 +50,7 @@ from spadepis.pipeline.progress import Progress
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import (
     connection,
+    errors_of_workers,
     full_size,
     on_cluster,
     present_size,
@@ -356,7 +357,7 @@ def _stream(
     )
     progress = Progress(done=total - missing.pairs, total=total)
     repeated = RepeatedErrors()
-    with closing(progress):
+    with closing(progress), errors_of_workers():
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
             counts = {name: sum(batch[name].to_pylist()) for name in OUTCOMES}
             progress.update(**counts)
