@@ -17,7 +17,7 @@ from tests.support.s3_service import Service, public_bucket, serve
 from tools.gpu_check.golden import rebuild_weights
 
 # Fixtures of tests that run jobs: on the cluster below, on one of several nodes, in processes.
-RAY_FIXTURES = {"cluster", "address", "undisturbed"}
+RAY_FIXTURES = {"cluster", "address", "undisturbed", "job_flags"}
 
 
 @pytest.hookimpl(tryfirst=True)

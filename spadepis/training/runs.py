@@ -36,7 +36,7 @@ def run_job(
         job(parse_settings(settings, arguments))
         return 0
 
-    return exit_status(work)
+    return exit_status(work, resumes=True)
 
 
 def train_photowct_job(config: TrainPhotoWCTConfig) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from random import Random
+from signal import Signals
 from time import sleep
 from types import TracebackType
 from typing import Self
@@ -98,10 +99,23 @@ class RunningJob:
         status: int | None = self._driver.poll()
         return status
 
+    @property
+    def process(self) -> int:
+        """The id of the driver."""
+        return int(self._driver.pid)
+
+    def send(self, number: Signals) -> None:
+        """Send a signal to the driver alone."""
+        self._driver.send_signal(number)
+
+    def wait_for_status(self) -> int:
+        """The exit status, when the job has ended."""
+        return int(self._driver.wait())
+
     def workers(self, stage: str) -> list[psutil.Process]:
         """The actors of a stage that are past their constructor."""
         found = []
-        for process in self._descendants():
+        for process in self.descendants():
             with suppress(psutil.NoSuchProcess):
                 # Ray gives its processes titles. A dead one has none.
                 title = "".join(process.cmdline()[:1])
@@ -128,12 +142,13 @@ class RunningJob:
 
     def kill(self) -> list[psutil.Process]:
         """Kill the driver alone, and return what it leaves behind."""
-        left = self._descendants()
+        left = self.descendants()
         self._driver.kill()
         self._driver.wait()
         return left
 
-    def _descendants(self) -> list[psutil.Process]:
+    def descendants(self) -> list[psutil.Process]:
+        """All processes below the driver."""
         with suppress(psutil.NoSuchProcess):
             return list(self._driver.children(recursive=True))
         return []
