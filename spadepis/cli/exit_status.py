@@ -65,9 +65,6 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
     except OSError as error:
         print(without_queries(f"error: {_text(error)}{hint}"), file=sys.stderr)
         return STOPPED
-    except RepeatedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return STOPPED
 
 
 @contextmanager
