@@ -17,9 +17,10 @@ from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.storage.folder import STAGING, Folder
-from tests.support.running_job import SCRIPT, RunningJob, end
+from tests.support.running_job import JOBS, RunningJob, end
 
 MASKS = 40
+SCRIPT = JOBS / "synthesize_and_stylize.py"
 # In which a process that ends has ended.
 SECONDS_TO_END = 20
 # Holds the books of a set and some of its images, but not all.
