@@ -1,5 +1,5 @@
-"""How good a result is, in figures that need no other picture than those it was made from.
+"""Quality metrics, which need no other pictures than the result and what it was made from.
 
-Nothing is imported here: the libraries behind the figures take long to load, and only what finds
-them needs them.
+Nothing is imported here: the libraries behind the metrics take long to load, and only the stage
+that computes metrics needs them.
 """

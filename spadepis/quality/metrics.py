@@ -49,16 +49,16 @@ def structure(sample: Sample) -> float | None:
 
 def feature_distance(sample: Sample) -> float | None:
     """Distance of the features of result and style; 0 for the same, 1 for a black picture."""
-    from spadepis.quality import features
+    from spadepis.quality import look
 
     if sample.look is None or sample.style_look is None:
         return None
-    return features.feature_distance(sample.look.features, sample.style_look.features)
+    return look.feature_distance(sample.look.features, sample.style_look.features)
 
 
 def lab_distance(sample: Sample) -> float | None:
     """Distance of the colours of result and style in CIELAB, where 2.3 is just visible."""
-    from spadepis.quality.colour import colour_distance
+    from spadepis.quality.look import colour_distance
 
     if sample.look is None or sample.style_look is None:
         return None

@@ -89,7 +89,7 @@ def test_a_good_house_keeps_the_rule(rule: Rule, build: Callable[..., House]) ->
             "from spadepis.photowct.network import Encoder",
             "spadepis.spade.generator:1 imports spadepis.photowct.network",
         ),
-        (numeric_rooms_that_import_others, "quality/colour", "import fsspec", "imports fsspec"),
+        (numeric_rooms_that_import_others, "quality/look", "import fsspec", "imports fsspec"),
         (
             numeric_rooms_that_import_others,
             "smoothing/solver",

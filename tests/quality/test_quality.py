@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from spadepis.quality.appearance import blockiness, clipped_share, sharpness
-from spadepis.quality.colour import colour_distance, colour_statistics
 from spadepis.quality.gaussians import Gaussian
+from spadepis.quality.look import colour_distance, colour_statistics
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
 from tests.support.pictures import clean_pictures, compress
 
