@@ -1,18 +1,23 @@
-"""The stages of a job, in order, and what each is made with."""
+"""The stages of a job, in order, and what each is made with; what matches styles to scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
 
 from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.storage.folder import Folder
 from spadepis.matching.matching import Matching
+from spadepis.matching.style_index import StyleIndex
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.scene import Style
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.declarations import SMOOTH, STYLIZE, SYNTHESIZE, Declaration
+from spadepis.pipeline.stages.describe_styles import DescribeStyles
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.smooth import Smooth
@@ -54,6 +59,47 @@ def assemble(
     if config.quality.quality:
         stages.append(_assessment(config))
     return [*stages, _writing(config, lease)]
+
+
+def match_styles(
+    config: JobConfig,
+    styles: Sequence[Style],
+    describe: Callable[[StageSpec, pa.Table], pa.Table],
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+) -> Matching | None:
+    """What chooses the styles of scenes, if a job matches them; the styles are described for it.
+
+    Styles and scenes are compared by their label maps if both have any, else by deep features.
+
+    Args:
+        config: the configuration of the job.
+        styles: the styles to choose from.
+        describe: has a table of styles described by a stage, in any order.
+        conventions: how label maps of styles are read where a file leaves it open.
+    """
+    if config.matched_labels is None:
+        return None
+    by_classes = config.inputs.masks is not None and config.styles.style_masks is not None
+    arguments = {
+        "label_space": config.label_space,
+        "region_labels": config.matched_labels,
+        "checkpoint": None if by_classes else config.networks.photowct_checkpoint,
+        "max_pixels": config.inputs.max_pixels,
+        "conventions": conventions,
+    }
+    ids = [str(style.id) for style in styles]
+    columns = {
+        "id": ids,
+        "source": [style.source for style in styles],
+        "mask_source": pa.array([style.mask_source for style in styles], pa.string()),
+    }
+    found = describe(StageSpec(DescribeStyles, arguments), pa.table(columns))
+    descriptors = dict(zip(found["id"].to_pylist(), found["descriptor"].to_pylist(), strict=True))
+    length = next((len(row) for row in descriptors.values() if row is not None), 1)
+    # A style that cannot be read is chosen last, and then fails where it is used.
+    rows = [descriptors[id] or [np.nan] * length for id in ids]
+    index = StyleIndex(ids, np.array(rows, np.float32), by_classes)
+    return Matching(index, config.styles.match_diversity, config.matched_labels)
 
 
 def _reading(config: JobConfig, conventions: LabelConventions) -> StageSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_png
 from spadepis.labels import instance_edges
-from spadepis.matching.matching import Matching
-from spadepis.matching.style_index import StyleIndex
-from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.assembly import assemble, match_styles
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Rejected
 from spadepis.pipeline.stages.declarations import SYNTHESIZE, Declaration
-from spadepis.pipeline.stages.describe_styles import DescribeStyles
+from spadepis.pipeline.stages.stage import StageSpec
 
 # The size that is tried where every photo keeps its own.
 USUAL_SIZE = (256, 256)
@@ -54,7 +52,8 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
     count = max(1, min(MOST_STYLES, round(styles)))
     with _one_thread(), TemporaryDirectory() as folder:
         known = _make_styles(config, Path(folder), count)
-        matching = _matching(config, known)
+        # Choosing among more styles would hardly take longer.
+        matching = match_styles(config, list(known.values()), _describe)
         scene = _make_scene(config, [] if matching else list(known.values()))
         scene = replace(scene, choices=count if matching else 0)
         seconds: dict[Declaration, float] = {}
@@ -83,6 +82,10 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _describe(stage: StageSpec, styles: pa.Table) -> pa.Table:
+    return stage.make()(styles)
 
 
 def _check(batch: pa.Table, stage: Declaration, config: JobConfig) -> None:
@@ -136,24 +139,3 @@ def _make_scene(config: JobConfig, styles: list[Style]) -> Scene:
     if not config.job.synthesizes:
         scene.content = _photo(config)
     return scene
-
-
-def _matching(config: JobConfig, styles: Mapping[str, Style]) -> Matching | None:
-    """Matching as in the job; choosing among more styles would hardly take longer."""
-    if config.matched_labels is None:
-        return None
-    by_classes = config.inputs.masks is not None and config.styles.style_masks is not None
-    describe = DescribeStyles(
-        config.label_space,
-        config.matched_labels,
-        None if by_classes else config.networks.photowct_checkpoint,
-        config.inputs.max_pixels,
-    )
-    columns = {
-        "id": list(styles),
-        "source": [style.source for style in styles.values()],
-        "mask_source": [style.mask_source for style in styles.values()],
-    }
-    descriptors = describe(pa.table(columns))["descriptor"].to_pylist()
-    index = StyleIndex(list(styles), np.array(descriptors, np.float32), by_classes)
-    return Matching(index, config.styles.match_diversity, config.matched_labels)

@@ -20,9 +20,7 @@ from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import ASSESS
 from spadepis.pipeline.stages.device_transfer import upload
-from spadepis.quality.colour import colour_statistics
-from spadepis.quality.features import channel_statistics
-from spadepis.quality.look import Look
+from spadepis.quality.look import Look, channel_statistics, colour_statistics
 from spadepis.quality.metrics import Sample, measure
 from spadepis.quality.thresholds import Threshold
 
