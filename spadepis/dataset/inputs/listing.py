@@ -45,7 +45,7 @@ class Listing:
         images: source by id: an absolute path, or URI, or a place in a shard. The id of a file is
             its path relative to the folder without suffix, and files stand in the order of their
             ids. In a glob the id is relative to the folders before the first wildcard and without
-            all that stands behind the last one: ``gt/*/*_labels.png`` and
+            the text after the last one: ``gt/*/*_labels.png`` and
             ``gt/*/*_instances.png`` give the same ids. For shards see ``index_shards``.
         ignored: files left out: the suffix is not that of an image, or the name not UTF-8.
         base: absolute path or URI that ids are relative to; of shards, the input as it was given.
@@ -58,8 +58,8 @@ class Listing:
     ending: str
 
     def uri_of(self, id: str) -> str:
-        """The image of that id, or, if there is none, where it would be."""
-        # An id may come from an untrusted shard, and names no file outside of the base.
+        """The source of the image of that id or, if there is none, the place where it would be."""
+        # An id may come from an untrusted shard, and must not name a file outside of the base.
         found = self.find(id)
         return found or f"{self.base}/{id.replace('..', '%2E%2E')}{self.ending}"
 
@@ -205,9 +205,9 @@ def _match(fs: Any, base: str, pattern: str) -> list[str]:
 
 
 def _common(folder: str, base: str, local: bool) -> str | None:
-    """How the names below a base begin of files that lie in a folder too; None if there are none.
+    """The prefix of those names below a base that lie in a folder; None if none of them does.
 
-    That is nothing, which all names begin with, where the base itself lies in the folder.
+    It is empty, as all of them do, where the base itself lies in the folder.
     """
     if local and folder.startswith("/"):
         folder, base = os.path.realpath(folder), os.path.realpath(base)
@@ -291,6 +291,6 @@ def _is_unicode(path: str) -> bool:
 
 
 def _fixed_ending(glob: str) -> str:
-    """What stands behind the last wildcard, if that includes a suffix."""
+    """The text after the last wildcard if it has a suffix, else ``.png``."""
     ending = re.split(r"[*?\]}]", glob)[-1]
     return ending if PurePosixPath(f"id{ending}").suffix else ".png"

@@ -9,7 +9,7 @@ from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.node_cache import kept_content
 from spadepis.dataset.storage.retrying import attempt
 
-# What the images kept on a node may take; those unused for longest are removed.
+# The most bytes of images kept on a node; those that were not used for longest are removed.
 MOST_IMAGE_BYTES = 2 << 30
 
 

@@ -35,7 +35,7 @@ VERSION_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Rows:
-    """What stands in a Parquet shard.
+    """The columns of images and the ids of the rows of a Parquet shard.
 
     Attributes:
         columns: names of the columns that hold images.

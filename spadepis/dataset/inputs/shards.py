@@ -1,4 +1,4 @@
-"""Shards: Parquet and tar files of many images, and where in them each image stands."""
+"""Shards: Parquet and tar files of many images, and the place of each image in them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ShardIndex:
 
 
 def index_shards(shards: Mapping[str, str], part: str | None) -> ShardIndex:
-    """List what stands in shards, several at a time: names and ids are read, no image is.
+    """List the images in shards, several shards at a time. Names and ids are read, but no image.
 
     The id of a tar member is its key, the name up to the first dot behind the last slash. That of
     a Parquet row is what ``list_rows`` says or, where that is nothing, ``<name>/<row number>``, the
@@ -46,20 +46,21 @@ def index_shards(shards: Mapping[str, str], part: str | None) -> ShardIndex:
 
     Args:
         shards: path or URI by name, the path relative to their folder.
-        part: the extension or column to take; of extensions, ``jpg`` is ``JPG`` and ``jpeg``
-            too. Without it a key may have only one image, a Parquet
-            file only one image column.
+        part: the extension or column to take; the extension ``jpg`` includes ``JPG`` and ``jpeg``.
+            Without it a key may have only one image, a Parquet file only one column of images.
 
     Raises:
-        ShardError: a shard cannot be read or is damaged, the part is not there or not said, or
-            two images have the same id.
+        ShardError: a shard cannot be read or is damaged, the part does not exist or has to be
+            chosen, or two images have the same id.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         indexes = list(pool.map(lambda name: _index_shard(name, shards[name], part), shards))
     parts = frozenset().union(*(index.parts for index in indexes))
     images = [image for index in indexes for image in index.images]
     if part is not None and not images:
-        raise ShardError(f"no image is {part}: {_choices(parts) if parts else 'none is there'}")
+        raise ShardError(
+            f"no image is {part}: {_choices(parts) if parts else 'there are no images'}"
+        )
     return ShardIndex(images, [name for index in indexes for name in index.ignored], parts)
 
 
