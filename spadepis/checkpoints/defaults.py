@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["DEFAULT_PHOTOWCT_CHECKPOINT", "DEFAULT_SPADE_CHECKPOINT", "REPLACED_DEFAULTS"]
-
 _FOLDER = files("spadepis") / "checkpoints" / "models"
 
 DEFAULT_SPADE_CHECKPOINT: Final[str] = str(_FOLDER / "spade_coco_stuff.safetensors")

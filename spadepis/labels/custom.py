@@ -25,8 +25,6 @@ from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.published import LABEL_SPACES
 
-__all__ = ["LabelSpaceSetting", "find_label_space", "read_label_space"]
-
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 # Class indices have 8 bits.
 MOST_CLASSES = 256

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNKNOWN_CLASSES", "LabelSpace", "no_such_class"]
-
 # Classes that do not say what is under them: no region takes its style from them, and no network
 # learns them.
 UNKNOWN_CLASSES = frozenset(("unknown", "unlabeled", "rectification border", "out of roi"))

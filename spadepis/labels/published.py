@@ -13,16 +13,6 @@ import numpy as np
 from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 
-__all__ = [
-    "ADE20K",
-    "ADE20K_0_TO_149",
-    "CITYSCAPES",
-    "CITYSCAPES_TRAIN_IDS",
-    "COCO_STUFF",
-    "COCO_STUFF_1_TO_182",
-    "LABEL_SPACES",
-]
-
 
 def _split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(","))

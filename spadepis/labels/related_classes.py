@@ -20,8 +20,6 @@ from spadepis.configuration import ConfigurationError, read_yaml
 from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace, no_such_class
 from spadepis.labels.published import LABEL_SPACES
 
-__all__ = ["UNKNOWN_REGION", "find_region_labels", "region_labels"]
-
 ALONE = "none"
 UNKNOWN_REGION = -1
 

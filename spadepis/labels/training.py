@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace
 from spadepis.labels.published import CITYSCAPES, CITYSCAPES_TRAIN_IDS, LABEL_SPACES
 
-__all__ = ["TrainingLabels"]
-
 # What most training code leaves out of its loss.
 IGNORED = 255
 # PyTorch's default, which no 8-bit label map holds.

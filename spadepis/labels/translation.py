@@ -12,8 +12,6 @@ from spadepis.configuration import read_yaml
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.published import ADE20K, CITYSCAPES, COCO_STUFF
 
-__all__ = ["TRANSLATED_SPACES", "coco_stuff_classes"]
-
 TRANSLATED_SPACES = frozenset((ADE20K.name, CITYSCAPES.name))
 """The ``generator_space`` of label spaces whose classes can be translated to COCO-Stuff's."""
 

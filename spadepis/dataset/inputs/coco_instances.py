@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import read
 
-__all__ = ["AnnotationError", "paint_instances", "polygon_mask", "read_annotations"]
-
 Polygons: TypeAlias = Sequence[Sequence[float]]
 """One annotation: polygons as COCO writes them, x and y in turn, in pixels."""
 

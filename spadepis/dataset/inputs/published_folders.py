@@ -12,8 +12,6 @@ from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.retrying import attempt
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace
 
-__all__ = ["LAYOUTS", "Layout", "LayoutError"]
-
 _SHOWN_ENTRIES = 8
 
 
