@@ -106,7 +106,7 @@ def test_fiftyone(image_set: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.loaders
 def test_mmsegmentation_itself(image_set: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # MMSegmentation imports the compiled operators of MMCV, which mmcv-lite lacks and no data set
-    # calls. Building them takes a compiler and half an hour.
+    # calls.
     operators = MagicMock(__spec__=ModuleSpec("mmcv._ext", None))
     monkeypatch.setitem(sys.modules, "mmcv._ext", operators)
     registry = pytest.importorskip("mmseg.registry")
