@@ -78,7 +78,7 @@ def _job(arguments: list[str]) -> str:
 def _spadepis(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The command itself, stopped where its work would begin."""
     monkeypatch.setattr(sys, "argv", ["spadepis", *arguments])
-    monkeypatch.setattr(cli, "exit_status", lambda work: 0)
+    monkeypatch.setattr(cli, "exit_status", lambda work, resumes=False: 0)
     # `spadepis run stylize` alone stands for the job with its settings.
     if arguments[0] != "run" or len(arguments) > 2:
         monkeypatch.setattr(cli, "run_job", lambda job, rest: parse_config(job, rest) and 0)

@@ -212,6 +212,9 @@ class NetworkSettings(Group):
     name = "networks"
     heading = "Networks"
 
+    checkpoints: Annotated[str | None, Setting(identity=False)] = None
+    """Folder or URI of the published checkpoints, for those of the next two that are not given:
+    coco_pretrained/latest_net_G.pth and the like as SPADE released them, and photo_wct.pth."""
     # In the identity of an image set stands the SHA-256 of a checkpoint, not its name.
     spade_checkpoint: Annotated[str | None, Setting(jobs=SYNTHESIZING, identity=False)] = None
     """Weights of the SPADE generator: a published latest_net_G.pth, or safetensors.

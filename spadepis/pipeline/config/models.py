@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.checkpoints.release import RELEASED_PHOTOWCT, RELEASED_SPADE
 from spadepis.configuration import ConfigurationError, flag
 from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.labels.translation import TRANSLATED_SPACES, coco_stuff_classes
@@ -38,6 +39,7 @@ def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Model
     Raises:
         ConfigurationError: no default model serves this label space.
     """
+    networks = _with_released(job, networks, space)
     defaults: dict[str, str] = {}
     if job.synthesizes and networks.spade_checkpoint is None:
         defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINT
@@ -65,3 +67,25 @@ def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Model
         COCO_STUFF.name,
     )
     return Models(networks, COCO_STUFF, coco_stuff_classes(space))
+
+
+def _with_released(job: Job, networks: NetworkSettings, space: LabelSpace) -> NetworkSettings:
+    """The networks, with files of the folder of published checkpoints for those not given.
+
+    Raises:
+        ConfigurationError: there is no published generator for this label space.
+    """
+    if networks.checkpoints is None:
+        return networks
+    folder = networks.checkpoints.rstrip("/")
+    released: dict[str, str] = {}
+    if job.synthesizes and networks.spade_checkpoint is None:
+        if space.generator_space not in RELEASED_SPADE:
+            raise ConfigurationError(
+                f"the label space {space.name} needs --spade-checkpoint: --checkpoints has "
+                f"generators for {', '.join(RELEASED_SPADE)}"
+            )
+        released["spade_checkpoint"] = f"{folder}/{RELEASED_SPADE[space.generator_space]}"
+    if job.stylizes and networks.photowct_checkpoint is None:
+        released["photowct_checkpoint"] = f"{folder}/{RELEASED_PHOTOWCT}"
+    return networks.model_copy(update=released)

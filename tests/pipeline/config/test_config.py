@@ -182,6 +182,34 @@ def test_checkpoints_that_are_given_are_kept_silently(caplog: pytest.LogCaptureF
     assert not caplog.messages
 
 
+@pytest.mark.parametrize(
+    ("label_space", "file"),
+    [
+        ("coco-stuff", "coco_pretrained/latest_net_G.pth"),
+        ("ade20k-0-to-149", "ade20k_pretrained/latest_net_G.pth"),
+        ("cityscapes", "cityscapes_pretrained/latest_net_G.pth"),
+    ],
+)
+def test_checkpoints_lie_in_one_folder_as_they_were_released(label_space: str, file: str) -> None:
+    both = Job.SYNTHESIZE_AND_STYLIZE
+    settings = NEEDED[both] | {"label_space": label_space, "checkpoints": "s3://bucket/c/"}
+    config = resolve(both, settings)
+    assert config.networks.spade_checkpoint == f"s3://bucket/c/{file}"
+    assert config.networks.photowct_checkpoint == "s3://bucket/c/photo_wct.pth"
+    assert config.generator_classes is None
+    own = resolve(both, settings | {"photowct_checkpoint": "mine"})
+    assert own.networks.photowct_checkpoint == "mine"
+
+
+def test_there_is_no_released_checkpoint_for_a_label_space_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "{name: mine, size: 64x64, classes: [{name: road, value: 1}]}"
+    )
+    settings = {"label_space": str(tmp_path / "mine.yaml"), "checkpoints": "c"}
+    with pytest.raises(ConfigurationError, match="mine needs --spade-checkpoint: --checkpoints"):
+        resolve(Job.SYNTHESIZE, NEEDED[Job.SYNTHESIZE] | settings)
+
+
 @pytest.mark.parametrize("label_space", ["ade20k", "cityscapes", "cityscapes-train-ids"])
 def test_the_default_model_serves_other_label_spaces_by_translation(
     label_space: str, caplog: pytest.LogCaptureFixture
