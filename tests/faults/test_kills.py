@@ -13,6 +13,7 @@ import pytest
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
 from tests.support.damage import Damage, find_damage, read_files
+from tests.support.object_stores import azure, google
 from tests.support.running_job import (
     Kills,
     RunningJob,
@@ -134,6 +135,18 @@ def failing_s3(s3: Storage, service: Service) -> Iterator[Storage]:
     assert service.failed > 20
 
 
+@pytest.fixture
+def azure_blob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    with azure(tmp_path, monkeypatch) as uri:
+        yield Storage("Azure Blob", uri)
+
+
+@pytest.fixture
+def google_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    with google(tmp_path, monkeypatch) as uri:
+        yield Storage("Google Cloud Storage", uri)
+
+
 @pytest.fixture(scope="module")
 def table() -> Iterator[Table]:
     rows: Table = {}
@@ -189,7 +202,7 @@ def test_a_kill_of_every_kind_leaves_no_trace(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("victim", Victim)
-@pytest.mark.parametrize("name", ["local_disk", "s3", "failing_s3"])
+@pytest.mark.parametrize("name", ["local_disk", "s3", "failing_s3", "azure_blob", "google_cloud"])
 @pytest.mark.parametrize("undisturbed", [LONG_MASKS], indirect=True)
 def test_ten_kills_of_a_kind_leave_no_trace(
     name: str,
