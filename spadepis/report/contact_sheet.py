@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import decode
-from spadepis.dataset.image_set.layout import CONFIGURATION, METADATA
+from spadepis.dataset.image_set.index import read_metadata
+from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.records import read_record
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
@@ -55,8 +55,9 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
 
     Raises:
         FileNotFoundError: no finished image set is there.
+        DamagedFileError: its metadata are damaged.
     """
-    table = pq.read_table(io.BytesIO(folder.read(METADATA)))
+    table = read_metadata(folder)
     headings = [
         heading
         for heading, (column, _) in COLUMNS.items()

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, failed, rejected, table_to_parquet
 from spadepis.dataset.image_set.layout import FAILURES, MANIFEST, METADATA, REJECTIONS
-from spadepis.dataset.image_set.records import write_record
+from spadepis.dataset.image_set.records import DamagedFileError, write_record
+from spadepis.dataset.image_set.sealed_parquet import SealError, unseal
 from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split, split_of
 from spadepis.dataset.storage.folder import Folder
 from spadepis.quality.metrics import METRICS
@@ -75,6 +76,19 @@ def write_index(
         folder.write(name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     write_record(folder, MANIFEST, {**manifest, "sha256": hashes})
+
+
+def read_metadata(folder: Folder) -> pa.Table:
+    """The metadata of a finished image set.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished image set.
+        DamagedFileError: the metadata are damaged.
+    """
+    try:
+        return unseal(folder.read(METADATA))
+    except SealError as error:
+        raise DamagedFileError(folder, METADATA, str(error)) from error
 
 
 def metadata_columns(finished: pa.Table) -> list[str]:

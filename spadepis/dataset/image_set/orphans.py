@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spadepis.dataset.image_set.commits import done, pairs
 from spadepis.dataset.image_set.layout import (
@@ -18,6 +17,7 @@ from spadepis.dataset.image_set.layout import (
     is_shard,
     object_name,
 )
+from spadepis.dataset.image_set.sealed_parquet import SealError, unseal
 from spadepis.dataset.storage.folder import Folder
 
 
@@ -57,7 +57,7 @@ def remove_orphans(folder: Folder, log: pa.Table, before: datetime | None) -> No
         # Another process may remove it meanwhile.
         with suppress(FileNotFoundError):
             if _is_old(folder, name, before) or (
-                is_shard(name) and _pairs_in_shard(folder, name) <= finished
+                is_shard(name) and _is_done_again(folder, name, finished)
             ):
                 folder.remove(name)
 
@@ -69,6 +69,10 @@ def _is_old(folder: Folder, name: str, before: datetime | None) -> bool:
     return folder.modified(name) < before
 
 
-def _pairs_in_shard(folder: Folder, name: str) -> set[tuple[str, str | None]]:
-    shard = io.BytesIO(folder.read(name))
-    return pairs(pq.read_table(shard, columns=["mask_id", "style_id"]))
+def _is_done_again(folder: Folder, name: str, finished: Collection[tuple[str, str | None]]) -> bool:
+    """Whether all pairs in a shard are done in others; not known of one that is damaged."""
+    try:
+        shard = unseal(folder.read(name))
+        return pairs(shard) <= set(finished)
+    except (SealError, KeyError):
+        return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import difflib
 import hashlib
-import io
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -13,17 +12,16 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
 from spadepis.dataset.encoding import decode
+from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
-from spadepis.dataset.image_set.records import DamagedFileError, read_record
+from spadepis.dataset.image_set.records import read_record
 from spadepis.dataset.image_set.stored_images import read_image
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
 
@@ -68,12 +66,8 @@ class ImageSet(Dataset[Example]):
         self._folder = Folder(str(uri))
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")
-        metadata = self._folder.read(METADATA)
         manifest = read_record(self._folder, MANIFEST) if self._folder.exists(MANIFEST) else {}
-        try:
-            self.table: pa.Table = pq.read_table(io.BytesIO(metadata))
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedFileError(self._folder, METADATA, reason(error)) from error
+        self.table: pa.Table = read_metadata(self._folder)
         self.transforms = transforms
         self._labels = TrainingLabels.from_manifest(manifest)
         self._as_indices = labels == "training"
@@ -88,7 +82,7 @@ class ImageSet(Dataset[Example]):
         if cache is not None:
             # A set that was made again under the same URI shares nothing with the old one.
             version = f"{self._folder.uri}\0{json.dumps(manifest)}\0".encode()
-            key = hashlib.sha256(version + metadata)
+            key = hashlib.sha256(version + self._folder.read(METADATA))
             self._cache = Folder(f"{cache}/{key.hexdigest()[:32]}")
 
     def __repr__(self) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import logging
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from spadepis.dataset.image_set.commits import table_to_parquet
+from spadepis.dataset.image_set.sealed_parquet import SealError, seal, unseal
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.stages.find_classes import SCHEMA
+
+log = logging.getLogger(__name__)
 
 # Names of classes by id of the label map; None for a label map that cannot be read.
 Classes = Mapping[str, Sequence[str] | None]
@@ -19,16 +20,19 @@ Classes = Mapping[str, Sequence[str] | None]
 
 def read_survey(folder: Folder, sources: Mapping[str, str]) -> Classes | None:
     """The classes that an earlier run found in the same label maps, if one did."""
-    name = _name(sources)
-    if not folder.exists(name):
+    try:
+        return to_classes(unseal(folder.read(_name(sources))))
+    except FileNotFoundError:
         return None
-    return to_classes(pq.read_table(io.BytesIO(folder.read(name))))
+    except SealError as error:
+        log.warning("%s/%s is damaged: %s", folder.uri, _name(sources), error)
+        return None
 
 
 def write_survey(folder: Folder, sources: Mapping[str, str], classes: Classes) -> None:
     """Keep the classes for later runs."""
     columns = [pa.array(classes), pa.array(classes.values(), SCHEMA.field("classes").type)]
-    folder.write(_name(sources), table_to_parquet(pa.table(columns, SCHEMA)))
+    folder.write(_name(sources), seal(pa.table(columns, SCHEMA)))
 
 
 def to_classes(table: pa.Table) -> Classes:
