@@ -19,6 +19,7 @@ from tests.truth.writers import (
     Entry,
     chunk,
     cmyk_profile,
+    colour_tiff,
     encoded,
     exif,
     exif_colours,
@@ -272,6 +273,13 @@ def _declared() -> Iterator[Case]:
         for suffix, (content, tolerance) in files.items():
             name = f"Adobe RGB by EXIF {order} in {suffix}"
             yield Case(name, _File(content, suffix), PHOTO, tolerance=tolerance)
+    for place in (0, 1, 8, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF):
+        for kind in (4, 9, 3, 16):
+            pointer = (34665, kind, 1, struct.pack("<I", place))
+            lost = exif([oriented(6), pointer])
+            content = png(PHOTO, 8, RGB, extra=chunk(b"eXIf", lost))
+            name = f"EXIF that points to {place:x} by type {kind}"
+            yield Case(name, _File(content, "png"), turned(PHOTO, 6))
     for space, index in ((1, b"R98\0"), (1, b"R03\0"), (0xFFFF, None), (0xFFFF, b"R98\0")):
         written = exif_colours(space, index, orientation=6)
         content = png(PHOTO, 8, RGB, extra=chunk(b"eXIf", written))
@@ -406,8 +414,40 @@ def _types() -> Iterator[Case]:
         yield Case(f"alpha in {format}", _File(content, format), PHOTO)
 
 
+def _tiffs() -> Iterator[Case]:
+    """Layouts of TIFF that cameras, scanners and editors write."""
+    wide = PHOTO.astype(np.uint16) * 257
+    greys = np.stack([GREY] * 3, axis=2)
+    for order in "<>":
+        for planar in (False, True):
+            for predictor in (False, True):
+                for tiles in (False, True):
+                    layout = f"{order}{' planar' * planar}{' predictor' * predictor}"
+                    layout += " tiles" * tiles
+                    for bits, samples in ((8, PHOTO), (16, wide)):
+                        content = colour_tiff(samples, order, planar, predictor, tiles)
+                        name = f"tif of {bits} bits {layout}"
+                        yield Case(name, _File(content, "tif"), PHOTO)
+                        content = colour_tiff(samples[..., :1], order, False, predictor, tiles)
+                        if not planar:
+                            yield Case(f"grey {name}", _File(content, "tif"), greys)
+    alpha = np.concatenate([PHOTO, 255 - GREY[..., None]], axis=2)
+    for extra in (0, 2):
+        for samples, bits in ((alpha, 8), (alpha.astype(np.uint16) * 257, 16)):
+            content = colour_tiff(samples, extra=extra)
+            name = f"tif of {bits} bits with a fourth channel of kind {extra}"
+            yield Case(name, _File(content, "tif"), PHOTO)
+    floats = (PHOTO / 255).astype(np.float32)
+    content = colour_tiff(floats)
+    yield Case("tif of three floats", _File(content, "tif"), PHOTO, "of a kind that is not read")
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "raw"):
+        content = encoded(IMAGE, "TIFF", compression=compression)
+        tolerance = 60 if compression == "jpeg" else 0
+        yield Case(f"tif of {compression}", _File(content, "tif"), PHOTO, tolerance=tolerance)
+
+
 def photo_cases() -> Iterator[Case]:
     """All cases of photos."""
-    for case in (*_orientations(), *_mistyped(), *_colours(), *_types()):
+    for case in (*_orientations(), *_mistyped(), *_colours(), *_types(), *_tiffs()):
         name = f"photos: {case.name}"
         yield Case(name, case.read, case.truth, case.refusal, case.tolerance)

@@ -106,6 +106,64 @@ def tiff(
     return magic + struct.pack(f"{order}I", start) + body
 
 
+def colour_tiff(
+    samples: NDArray[Any],
+    order: str = "<",
+    planar: bool = False,
+    predictor: bool = False,
+    tiles: bool = False,
+    extra: int | None = None,
+) -> bytes:
+    """A TIFF file of samples [H,W,C] of any type, deflated.
+
+    Args:
+        samples: of 8 or 16 bits, or floating-point.
+        order: of the bytes.
+        planar: whether each channel is stored by itself.
+        predictor: whether differences of neighbours are stored.
+        tiles: whether the image is cut into tiles of 16x16, rather than into strips of 16 rows.
+        extra: what a fourth channel is: 0 unknown, 2 transparency.
+    """
+    height, width, channels = samples.shape
+    typed = samples.astype(np.dtype(f"{order}{samples.dtype.kind}{samples.dtype.itemsize}"))
+    columns = 16 if tiles else width
+    padding = ((0, -height % 16 if tiles else 0), (0, -width % 16 if tiles else 0), (0, 0))
+    typed = np.pad(typed, padding)
+    planes = np.split(typed, channels, 2) if planar else [typed]
+    chunks = []
+    for plane in planes:
+        for top in range(0, len(plane), 16):
+            for left in range(0, plane.shape[1], columns):
+                part = plane[top : top + 16, left : left + columns]
+                if predictor:
+                    part = np.concatenate([part[:, :1], part[:, 1:] - part[:, :-1]], 1)
+                    part = part.astype(typed.dtype)
+                chunks.append(zlib.compress(part.tobytes()))
+    shorts: list[tuple[int, Sequence[int]]] = [
+        (258, [typed.dtype.itemsize * 8] * channels), (259, [8]), (262, [2 if channels > 2 else 1]),
+        (277, [channels]), (284, [2 if planar else 1]), (317, [2 if predictor else 1]),
+        (339, [3 if typed.dtype.kind == "f" else 1] * channels),
+    ]  # fmt: skip
+    shorts += [(322, [16]), (323, [16])] if tiles else [(278, [16])]
+    shorts += [] if extra is None else [(338, [extra])]
+    places = np.cumsum([8, *map(len, chunks)]).tolist()
+    longs = [(256, [width]), (257, [height]), (324 if tiles else 273, places[:-1])]
+    longs.append((325 if tiles else 279, [len(chunk) for chunk in chunks]))
+    data = b"".join(chunks)
+    entries = []
+    for code, kind, lists in (("H", SHORT, shorts), ("I", LONG, longs)):
+        for tag, values in lists:
+            field = struct.pack(f"{order}{len(values)}{code}", *values)
+            if len(field) > 4:
+                data += bytes(len(data) % 2)
+                place = struct.pack(f"{order}I", 8 + len(data))
+                data, field = data + field, place
+            entries.append((tag, kind, len(values), field.ljust(4, b"\0")))
+    data += bytes(len(data) % 2)
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return magic + struct.pack(f"{order}I", 8 + len(data)) + data + directory(entries, order)
+
+
 def directory(entries: Iterable[Entry], order: str = "<", next_offset: int = 0) -> bytes:
     """A directory of TIFF or EXIF."""
     ordered = sorted(entries, key=lambda entry: entry[0])

@@ -117,6 +117,7 @@ def decoding(uri: str) -> Iterator[None]:
     except RefusedImageError as error:
         raise UnreadableImageError(uri, str(error)) from error
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(uri, "not an image") from error
+        # It begins like one, but may have samples that Pillow does not know.
+        raise UnreadableImageError(uri, "not an image, or of a kind that is not read") from error
     except DECODING_ERRORS as error:
         raise UnreadableImageError(uri, f"cannot be decoded ({reason(error)})") from error

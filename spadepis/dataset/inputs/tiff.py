@@ -120,6 +120,8 @@ def read_directory(content: bytes, start: int | None = None) -> Directory | None
     try:
         if start is None:
             (start,) = struct.unpack_from(layout.pointer, content, layout.first)
+        if not 0 <= start < len(content):
+            return None
         (count,) = struct.unpack_from(layout.count, content, start)
     except struct.error:
         return None
