@@ -48,7 +48,7 @@ def run(
             (styles / f"style{STYLES}.jpg").rename(styles / f"{style}.jpg")
         flags = [f"--masks={masks}", f"--styles={styles}", "--pairing=all", "--size=64x64"]
         flags += [f"--spade-checkpoint={spade_checkpoint}", f"--output={tmp_path / 'out'}"]
-        flags += [f"--photowct-checkpoint={photowct_checkpoint}"]
+        flags += [f"--photowct-checkpoint={photowct_checkpoint}", "--accept-implausible"]
         if "hang" in str([*scenes, style]):
             flags += [f"--stall-minutes={STALL_MINUTES}"]
         log = tmp_path / "log"

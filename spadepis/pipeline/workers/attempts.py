@@ -50,11 +50,15 @@ class Attempts:
         self._suspicions: dict[tuple[str, str], dict[str, Sequence[Death]]] = defaultdict(dict)
         self._news: list[str] = []
 
-    def begin(self, key: Key) -> Sequence[Death]:
-        """The deaths so far. Unless the attempt that now begins succeeds, it is one more."""
+    def begin(self, key: Key, most: int) -> Sequence[Death]:
+        """The deaths so far. If they are fewer than ``most``, an attempt begins.
+
+        Unless it succeeds, it is one death more.
+        """
         before = list(self._deaths[key])
-        # If even the process that watches is killed, nobody can say how.
-        self._deaths[key].append(Death())
+        if len(before) < most:
+            # If even the process that watches is killed, nobody can say how.
+            self._deaths[key].append(Death())
         return before
 
     def succeed(self, key: Key) -> None:

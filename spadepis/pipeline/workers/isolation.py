@@ -72,7 +72,7 @@ class Isolation:
         if deaths:
             return deaths
         self._process.start()
-        while len(deaths := self._attempts.begin(key)) < most:
+        while len(deaths := self._attempts.begin(key, most)) < most:
             result = self._process.call(part)
             if isinstance(result, pa.Table):
                 self._attempts.succeed(key)

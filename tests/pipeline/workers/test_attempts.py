@@ -23,20 +23,21 @@ def test_deaths_in_words(deaths: list[Death], text: str) -> None:
 
 def test_an_attempt_counts_unless_it_succeeds() -> None:
     attempts = Attempts()
-    assert attempts.begin(KEY) == []
+    assert attempts.begin(KEY, 3) == []
     attempts.die(KEY, SEGFAULT)
     # Nobody comes back from this one, because the process that watches was killed.
-    assert attempts.begin(KEY) == [SEGFAULT]
-    assert attempts.begin(KEY) == [SEGFAULT, Death()]
+    assert attempts.begin(KEY, 3) == [SEGFAULT]
+    assert attempts.begin(KEY, 3) == [SEGFAULT, Death()]
     attempts.succeed(KEY)
-    assert attempts.begin(KEY) == [SEGFAULT, Death()]
-    assert attempts.begin(("read", "a", None)) == []
+    for _ in range(2):
+        assert attempts.begin(KEY, 2) == [SEGFAULT, Death()]
+    assert attempts.begin(("read", "a", None), 3) == []
 
 
 def test_deaths_are_told_once() -> None:
     attempts = Attempts()
     for key in (KEY, ("stylize", "a", "b")):
-        attempts.begin(key)
+        attempts.begin(key, 3)
         attempts.die(key, SEGFAULT)
     assert attempts.take_news() == [
         "smooth: the worker of a died once (signal 11)",
