@@ -20,6 +20,7 @@ from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.ray.control_service import watched
 from spadepis.pipeline.ray.shared_attempts import deaths_in_log
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.stages.declarations import Declaration
@@ -93,11 +94,12 @@ def errors_of_workers() -> Iterator[None]:
 
     Raises:
         OSError: a worker raised it.
+        RepeatedError: a worker cannot even start.
     """
     try:
         yield
     except RayTaskError as error:
-        if isinstance(error.cause, OSError):
+        if isinstance(error.cause, OSError | RepeatedError):
             raise error.cause from None
         raise
 
