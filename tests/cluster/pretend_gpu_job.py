@@ -44,7 +44,7 @@ class HeldSmooth:
 
 if __name__ == "__main__":
     with (
-        patch("spadepis.pipeline.ray.job.allocate", allocate_without_cuda),
+        patch("spadepis.pipeline.ray.making.allocate", allocate_without_cuda),
         patch("spadepis.pipeline.assembly.Smooth", HeldSmooth),
     ):
         sys.exit(run_job(Job.SYNTHESIZE_AND_STYLIZE, sys.argv[1:]))

@@ -239,7 +239,7 @@ def test_synthesize_some_and_then_all_in_another_label_space(
         raise SystemExit
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr("spadepis.pipeline.ray.job.write_index", killed)
+        patch.setattr("spadepis.pipeline.ending.write_index", killed)
         run_job(Job.SYNTHESIZE, flags)
     assert not (tmp_path / "out/_SUCCESS").exists()
     assert run_job(Job.SYNTHESIZE, flags) == 0

@@ -94,7 +94,7 @@ def test_a_job_that_will_fail_says_so_before_it_begins(
     def no_trial(*_: object) -> None:
         raise ConfigurationError("on trial")
 
-    monkeypatch.setattr("spadepis.pipeline.ray.job.try_stages", no_trial)
+    monkeypatch.setattr("spadepis.pipeline.ray.making.try_stages", no_trial)
     with caplog.at_level(logging.WARNING):
         assert run_job(Job.SYNTHESIZE, [each for each in given if each != "--dry-run"]) == 2
     assert "on trial" in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""The end of a job: the index of its image set, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import CARD, REPORT
+from spadepis.labels.training import TrainingLabels
+from spadepis.pipeline.planning.preparation import Prepared
+from spadepis.report.card import dataset_card
+from spadepis.report.html import html_report
+from spadepis.report.summary import summarize, summary_text, versions
+
+COMPLETE = 0
+INCOMPLETE = 1
+TOO_MANY_FAILED = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: exit status: 0 complete, 1 images are missing that were written, or 3 finished
+            with more failed pairs than allowed.
+        summary: text for people.
+    """
+
+    status: int
+    summary: str
+
+
+def write_set_index(job: Prepared, commits: pa.Table) -> None:
+    """Write the index of an image set, with its card and report."""
+    summary = summarize(commits)
+    labels = TrainingLabels.of(job.config.label_space)
+    split_by = job.config.output.split_by
+    manifest = {
+        "status": "complete" if _is_complete(job, summary) else "too many failed pairs",
+        **summary,
+        "configuration": job.identity,
+        "label_space": labels.to_manifest(),
+        "versions": versions(),
+    }
+    report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
+    pages = {CARD: dataset_card(summary, commits, job.identity, labels, split_by), REPORT: report}
+    write_index(job.folder, commits, pages, manifest, split_by)
+
+
+def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
+    """How the job of an image set ended: complete, or with too many failed pairs."""
+    summary = summarize(commits)
+    status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
+    return Outcome(status, summary_text(summary, commits, job.folder.uri))
+
+
+def _is_complete(job: Prepared, summary: Mapping[str, Any]) -> bool:
+    allowed = job.config.quality.max_failed_fraction * summary["pairs"]
+    return bool(summary["failed"] <= allowed)

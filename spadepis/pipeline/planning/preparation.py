@@ -1,0 +1,102 @@
+"""A job with what is found out about it before any work, and its plan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commits import done, of_another_identity, pairs, rejected
+from spadepis.dataset.image_set.layout import PLAN
+from spadepis.dataset.image_set.records import write_record
+from spadepis.dataset.storage.folder import Folder
+from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
+from spadepis.pipeline.config.kept_command import keep_command
+from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.class_survey import Classes, read_survey
+from spadepis.pipeline.planning.dry_run import refuse_implausible
+from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
+from spadepis.pipeline.planning.inputs import Inputs, list_inputs
+from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job with what was found out about it before any work.
+
+    Attributes:
+        config: its settings.
+        inputs: the lists of its inputs.
+        identity: what its image set is made with.
+        folder: the image set.
+        check: what a sample of the inputs shows.
+        classes: classes of each label map, if the choice of scenes depends on them.
+    """
+
+    config: JobConfig
+    inputs: Inputs
+    identity: Mapping[str, Any]
+    folder: Folder
+    check: InputCheck
+    classes: Classes | None
+
+
+def prepare(config: JobConfig) -> Prepared:
+    """List the inputs, and check them and that the output folder is free or holds the same set.
+
+    Raises:
+        ConfigurationError: the configuration cannot be run.
+        CheckpointError: a checkpoint cannot be read.
+    """
+    inputs = list_inputs(config)
+    identity = identify(config, inputs.style_ids)
+    folder = Folder(config.output.output)
+    check_identity(folder, identity)
+    check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
+    for line in check_text(check):
+        log.info("%s", line)
+    for line in check.warnings:
+        log.warning("%s", line)
+    refuse_implausible(config, check)
+    classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
+    return Prepared(config, inputs, identity, folder, check, classes)
+
+
+def refuse_other_pairs(job: Prepared, commits: pa.Table) -> None:
+    """Check that the pairs of the set were made with the configuration of this job.
+
+    Raises:
+        ConfigurationError: some were made with another one.
+    """
+    if others := len(of_another_identity(commits, identity_hash(job.identity))):
+        raise ConfigurationError(
+            f"{others} of {len(commits)} pairs in {job.folder.uri} were made with another "
+            "configuration, by another job on the same folder. Give another --output"
+        )
+
+
+def plan_pairs(job: Prepared, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
+    """The plan, and the part of it that is missing.
+
+    Args:
+        job: the job to be planned.
+        commits: the pairs that are settled.
+        retry_failed: whether failed pairs are not settled.
+    """
+    rejections = pairs(rejected(commits))
+    replaced = rejections if job.config.quality.replace_rejected else ()
+    plan = make_plan(job.config, job.inputs, replaced, job.classes)
+    settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
+    return plan, plan.without(settled)
+
+
+def record_plan(job: Prepared, plan: Plan) -> None:
+    """Write how many pairs there are to be, and the command that makes them."""
+    write_record(job.folder, PLAN, {"pairs": plan.pairs})
+    keep_command(job.folder, job.config)

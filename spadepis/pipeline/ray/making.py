@@ -1,0 +1,139 @@
+"""Making what is missing of an image set: the stages on the workers of a cluster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spadepis.dataset.image_set.commit_log import read_log
+from spadepis.dataset.image_set.commits import pairs
+from spadepis.dataset.image_set.layout import MANIFEST
+from spadepis.dataset.image_set.lease import Lease
+from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.class_survey import write_survey
+from spadepis.pipeline.planning.plan import Plan
+from spadepis.pipeline.planning.preparation import Prepared, plan_pairs, record_plan
+from spadepis.pipeline.progress import Progress
+from spadepis.pipeline.ray.actors import hosting
+from spadepis.pipeline.ray.cluster import (
+    connection,
+    errors_of_workers,
+    full_size,
+    on_cluster,
+    present_size,
+    try_stages,
+)
+from spadepis.pipeline.ray.passes import describe_styles
+from spadepis.pipeline.ray.streaming import scenes_in_block, stream
+from spadepis.pipeline.repeated_errors import RepeatedErrors
+from spadepis.pipeline.resources.allocation import Allocation, allocate
+from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.workers.pool import Pool
+
+log = logging.getLogger(__name__)
+
+# Columns of what ``Write`` returns.
+OUTCOMES = ("done", "failed", "rejected")
+# A worker has stalled if it takes so many times as long as the trial says, and the minutes that are
+# set.
+LONGER_THAN_EXPECTED = 10.0
+
+
+def make(job: Prepared, lease: Lease, plan: Plan, missing: Plan) -> None:
+    """Do what is missing of the plan and, if rejected pairs are replaced, of the next ones."""
+    # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
+    seconds = try_stages(job.config, missing.pairs / len(missing.scenes))
+    with connection():
+        allocation = _share_cluster(job.config, len(missing.scenes), seconds)
+        _begin(job)
+        pools = _make_pools(job, lease, allocation)
+        while missing.scenes:
+            record_plan(job, plan)
+            _stream(job.config, pools, missing, plan.pairs, seconds)
+            commits = read_log(job.folder)
+            lost = missing.without(pairs(commits)).pairs
+            if lost:
+                raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
+            plan, missing = plan_pairs(job, commits, retry_failed=False)
+
+
+def _share_cluster(
+    config: JobConfig, scenes: int, seconds: Mapping[Declaration, float]
+) -> Allocation:
+    """The workers of each stage, for as many scenes that take so many seconds in a stage."""
+    present = present_size()
+    full = full_size(config.machines, present)
+    one_node = not on_cluster()
+    return allocate(config.machines, full, scenes, seconds, present, one_node)
+
+
+def _begin(job: Prepared) -> None:
+    """Mark the image set as unfinished."""
+    if job.classes is not None:
+        write_survey(job.folder, job.inputs.mask_sources, job.classes)
+    # The index of an earlier run is no longer that of the whole set.
+    job.folder.remove(MANIFEST)
+
+
+def _make_pools(job: Prepared, lease: Lease, allocation: Allocation) -> list[Pool]:
+    """The assembled stages with their workers, one stage in a worker."""
+    matching = describe_styles(job.config, job.inputs, job.check.style_conventions)
+    styles = {}
+    if matching is not None:
+        styles = {id: job.inputs.style(id) for id in job.inputs.style_ids}
+    devices = {stage: workers.device for stage, workers in allocation.items()}
+    stages = assemble(
+        job.config,
+        devices,
+        matching,
+        styles,
+        job.check.conventions,
+        job.check.style_conventions,
+        lease,
+    )
+    return [Pool([stage], allocation[stage.declaration]) for stage in stages]
+
+
+def _stream(
+    config: JobConfig,
+    pools: Sequence[Pool],
+    missing: Plan,
+    total: int,
+    seconds: Mapping[Declaration, float],
+) -> None:
+    """Stream the missing scenes through pools, showing progress as their pairs are committed."""
+    computing = [pool.workers for pool in pools if pool.computes]
+    workers = sum(each.count for each in computing)
+    rows = scenes_in_block(len(missing.scenes), workers)
+    blocks = _blocks(missing.scenes, rows)
+    stall_seconds = 60 * config.machines.stall_minutes
+    actors = []
+    for pool in pools:
+        expected = rows * sum(seconds.get(stage.declaration, 0.0) for stage in pool.stages)
+        actors.append(hosting(pool, stall_seconds + LONGER_THAN_EXPECTED * expected))
+    dataset = stream(blocks, actors, config.storage_environment, elastic=on_cluster())
+    log.info(
+        "%d pairs of %d scenes to do, %d workers on %s",
+        missing.pairs,
+        len(missing.scenes),
+        workers,
+        " and ".join(sorted({each.device for each in computing})),
+    )
+    progress = Progress(done=total - missing.pairs, total=total)
+    repeated = RepeatedErrors()
+    with closing(progress), errors_of_workers():
+        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            counts = {name: sum(batch[name].to_pylist()) for name in OUTCOMES}
+            progress.update(**counts)
+            repeated.update(counts["done"], pc.list_flatten(batch["unexpected"]).to_pylist())
+
+
+def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
+    starts = range(0, len(scenes), rows)
+    return [scenes_to_table(scenes[start : start + rows]) for start in starts]
