@@ -66,7 +66,8 @@ class Scene:
         passed_over: ids of styles that must not be chosen.
         failures: the styles that failed.
         label_map: class indices, uint8 [H,W].
-        edges: instance edges, bool [H,W].
+        edges: instance edges of the padded instance map, bool, H and W rounded up to multiples of
+            32.
         instances: instance ids that are to be written, uint8 or uint16 [H,W].
         content: the photo to stylize, uint8 [H,W,3].
         results: stylized photos in the order of ``styles``, each uint8 [H,W,3].

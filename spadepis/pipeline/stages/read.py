@@ -26,6 +26,7 @@ from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.deblock import without_blocks
 from spadepis.pipeline.stages.declarations import READ
+from spadepis.pipeline.stages.padding import padded
 
 MOST_IN_PNG = np.iinfo(np.uint16).max
 
@@ -90,7 +91,7 @@ class ReadScenes:
                     check_borders(label_map.classes, ids, scene.instance_source)
                 ids = resize_label_map(ids, *size)
                 if self.label_space.has_instance_edges:
-                    scene.edges = instance_edges(ids)
+                    scene.edges = instance_edges(padded(ids))
                 if self.keep_instances:
                     scene.instances = _for_png(ids, scene.instance_source)
 

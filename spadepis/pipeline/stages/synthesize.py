@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import groupby
 from time import perf_counter
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +20,9 @@ from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
 from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.padding import padded
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.generator import STRIDE
-
-Pixel = TypeVar("Pixel", bound=np.generic)
 
 # On a CPU a batch gains nothing, and one at a time a result does not depend on its neighbours.
 CPU_BATCH, GPU_BATCH = 1, 16
@@ -77,10 +76,10 @@ class Synthesize:
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
-        label_maps = np.stack([_padded(_label_map(scene)) for scene in scenes])
+        label_maps = np.stack([padded(_label_map(scene)) for scene in scenes])
         if self.classes is not None:
             label_maps = self.classes.take(label_maps)
-        edges = [_padded(scene.edges) for scene in scenes if scene.edges is not None]
+        edges = [scene.edges for scene in scenes if scene.edges is not None]
         edge_maps = upload(np.stack(edges), self.device) if edges else None
         photos = self.generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
         for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
@@ -103,11 +102,6 @@ def _give_up(scene: Scene, error: Exception) -> None:
 def _padded_size(scene: Scene) -> tuple[int, int]:
     height, width = (math.ceil(side / STRIDE) * STRIDE for side in _label_map(scene).shape)
     return height, width
-
-
-def _padded(plane: NDArray[Pixel]) -> NDArray[Pixel]:
-    """A plane [H,W], its lower and right border repeated up to multiples of the stride."""
-    return np.pad(plane, [(0, -side % STRIDE) for side in plane.shape], mode="edge")
 
 
 def _label_map(scene: Scene) -> NDArray[np.uint8]:

@@ -55,13 +55,13 @@ def test_synthesis_goes_on_with_less_memory(
     whole = scenes_from_table(stage(scenes_to_table(scenes)))
     batches: list[int] = []
 
-    def limited(labels: Tensor, edges: Tensor | None) -> Tensor:
+    def limited(labels: Tensor, edges: Tensor | None, seeds: Tensor) -> Tensor:
         batches.append(len(labels))
         if len(labels) > 1 or labels.flatten()[0] == 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(labels, edges)
+        return forward(labels, edges, seeds)
 
-    forward: Callable[[Tensor, Tensor | None], Tensor] = stage.generator
+    forward: Callable[[Tensor, Tensor | None, Tensor], Tensor] = stage.generator
     monkeypatch.setattr(stage, "generator", limited)
     halved = scenes_from_table(stage(scenes_to_table(scenes)))
     assert batches == [4, 2, 1, 1, 2, 1, 1]

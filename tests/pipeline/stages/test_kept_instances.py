@@ -22,6 +22,7 @@ from spadepis.dataset.inputs.label_maps import resize_label_map
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.padding import padded
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.write import Write
 from tests.truth.photo_cases import turned
@@ -68,7 +69,7 @@ def test_ids_of_the_source_on_the_grid_of_the_result(
     source = read(scene(tmp_path / "a", ids), None)
     assert source.instances is not None and source.edges is not None
     np.testing.assert_array_equal(source.instances, ids)
-    np.testing.assert_array_equal(source.edges, instance_edges(ids))
+    np.testing.assert_array_equal(source.edges, instance_edges(padded(ids)))
     assert source.instances.dtype == (np.uint8 if ids.max() < 256 else np.uint16)
     for size, longest in (((32, 64), None), (None, 35)):
         shrunk = read(scene(tmp_path / "a", ids), size, longest_side=longest)
