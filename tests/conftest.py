@@ -17,6 +17,7 @@ from tests.support.s3_service import Service, public_bucket, serve
 from tools.gpu_check.golden import rebuild_weights
 
 # Fixtures of tests that run jobs: on the cluster below, on one of several nodes, in processes.
+# Tests that run a job without any of these are marked with "job".
 RAY_FIXTURES = {"cluster", "address", "undisturbed", "job_flags"}
 
 
@@ -39,7 +40,8 @@ def _module(item: pytest.Item) -> str:
 
 
 def _starts_ray(item: pytest.Item) -> bool:
-    return not RAY_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    fixtures = getattr(item, "fixturenames", ())
+    return not RAY_FIXTURES.isdisjoint(fixtures) or item.get_closest_marker("job") is not None
 
 
 @pytest.fixture(scope="session")

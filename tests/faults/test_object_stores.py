@@ -12,6 +12,8 @@ from spadepis.dataset.storage.folder import Folder
 from tests.support.object_stores import azure, google
 from tests.support.running_job import RunningJob, end
 
+pytestmark = pytest.mark.job
+
 STORES = {"Azure": azure, "Google": google}
 MASKS = 6
 

@@ -13,6 +13,8 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.repeated_errors import MOST_EQUAL_ERRORS
 from tests.support.running_job import RunningJob
 
+pytestmark = pytest.mark.job
+
 POISON = Path(__file__).parents[1] / "support" / "poison"
 STAGES = ("read", "synthesize", "stylize", "smooth", "assess", "write")
 # Effects, and the messages of the failures.
