@@ -2,13 +2,11 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import pytest
@@ -82,20 +80,14 @@ def configuration(
 def submit(address: str, id: str, flags: Sequence[str], *options: str) -> tuple[int, str]:
     """The exit status of ``ray job submit`` and what it shows."""
     script = [sys.executable, "synthesize_and_stylize.py", *flags]
-    with TemporaryDirectory() as folder:
-        # Ray drops the package of a job that ended, even while a new job that was submitted with
-        # an equal one starts. The name of the submission makes every package another one.
-        jobs = Path(folder, "jobs")
-        shutil.copytree(JOBS, jobs)
-        (jobs / "submission").write_text(id)
-        command = [str(RAY), "job", "submit", f"--working-dir={jobs}", f"--submission-id={id}"]
-        done = subprocess.run(
-            [*command, *options, "--", *script],
-            env=os.environ | {"RAY_ADDRESS": address},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+    command = [str(RAY), "job", "submit", f"--working-dir={JOBS}", f"--submission-id={id}"]
+    done = subprocess.run(
+        [*command, *options, "--", *script],
+        env=os.environ | {"RAY_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
