@@ -1,45 +1,24 @@
 """The job on a cluster whose GPUs are a pretence, held after its first block till told to go on."""
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from time import sleep
-from typing import Any, ClassVar
+from typing import Any
 from unittest.mock import patch
-
-import pyarrow as pa
 
 from spadepis.cli.main import run_job
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.resources.allocation import Allocation, allocate
-from spadepis.pipeline.stages.smooth import Smooth
 
-# Path of a file at whose coming the job goes on.
-GO_ON = "GO_ON"
-POLL_SECONDS = 0.05
+# The processes in which workers try suspect scenes import the stage by the name of its module.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.support.held_smooth import HeldSmooth
 
 
 def allocate_without_cuda(*arguments: Any, **named: Any) -> Allocation:
     """Workers that ask for a GPU and compute on the CPU."""
     allocation = allocate(*arguments, **named)
     return {stage: replace(workers, device="cpu") for stage, workers in allocation.items()}
-
-
-class HeldSmooth:
-    """Smooths one block, and the others when it may go on."""
-
-    declaration: ClassVar = Smooth.declaration
-
-    def __init__(self) -> None:
-        self._smooth = Smooth()
-        self._free = True
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        while not self._free and not Path(os.environ[GO_ON]).exists():
-            sleep(POLL_SECONDS)
-        self._free = False
-        return self._smooth(batch)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.stages.declarations import STYLIZE, SYNTHESIZE
-from tests.cluster.pretend_gpu_job import GO_ON
 from tests.support.cluster_nodes import add_node, head_alone, stages_on
 from tests.support.damage import Damage, find_damage, read_files
+from tests.support.held_smooth import GO_ON
 
 SCRIPT = Path(__file__).with_name("pretend_gpu_job.py")
 STYLES = 2

@@ -91,10 +91,12 @@ def stop(job: RunningJob, number: Signals) -> tuple[int, list[psutil.Process]]:
 
 
 def test_a_second_job_is_refused_and_sigterm_ends_the_first_cleanly(
-    job_flags: Sequence[str], tmp_path: Path
+    job_flags: Sequence[str], make_label_maps: Callable[..., str], tmp_path: Path
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "log"
-    flags = [*job_flags, f"--output={output}"]
+    # The first is not done before the second has waited for its heartbeat.
+    masks = make_label_maps(tmp_path / "masks", 600)
+    flags = [*job_flags, f"--masks={masks}", f"--instances={masks}", f"--output={output}"]
     with RunningJob(flags, log) as job:
         assert job.wait_for_worker("read") is not None
         second = run_beside([*flags, "--limit=3"])

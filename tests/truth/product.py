@@ -69,8 +69,7 @@ class Product:
         """Read the instance edges of a label map."""
         scene = Scene("x", [Style(None, None)], str(mask), str(instances))
         found = self._read(scene, None, LabelConventions())
-        assert found.edges is not None
-        return found.edges
+        return _edges(found)
 
     def instances_of_set(self, folder: Path, id: str) -> Array:
         """Read the instance edges of a scene among others."""
@@ -78,8 +77,7 @@ class Product:
         findings, _ = examine_label_maps(masks, None, LIMIT, instances)
         scene = Scene("x", [Style(None, None)], masks[id], instances[id])
         found = self._read(scene, None, conventions_of(findings))
-        assert found.edges is not None
-        return found.edges
+        return _edges(found)
 
     def values_by_id(self, uri: str) -> Mapping[str, int]:
         """Read the first label value of every image."""
@@ -98,3 +96,10 @@ class Product:
         if found.failures:
             raise RefusedSceneError(found.failures[0].message)
         return found
+
+
+def _edges(scene: Scene) -> Array:
+    """The instance edges without those of the padding."""
+    assert scene.edges is not None and scene.label_map is not None
+    height, width = scene.label_map.shape
+    return scene.edges[:height, :width]

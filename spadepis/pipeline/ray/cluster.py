@@ -60,19 +60,28 @@ def _started() -> Iterator[None]:
         "object_store_memory": LOCAL_OBJECT_STORE_BYTES,
     }
     arguments = {} if on_cluster() else alone
-    # Ray puts a handler of its own in place of the one that there is.
-    handler = signal.getsignal(signal.SIGTERM)
     # No reports over the network, and no engine logs between the lines of progress.
     defaults = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     with _environment({**defaults, **os.environ}), _level("ray"):
         try:
-            ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)
+            with _same_handler():
+                ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
             with watched(ray.get_runtime_context().gcs_address):
                 yield
         finally:
-            ray.shutdown()
+            with _same_handler():
+                ray.shutdown()
+
+
+@contextmanager
+def _same_handler() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray sets its own when it starts, and the default at its end."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager
