@@ -17,4 +17,4 @@ REPLACED_DEFAULTS: Final[Mapping[str, str]] = {
         "spadepis/models/spade_coco_stuff.safetensors of spadepis 0.1.0"
     ),
 }
-"""Where default weights are that have been replaced, by their SHA-256."""
+"""Where to find former default weights, by their SHA-256."""

@@ -5,8 +5,6 @@ from typing import Final
 
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF
 
-__all__ = ["RELEASED_PHOTOWCT", "RELEASED_SPADE"]
-
 RELEASED_SPADE: Final[Mapping[str, str]] = {
     COCO_STUFF.name: "coco_pretrained/latest_net_G.pth",
     ADE20K.name: "ade20k_pretrained/latest_net_G.pth",

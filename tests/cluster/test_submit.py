@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from spadepis import ImageSet
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.storage.folder import Folder
 from tests.support.cluster_nodes import head_alone
+from tests.support.object_stores import free_port
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = Path(sys.executable).with_name("ray")
@@ -41,13 +41,6 @@ def address() -> Iterator[str]:
     with head_alone(num_cpus=2, **dashboard):
         wait_until(lambda: takes_jobs(address))
         yield address
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def takes_jobs(address: str) -> bool:

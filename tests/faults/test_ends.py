@@ -83,6 +83,12 @@ def assert_complete(output: Path) -> None:
     assert [problem for problems in verify(Folder(str(output)), log) for problem in problems] == []
 
 
+def resume(flags: Sequence[str], log: Path, output: Path) -> None:
+    with RunningJob(flags, log) as job:
+        job.complete()
+    assert_complete(output)
+
+
 def stop(job: RunningJob, number: Signals) -> tuple[int, list[psutil.Process]]:
     """Send a signal to the driver, and return its status and what was below it."""
     below = job.descendants()
@@ -128,9 +134,7 @@ def test_a_signal_ends_a_job_cleanly_and_it_resumes(
         status, below = stop(job, number)
     assert status == 128 + number, log.read_text()
     assert_nothing_is_left(output, below)
-    with RunningJob(flags, log) as job:
-        job.complete()
-    assert_complete(output)
+    resume(flags, log, output)
 
 
 @pytest.mark.faults
@@ -150,9 +154,7 @@ def test_a_lost_control_service_is_told_and_ends_the_job(
     assert "control service (gcs_server)" in log.read_text().splitlines()[-1]
     _, left = psutil.wait_procs(below, SECONDS_TO_END)
     assert left == []
-    with RunningJob(flags, log) as job:
-        job.complete()
-    assert_complete(output)
+    resume(flags, log, output)
 
 
 @pytest.mark.faults

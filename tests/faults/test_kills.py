@@ -22,7 +22,7 @@ from tests.support.running_job import (
     kill_drivers,
     kill_everything_once,
 )
-from tests.support.s3_service import Service, public_bucket, serve
+from tests.support.s3_service import Service, public_bucket
 
 STYLES_PER_MASK = 2
 SHORT_MASKS, LONG_MASKS = 48, 160
@@ -108,12 +108,6 @@ def undisturbed(
     pairs = masks * STYLES_PER_MASK
     assert sum(name.startswith("images/") for name in files) == pairs
     return Undisturbed(flags, files, pairs, seconds)
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with serve() as service:
-        yield service
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def azure(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[str]:
     program = shutil.which("azurite-blob")
     if program is None:
         pytest.skip("azurite-blob is not here: npm install --global azurite")
-    port = _free_port()
+    port = free_port()
     command = [program, f"--blobPort={port}", "--inMemoryPersistence", "--skipApiVersionCheck"]
     with _running([*command, "--disableTelemetry"], port, folder / "azurite.log"):
         account = f"AccountName={AZURE_ACCOUNT};AccountKey={AZURE_KEY}"
@@ -49,7 +49,7 @@ def google(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[str]:
     program = Path(sys.executable).with_name("gcp-storage-emulator")
     if not program.exists():
         pytest.skip("gcp-storage-emulator is not here: pip install gcp-storage-emulator")
-    port = _free_port()
+    port = free_port()
     command = [str(program), "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
     variables = {
         "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}",
@@ -72,7 +72,8 @@ def _new_bucket(prefix: str) -> str:
     return str(fs.unstrip_protocol(path))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """The number of a TCP port that nobody uses."""
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

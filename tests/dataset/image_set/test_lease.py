@@ -22,7 +22,7 @@ from spadepis.dataset.image_set.holder import Holder
 from spadepis.dataset.image_set.layout import lease_name
 from spadepis.dataset.image_set.lease import HeldError, LostError, hold
 from spadepis.dataset.storage.folder import STAGING, Folder
-from tests.support.s3_service import Service, public_bucket, serve
+from tests.support.s3_service import public_bucket
 
 
 class Overwriting(MemoryFileSystem):  # type: ignore[misc]
@@ -41,12 +41,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(lease, "OLD_SECONDS", 2.5)
     monkeypatch.setattr(lease, "PAUSE_SECONDS", 0.3)
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with serve() as service:
-        yield service
 
 
 @pytest.fixture(params=["local", "s3", "overwriting"])
