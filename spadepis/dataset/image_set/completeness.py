@@ -9,7 +9,7 @@ from spadepis.dataset.image_set.layout import KINDS, OBJECT_FOLDERS, object_name
 from spadepis.dataset.image_set.verification import Problem
 from spadepis.dataset.storage.folder import Folder
 
-# Of an object store, larger sets are listed by many requests at once.
+# Sets with more objects are listed with several requests at a time.
 FEW_OBJECTS = 20_000
 
 
@@ -21,12 +21,7 @@ def missing_or_cut(folder: Folder, log: pa.Table) -> list[Problem]:
     expected = _expected_sizes(log)
     if not expected:
         return []
-    in_parts = len(expected) > FEW_OBJECTS
-    found = {
-        name: size
-        for subfolder in OBJECT_FOLDERS
-        for name, size in folder.sizes(subfolder, in_parts).items()
-    }
+    found = object_sizes(folder, len(expected))
     problems = []
     for name, sizes in expected.items():
         size = found.get(name)
@@ -36,6 +31,15 @@ def missing_or_cut(folder: Folder, log: pa.Table) -> list[Problem]:
             known = " or ".join(map(str, sorted(filter(None, sizes))))
             problems.append(Problem(name, f"has {size} bytes, not {known}"))
     return problems
+
+
+def object_sizes(folder: Folder, about: int) -> dict[str, int]:
+    """Size in bytes of each file in the folders of images, of which there are about so many."""
+    return {
+        name: size
+        for subfolder in OBJECT_FOLDERS
+        for name, size in folder.sizes(subfolder, in_parts=about > FEW_OBJECTS).items()
+    }
 
 
 def _expected_sizes(log: pa.Table) -> dict[str, set[int | None]]:

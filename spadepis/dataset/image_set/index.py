@@ -61,21 +61,28 @@ def write_index(
         manifest: how the set was finished.
         split_by: the rule of ``split_of``, if the metadata are also written by split.
     """
-    finished = done(log)
-    metadata = finished.select(metadata_columns(finished))
-    tables = {METADATA: metadata}
+    tables = index_tables(log)
     if split_by is not None:
-        for split, rows in rows_by_split(metadata, split_by).items():
+        for split, rows in rows_by_split(tables[METADATA], split_by).items():
             tables[metadata_of_split(split)] = rows
-    tables[FAILURES] = failed(log).select(FAILURE_COLUMNS)
-    if len(not_good_enough := rejected(log)):
-        tables[REJECTIONS] = not_good_enough.select(FAILURE_COLUMNS)
     files = {name: table_to_parquet(table) for name, table in tables.items()}
     files |= {name: text.encode() for name, text in pages.items()}
     for name, content in files.items():
         folder.write(name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     write_record(folder, MANIFEST, {**manifest, "sha256": hashes})
+
+
+def index_tables(log: pa.Table) -> dict[str, pa.Table]:
+    """The tables of the index, by file name."""
+    finished, not_good_enough = done(log), rejected(log)
+    tables = {
+        METADATA: finished.select(metadata_columns(finished)),
+        FAILURES: failed(log).select(FAILURE_COLUMNS),
+    }
+    if len(not_good_enough):
+        tables[REJECTIONS] = not_good_enough.select(FAILURE_COLUMNS)
+    return tables
 
 
 def read_metadata(folder: Folder) -> pa.Table:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spadepis.dataset.image_set.commits import done, failed, rejected
-from spadepis.dataset.image_set.index import FAILURE_COLUMNS, metadata_columns
+from spadepis.dataset.image_set.index import index_tables
 from spadepis.dataset.image_set.layout import (
     CARD,
     COMMAND,
     CONFIGURATION,
-    FAILURES,
     MANIFEST,
-    METADATA,
     PLAN,
-    REJECTIONS,
     REPORT,
 )
 from spadepis.dataset.image_set.records import DamagedFileError, read_record
+from spadepis.dataset.image_set.sealed_parquet import SealError, unseal
 from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split
 from spadepis.dataset.image_set.verification import Problem
 from spadepis.dataset.storage.folder import Folder
@@ -51,7 +47,7 @@ def index_problems(folder: Folder, log: pa.Table, edited_pages: bool) -> list[Pr
         problems.append(Problem(MANIFEST, MISSING))
     except DamagedFileError as error:
         problems.append(Problem(MANIFEST, f"damaged ({error.why})"))
-    tables = _tables(log)
+    tables = index_tables(log)
     hashes = manifest.get("sha256", {})
     # Manifests of version 0.1 do not say what was written.
     names = {*tables, *hashes} & {*tables, *SPLITS, *PAGES} if hashes else {*tables, *PAGES}
@@ -87,24 +83,11 @@ def _differing_counts(manifest: Mapping[str, Any], log: pa.Table) -> list[Proble
     ]
 
 
-def _tables(log: pa.Table) -> dict[str, pa.Table]:
-    """The rows that the tables of the index hold, by file name."""
-    finished, not_good_enough = done(log), rejected(log)
-    tables = {
-        METADATA: finished.select(metadata_columns(finished)),
-        FAILURES: failed(log).select(FAILURE_COLUMNS),
-    }
-    if len(not_good_enough):
-        tables[REJECTIONS] = not_good_enough.select(FAILURE_COLUMNS)
-    return tables
-
-
 def _holds(content: bytes, rows: pa.Table) -> bool:
     """Whether a Parquet file holds some rows; other versions may have written other columns."""
     try:
-        stored = pq.read_table(io.BytesIO(content))
-    # What pyarrow raises depends on the damage.
-    except (pa.ArrowException, OSError, ValueError, KeyError):
+        stored = unseal(content)
+    except SealError:
         return False
     common = [name for name in rows.column_names if name in stored.column_names]
     return bool(common) and stored.select(common).equals(rows.select(common))

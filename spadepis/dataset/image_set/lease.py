@@ -28,7 +28,7 @@ HEARTBEAT_SECONDS = 5.0
 # A holder without a heartbeat for so long is taken to be dead.
 OLD_SECONDS = 30.0
 POLL_SECONDS = 1.0
-# Where a store cannot create exclusively, a rival's lease has arrived after this.
+# If a store cannot create exclusively, the lease of a rival is visible after this time.
 PAUSE_SECONDS = 10.0
 # A heartbeat that hangs in a request does not hold up the end of the job for longer.
 LAST_BEAT_SECONDS = 10.0
@@ -48,7 +48,7 @@ class Lease:
 
     Attributes:
         folder: the image set.
-        number: of the lease.
+        number: number of the lease.
         holder: the process of the job.
         since: when it was claimed, by the clock of the filesystem.
         identity: hash of what the job makes its images with.
@@ -110,11 +110,11 @@ def _claim(folder: Folder, identity: str) -> Lease:
         leases = _leases(folder)
         newest = max(leases, default=0)
         if leases and not _is_abandoned(folder, lease_name(newest)):
-            # It has been removed.
+            # The lease was removed meanwhile.
             continue
         lease = _create(folder, newest + 1, identity)
         if lease is not None:
-            # Ascending, so that the holder of one always misses it or sees the next.
+            # The oldest first: a holder then finds its own lease gone, or sees the next one.
             for old in leases:
                 folder.remove(lease_name(old))
             return lease

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, pairs
+from spadepis.dataset.image_set.completeness import object_sizes
 from spadepis.dataset.image_set.layout import (
     KINDS,
-    OBJECT_FOLDERS,
     is_image_file,
     is_shard,
     object_name,
@@ -32,12 +32,7 @@ def named_objects(log: pa.Table) -> set[str]:
 def orphans(folder: Folder, log: pa.Table) -> list[str]:
     """Names of the objects in the folders of images that no row of the commit log names."""
     named = named_objects(log)
-    return [
-        name
-        for subfolder in OBJECT_FOLDERS
-        for name in folder.names(subfolder)
-        if name not in named
-    ]
+    return [name for name in object_sizes(folder, len(named)) if name not in named]
 
 
 def remove_orphans(folder: Folder, log: pa.Table, before: datetime | None) -> None:
@@ -69,10 +64,10 @@ def _is_old(folder: Folder, name: str, before: datetime | None) -> bool:
     return folder.modified(name) < before
 
 
-def _is_done_again(folder: Folder, name: str, finished: Collection[tuple[str, str | None]]) -> bool:
+def _is_done_again(folder: Folder, name: str, finished: Set[tuple[str, str | None]]) -> bool:
     """Whether all pairs in a shard are done in others; not known of one that is damaged."""
     try:
         shard = unseal(folder.read(name))
-        return pairs(shard) <= set(finished)
+        return pairs(shard) <= finished
     except (SealError, KeyError):
         return False

@@ -13,7 +13,7 @@ CHECKSUM = "checksum"
 
 
 class DamagedFileError(ValueError):
-    """A file in which an image set keeps its books cannot be read; the text says what helps.
+    """A file of the records of an image set is damaged. The message says what helps.
 
     Args:
         folder: the image set.

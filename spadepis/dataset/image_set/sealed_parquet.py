@@ -26,8 +26,8 @@ def seal(table: pa.Table, **options: Any) -> bytes:
     """A table as the bytes of a Parquet file with a hash of the whole file in its metadata.
 
     Args:
-        table: to be written, with its metadata.
-        options: of ``pyarrow.parquet.write_table``.
+        table: the table to write; its metadata are kept.
+        options: options of ``pyarrow.parquet.write_table``.
     """
     metadata = {**(table.schema.metadata or {}), KEY: BLANK}
     buffer = io.BytesIO()
@@ -41,7 +41,7 @@ def unseal(content: bytes, schema: pa.Schema | None = None) -> pa.Table:
     """The rows of a file that ``seal`` made. Files of version 0.1 have no hash.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
         schema: of the result, where columns that the file does not have are null. Default: that
             of the file.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -77,7 +76,7 @@ class Folder:
         if self._local:
             attempt(self._write_staged, self._path(name), content, new=True)
         else:
-            attempt(partial(self._fs.pipe_file, mode="create"), self._path(name), content)
+            attempt(self._fs.pipe_file, self._path(name), content, mode="create")
 
     def creates_once(self, name: str, content: bytes) -> bool:
         """Whether one succeeds of several processes that ``create`` the same file at once.
@@ -86,7 +85,7 @@ class Folder:
 
         Args:
             name: name of the file.
-            content: what it holds, and what it holds afterwards.
+            content: its present content, which stays the same.
         """
         if self._local:
             return True
@@ -149,7 +148,7 @@ class Folder:
                 for unfinished in staging.iterdir():
                     with suppress(OSError):
                         unfinished.unlink()
-            self.remove_empty([staging])
+            self.remove_empty([STAGING])
 
     def missing(self) -> Sequence[Path]:
         """The local folder and those above it, as far as they do not exist, innermost first."""

@@ -20,7 +20,7 @@ def list_sizes(fs: Any, path: str, in_parts: bool) -> dict[str, int]:
 
     Args:
         fs: what ``filesystem`` gave.
-        path: of the folder, on that filesystem.
+        path: path of the folder on that filesystem.
         in_parts: whether the folders in it are listed several at a time. An object store gives a
             thousand objects in a request, and the next request needs the answer to the last.
 
