@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
@@ -13,12 +12,12 @@ from itertools import repeat
 from multiprocessing import get_context
 from pathlib import PurePosixPath
 
-from PIL import Image
 from pydantic import Field
 from tqdm import tqdm
 
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.inputs.coco_instances import (
     AnnotationError,
     Polygons,
@@ -120,9 +119,7 @@ def _paint(painting: _Painting, folder: Folder) -> str | None:
         label_map = read_label_map(painting.source, MAX_PIXELS, label_space=COCO_STUFF)
     except UnreadableImageError as error:
         return str(error)
-    png = io.BytesIO()
-    Image.fromarray(paint_instances(label_map, painting.annotations)).save(png, "PNG")
-    folder.write(f"{painting.id}.png", png.getvalue())
+    folder.write(f"{painting.id}.png", encode_png(paint_instances(label_map, painting.annotations)))
     return None
 
 

@@ -47,14 +47,14 @@ def _row(layout: str, folder: Path) -> Sequence[NDArray[np.uint8]]:
     source = str(folder / "masks" / f"{layout}.png")
     instances = str(folder / "instances" / f"{layout}.png")
     with Image.open(source) as image:
-        colours = COCO_STUFF.colours[COCO_STUFF.decode(np.asarray(image))]
+        colours = COCO_STUFF.colourize(COCO_STUFF.decode(np.asarray(image)))
     return [colours, *(_photo(source, instances, size) for size in (COCO_STUFF.size, None))]
 
 
 def _photo(source: str, instances: str, size: tuple[int, int] | None) -> NDArray[np.uint8]:
     """What the job synthesizes at a size, height and width; None for that of the label map."""
     read = ReadScenes(COCO_STUFF, size, longest_side=None, max_pixels=10**6)
-    synthesize = Synthesize(str(DEFAULT_SPADE_CHECKPOINT), COCO_STUFF, "cpu", False)
+    synthesize = Synthesize(DEFAULT_SPADE_CHECKPOINT, COCO_STUFF, "cpu", False)
     scene = Scene("a", [Style(None, None)], mask_source=source, instance_source=instances)
     (scene,) = scenes_from_table(synthesize(read(scenes_to_table([scene]))))
     assert scene.content is not None, scene.failures
@@ -70,7 +70,9 @@ def _on_white(tile: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(f"python -m {__spec__.name}", description=__doc__)
-    parser.add_argument("path", help="of the picture")
-    parser.add_argument("--quality", type=int, default=80, help="of the JPEG (%(default)s)")
+    parser.add_argument("path", help="path of the picture to write")
+    parser.add_argument(
+        "--quality", type=int, default=80, help="JPEG quality (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     draw(arguments.path, arguments.quality)

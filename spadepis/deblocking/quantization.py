@@ -1,9 +1,10 @@
-"""How coarsely a JPEG file rounds."""
+"""The quantization tables of JPEG files."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Quantization:
 
     @property
     def transposed(self) -> Quantization:
-        """That of the photo with rows and columns exchanged."""
+        """The quantization of the photo with rows and columns exchanged."""
         return Quantization(self.luminance.T, self.chrominance.T, self.sampling[::-1])
 
 
@@ -44,6 +45,7 @@ def quantization_of(image: Image.Image) -> Quantization | None:
     return Quantization(tables[0], tables[-1], sampling)
 
 
+@cache
 def standard_quantization(quality: int) -> Quantization:
     """The tables of ITU-T T.81, Annex K, scaled to a quality of 1 to 100 as libjpeg does."""
     file = io.BytesIO()

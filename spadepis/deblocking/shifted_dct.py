@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
@@ -11,7 +13,7 @@ from spadepis.deblocking.quantization import Quantization
 SIDE = 8
 SHIFTS = 8
 # Coefficients below these shares of a quantization step are set to 0. Half a step is what JPEG
-# itself sets to 0. Chrominance has larger steps, and less keeps more of its detail.
+# itself sets to 0. Chrominance has larger steps, so a smaller share keeps more of its detail.
 LUMINANCE_SHARE = 0.5
 CHROMINANCE_SHARE = 0.25
 # From luminance and chrominance to RGB: ITU-T T.871, section 7.
@@ -92,6 +94,7 @@ def _threshold(plane: NDArray[np.float32], thresholds: NDArray[np.float32]) -> N
     return kept.reshape(plane.shape)
 
 
+@cache
 def _dct_matrix(size: int) -> NDArray[np.float32]:
     """The matrix [size,size] whose product with a vector is its orthonormal DCT."""
     return dct(np.eye(size), axis=0, norm="ortho").astype(np.float32)

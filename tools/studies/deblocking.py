@@ -1,7 +1,7 @@
 """Measure what ``--deblock`` does to photos of known quality.
 
 Photos are halved, which leaves nothing of the compression of their own files, and compressed.
-Printed are, for each quality: median and largest blockiness; the share of photos that are changed;
+For each quality it prints: median and largest blockiness; the share of photos that are changed;
 the median blockiness afterwards; the PSNR to the photo before compression; mean, smallest and
 largest gain in dB; the mean gain where the photo was saved as PNG; and seconds for a megapixel.
 """
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
 
 from spadepis.dataset.inputs.image_files import Extent
 from spadepis.dataset.inputs.photos import Photo
@@ -52,9 +53,9 @@ def _row(clean: Sequence[NDArray[np.uint8]], quality: int) -> list[str]:
             changed += 1
         before.append(blockiness(picture))
         after.append(blockiness(result))
-        psnr.append(_psnr(picture, truth))
-        gains.append(_psnr(result, truth) - psnr[-1])
-        gains_of_png.append(_psnr(_deblocked(picture), truth) - psnr[-1])
+        psnr.append(peak_signal_noise_ratio(truth, picture))
+        gains.append(peak_signal_noise_ratio(truth, result) - psnr[-1])
+        gains_of_png.append(peak_signal_noise_ratio(truth, _deblocked(picture)) - psnr[-1])
     return [
         f"{np.median(before):.2f} {max(before):.2f}",
         f"{changed / len(clean):.0%}",
@@ -73,10 +74,6 @@ def _halved(path: str) -> NDArray[np.uint8]:
 
 def _deblocked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return without_blocks(Photo(picture, Extent(picture.shape[:2])))
-
-
-def _psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    return float(10 * np.log10(255**2 / np.square(picture.astype(float) - truth).mean()))
 
 
 if __name__ == "__main__":

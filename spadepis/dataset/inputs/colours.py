@@ -134,7 +134,7 @@ def _apply_declaration(pixels: NDArray[np.uint8], file: ImageFile, uri: str) -> 
     if file.icc_profile is not None and b"cICP" not in chunks:
         return pixels
     if not chunks and file.exif_colours == "unnamed":
-        log.info("%s: EXIF says that its colours are not sRGB, and not what they are", uri)
+        log.info("%s: EXIF says that the colours are not sRGB, but does not name their space", uri)
     try:
         encoding = encoding_of_png(chunks)
         if not chunks and file.exif_colours == "adobe-rgb":
@@ -143,7 +143,7 @@ def _apply_declaration(pixels: NDArray[np.uint8], file: ImageFile, uri: str) -> 
     except RefusedImageError:
         raise
     except ValueError as error:
-        log.warning("%s: what it says of its colours is ignored (%s)", uri, error)
+        log.warning("%s: its colour information is ignored (%s)", uri, error)
         return pixels
 
 

@@ -309,12 +309,11 @@ def _exif_colours(directory: tiff.Directory | None) -> ExifColours | None:
     exif = None if directory is None else directory.inner(tiff.EXIF)
     if exif is None:
         return None
+    if _UNCALIBRATED not in exif.integers(tiff.COLOUR_SPACE)[:1]:
+        return None
     inner = exif.inner(tiff.INTEROPERABILITY)
     index = b"" if inner is None else inner.data(tiff.INTEROPERABILITY_INDEX) or b""
-    (space, *_) = (*exif.integers(tiff.COLOUR_SPACE), None)
-    if space == _UNCALIBRATED:
-        return {b"R03": "adobe-rgb", b"R98": None}.get(index[:3], "unnamed")
-    return None
+    return {b"R03": "adobe-rgb", b"R98": None}.get(index[:3], "unnamed")
 
 
 def _inflate(content: bytes) -> bytes | None:

@@ -95,15 +95,14 @@ def choose_reading(
         # Decoding will say which values are no classes.
         return values.raw
     raw_in_set, full_in_set = (found <= conventions.values for found in (raw, full))
-    takes_full = full_in_set if raw_fits and full_fits else full_fits
-    contradicted = (raw_in_set if takes_full else full_in_set) and raw_in_set != full_in_set
-    if contradicted or (raw_fits and full_fits and raw_in_set == full_in_set):
+    evidence = (full_fits - raw_fits) + (full_in_set - raw_in_set)
+    if not evidence:
         raise RefusedImageError(
             f"it stores {values.bits} bits a pixel, and its label values may be the numbers "
             f"{_shown(raw)} or, scaled to 8 bits, {_shown(full)}; --label-scaling raw takes "
             "the numbers, --label-scaling full the scaled ones"
         )
-    return values.full if takes_full else values.raw
+    return values.full if evidence > 0 else values.raw
 
 
 def _classes(label_space: LabelSpace | None) -> frozenset[int] | None:
@@ -114,7 +113,7 @@ def _classes(label_space: LabelSpace | None) -> frozenset[int] | None:
 
 
 def _check_palette(palette: Mapping[int, Colour], conventions: LabelConventions) -> None:
-    """Refuse indices that a program may have numbered: palettes of a set differ by them."""
+    """Refuse indices that differ from the set's palettes: a program may have renumbered them."""
     common = conventions.palette
     if not common and conventions.examined >= ENOUGH_EXAMINED:
         raise RefusedImageError(

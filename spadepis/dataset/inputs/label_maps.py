@@ -145,9 +145,9 @@ def check_borders(
     if agreement is not None and agreement < LEAST_AGREEMENT:
         raise UnreadableImageError(
             uri,
-            "its borders are not those of the label map, as in the other instance maps of the set "
-            f"(they agree to {max(0.0, agreement):.0%}): it may be cropped, turned, or of another "
-            "image. --accept-implausible takes it",
+            "its borders are not those of the label map, unlike in the other instance maps of the "
+            f"set (they agree to {max(0.0, agreement):.0%}): it may be cropped, turned, or of "
+            "another image. --accept-implausible takes it",
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,9 @@ class RgbEncoding:
 
     Attributes:
         red: chromaticity of the primary.
-        green: likewise.
-        blue: likewise.
-        white: chromaticity of equal samples.
+        green: chromaticity of the primary.
+        blue: chromaticity of the primary.
+        white: chromaticity of pixels whose three samples are equal.
         exponent: from samples to linear light; None for the curve of sRGB.
     """
 
@@ -56,30 +56,31 @@ class RgbEncoding:
         """The matrix that turns linear light of this encoding into that of sRGB, [3,3].
 
         Raises:
-            ValueError: the chromaticities are of no colours.
+            ValueError: the chromaticities are not those of colours.
         """
         matrix = np.linalg.inv(_to_xyz(RgbEncoding())) @ _adaptation(self.white) @ _to_xyz(self)
         if not np.isfinite(matrix).all():
-            raise ValueError("its primaries are of no colours")
+            raise ValueError("its primaries are not valid colours")
         return matrix
 
     def to_srgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Samples in this encoding, uint8 [H,W,3], in sRGB; colours outside of it are clipped.
 
         Raises:
-            ValueError: the chromaticities are of no colours.
+            ValueError: the chromaticities are not those of colours.
         """
         matrix = self.to_linear_srgb()
-        is_same = np.abs(matrix - np.eye(3)).max() <= _SAME_MATRIX
+        is_same = _is_identity(matrix)
         if is_same and self.exponent is None:
             return pixels
         samples = np.arange(256) / 255
-        linear = srgb_to_linear(samples) if self.exponent is None else samples**self.exponent
+        curve = srgb_to_linear(samples) if self.exponent is None else samples**self.exponent
+        linear = curve.astype(np.float32)
         encoded = np.rint(linear_to_srgb(np.linspace(0, 1, _ENCODED_STEPS)) * 255).astype(np.uint8)
         flat = pixels.reshape(-1, 3)
         converted = np.empty_like(flat)
         for start in range(0, len(flat), _PIXELS_AT_ONCE):
-            light = linear.astype(np.float32)[flat[start : start + _PIXELS_AT_ONCE]]
+            light = linear[flat[start : start + _PIXELS_AT_ONCE]]
             if not is_same:
                 light = light @ matrix.T.astype(np.float32)
             steps = np.rint(light.clip(0, 1) * (_ENCODED_STEPS - 1)).astype(np.intp)
@@ -107,7 +108,7 @@ def encoding_of_png(chunks: Mapping[bytes, bytes]) -> RgbEncoding | None:
 
     Raises:
         RefusedImageError: it is one of high dynamic range, or another that is not known.
-        ValueError: a chunk is damaged or says what cannot be.
+        ValueError: a chunk is damaged or holds impossible values.
     """
     if (numbers := chunks.get(b"cICP")) is not None:
         return _encoding_of_numbers(numbers)
@@ -125,11 +126,11 @@ def encoding_of_png(chunks: Mapping[bytes, bytes]) -> RgbEncoding | None:
         exponent = 100_000 / stored if stored else 0.0
         lowest, highest = _POSSIBLE_EXPONENTS
         if not lowest <= exponent <= highest:
-            raise ValueError(f"its chunk gAMA says {stored}, which is no exponent of a photo")
-        has_srgb_points = np.abs(points.to_linear_srgb() - np.eye(3)).max() <= _SAME_MATRIX
+            raise ValueError(f"its chunk gAMA says {stored}, which no photo has")
+        has_srgb_points = _is_identity(points.to_linear_srgb())
         if has_srgb_points and abs(exponent - _SRGB_EXPONENT) <= _EXPONENT_OF_SRGB:
             exponent = None
-    return RgbEncoding(points.red, points.green, points.blue, points.white, exponent)
+    return replace(points, exponent=exponent)
 
 
 def _encoding_of_numbers(numbers: bytes) -> RgbEncoding:
@@ -142,8 +143,11 @@ def _encoding_of_numbers(numbers: bytes) -> RgbEncoding:
             f"its chunk cICP says that its colours are coded as {kind}, as for high dynamic range "
             "or video, and such photos cannot be read: convert it to sRGB"
         )
-    points = _PRIMARIES[primaries]
-    return RgbEncoding(points.red, points.green, points.blue, points.white, _EXPONENTS[transfer])
+    return replace(_PRIMARIES[primaries], exponent=_EXPONENTS[transfer])
+
+
+def _is_identity(matrix: NDArray[np.float64]) -> bool:
+    return bool(np.abs(matrix - np.eye(3)).max() <= _SAME_MATRIX)
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -128,10 +128,11 @@ def read_directory(content: bytes, start: int | None = None) -> Directory | None
     first, start = start, start + struct.calcsize(layout.count)
     size = struct.calcsize(layout.entry)
     count = min(count, (len(content) - start) // size)
+    end = start + count * size
     entries: dict[int, tuple[int, int, bytes]] = {}
-    for tag, *entry in struct.iter_unpack(layout.entry, content[start : start + count * size]):
+    for tag, *entry in struct.iter_unpack(layout.entry, content[start:end]):
         entries.setdefault(tag, tuple(entry))
-    pointer = content[start + count * size :][: struct.calcsize(layout.pointer)]
+    pointer = content[end : end + struct.calcsize(layout.pointer)]
     # Some files say that their first directory follows again.
     has_next = any(pointer) and pointer != struct.pack(layout.pointer, first)
     return Directory(content, layout, entries, has_next)

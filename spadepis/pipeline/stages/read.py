@@ -24,7 +24,6 @@ from spadepis.dataset.inputs.photos import (
 )
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
-from spadepis.pipeline.stages.deblock import without_blocks
 from spadepis.pipeline.stages.declarations import READ
 from spadepis.pipeline.stages.padding import padded
 
@@ -75,7 +74,12 @@ class ReadScenes:
         extent = None
         if scene.photo_source is not None:
             photo = read_photo_with_extent(scene.photo_source, self.max_pixels)
-            pixels = without_blocks(photo) if self.deblock else photo.pixels
+            pixels = photo.pixels
+            if self.deblock:
+                # It takes a while to import, and few jobs need it.
+                from spadepis.pipeline.stages.deblock import without_blocks
+
+                pixels = without_blocks(photo)
             scene.content = self._resize_photo(pixels)
             size = scene.content.shape[:2]
             extent = photo.extent
