@@ -42,7 +42,7 @@ def main() -> int:
         return run_job(Job(arguments.job), arguments.settings)
     if chosen == "inspect":
         return inspect_image_set(arguments.uri, arguments.verify)
-    return exit_status(lambda: _command(chosen)[1](arguments), resumes=chosen == "demo")
+    return exit_status(lambda: _command(chosen)[1](arguments), resumes=chosen in ("demo", "repair"))
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:

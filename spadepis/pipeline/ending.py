@@ -35,8 +35,8 @@ class Outcome:
     summary: str
 
 
-def write_set_index(job: Prepared, commits: pa.Table) -> None:
-    """Write the index of an image set, with its card and report."""
+def write_set_index(job: Prepared, commits: pa.Table) -> Outcome:
+    """Write the index of an image set, with its card and report, and return how the job ended."""
     summary = summarize(commits)
     labels = TrainingLabels.of(job.config.label_space)
     split_by = job.config.output.split_by
@@ -50,11 +50,15 @@ def write_set_index(job: Prepared, commits: pa.Table) -> None:
     report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
     pages = {CARD: dataset_card(summary, commits, job.identity, labels, split_by), REPORT: report}
     write_index(job.folder, commits, pages, manifest, split_by)
+    return _outcome(job, commits, summary)
 
 
 def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
     """How the job of an image set ended: complete, or with too many failed pairs."""
-    summary = summarize(commits)
+    return _outcome(job, commits, summarize(commits))
+
+
+def _outcome(job: Prepared, commits: pa.Table, summary: Mapping[str, Any]) -> Outcome:
     status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
     return Outcome(status, summary_text(summary, commits, job.folder.uri))
 

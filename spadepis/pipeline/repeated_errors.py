@@ -13,7 +13,7 @@ MOST_LINES = 100
 
 
 class RepeatedError(RuntimeError):
-    """What went wrong again and again would go wrong for the rest of the job as well."""
+    """The same error has occurred so often that the rest of the job would fail, too."""
 
 
 class RepeatedErrors:

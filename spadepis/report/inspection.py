@@ -61,7 +61,7 @@ def _verify(folder: Folder, log: pa.Table) -> int:
         ]
         problems += index_problems(folder, log, edited_pages=True)
     elif folder.exists(METADATA):
-        problems.append(Problem(MANIFEST, "missing, unless the job is running"))
+        problems.append(Problem(MANIFEST, "missing; this is normal only while the job is running"))
     if problems:
         print(_table(problems))
     if unhashed := done(log)["image_sha256"].null_count:

@@ -282,8 +282,8 @@ class MachineSettings(Group):
     smoothing_workers: Annotated[int | None, Setting(jobs=STYLIZING)] = Field(default=None, ge=1)
     """Number of workers of smoothing. Default: from the resources of the cluster."""
     stall_minutes: float = Field(default=30.0, gt=0)
-    """A worker that spends more than this on a few scenes, beyond what they should take, has
-    stalled: it is ended, and each of its scenes is tried by itself, as after a crash."""
+    """A worker has stalled if it takes this much longer than expected for its scenes. It is ended,
+    and each of its scenes is tried by itself, as after a crash."""
     cluster_cpus: int | None = Field(default=None, ge=1)
     """CPUs that the cluster at RAY_ADDRESS may grow to. Default: those it has at the start."""
     cluster_gpus: int | None = Field(default=None, ge=0)

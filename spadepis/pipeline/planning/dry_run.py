@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.config.identity import check_identity, identify
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.estimate import bytes_of_set
-from spadepis.pipeline.planning.input_check import REMEDY, InputCheck, check_inputs, check_text
-from spadepis.pipeline.planning.inputs import list_inputs
-from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
+from spadepis.pipeline.planning.input_check import InputCheck, check_text, refuse_implausible
+from spadepis.pipeline.planning.plan import Plan, make_plan
+from spadepis.pipeline.planning.preparation import prepare
 
 
 def dry_run(config: JobConfig) -> str:
@@ -23,26 +21,13 @@ def dry_run(config: JobConfig) -> str:
         CheckpointError: a checkpoint cannot be read.
     """
     with storage_environment(config.storage_environment):
-        inputs = list_inputs(config)
-        folder = Folder(config.output.output)
-        check_identity(folder, identify(config, inputs.style_ids))
-        plan = make_plan(config, inputs)
-        check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
-        found = [*check_text(check), *check.warnings]
-        lines = [_pairs(config, plan), *found, _output(config, plan, check, folder)]
+        job = prepare(config)
+        plan = make_plan(config, job.inputs)
+        found = [*check_text(job.check), *job.check.warnings]
+        lines = [_pairs(config, plan), *found, _output(config, plan, job.check, job.folder)]
         print(without_queries("\n".join(lines)))
-        refuse_implausible(config, check)
+        refuse_implausible(config, job.check)
     return "nothing was written, because of --dry-run"
-
-
-def refuse_implausible(config: JobConfig, check: InputCheck) -> None:
-    """Stop a job whose inputs cannot be meant as they were given.
-
-    Raises:
-        ConfigurationError: they are implausible, and ``--accept-implausible`` was not given.
-    """
-    if check.problems and not config.inputs.accept_implausible:
-        raise ConfigurationError(f"{'; '.join(check.problems)}. {REMEDY}")
 
 
 def _pairs(config: JobConfig, plan: Plan) -> str:

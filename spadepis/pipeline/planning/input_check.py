@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from spadepis.configuration import flag
+from spadepis.configuration import ConfigurationError, flag
 from spadepis.dataset.inputs.conventions import (
     ENOUGH_EXAMINED,
     UNKNOWN_CONVENTIONS,
@@ -119,7 +119,7 @@ class InputCheck:
         warnings = [each.text for each in self.coverages if each.missing]
         warnings += [] if self.doom is None else [self.doom]
         found = self.label_maps
-        if found is not None and found.suspicion is not None and found.misnumbering is None:
+        if found is not None and found.suspicion is not None:
             warnings.append(f"{found.suspicion}; they are too few to be certain")
         return warnings
 
@@ -174,7 +174,10 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
         style_conventions = _conventions(config, findings)
     scene_ids = ids[: config.inputs.limit]
     coverages = _coverages(config, inputs, scene_ids)
-    doom = _doom(coverages, scene_ids, config.quality.max_failed_fraction)
+    # Otherwise not all of these scenes are made.
+    certain = not config.wanted_classes and config.styles.pairing != "table"
+    allowed = config.quality.max_failed_fraction
+    doom = _doom(coverages, scene_ids, allowed) if certain else None
     return InputCheck(label_maps, coverages, doom, conventions, style_conventions)
 
 
@@ -237,12 +240,24 @@ def check_label_maps(
     histograms = {each.source: each.pixels_by_value for each in sampled}
     heights = {each.source: each.heights for each in sampled}
     misnumbering = find_misnumbering(label_space, histograms, heights)
+    suspicion = None
+    if misnumbering is None:
+        suspicion = suspect_misnumbering(label_space, histograms, heights)
     agreements = [each.agreement for each in sampled if each.agreement is not None]
-    suspicion = suspect_misnumbering(label_space, histograms, heights)
     agreement = median(agreements) if len(agreements) >= ENOUGH_EXAMINED else None
     return LabelMapCheck(
         total, sampled, unreadable, shares, unknown, misnumbering, suspicion, agreement
     )
+
+
+def refuse_implausible(config: JobConfig, check: InputCheck) -> None:
+    """Stop a job whose inputs cannot be meant as they were given.
+
+    Raises:
+        ConfigurationError: they are implausible, and ``--accept-implausible`` was not given.
+    """
+    if check.problems and not config.inputs.accept_implausible:
+        raise ConfigurationError(f"{'; '.join(check.problems)}. {REMEDY}")
 
 
 def check_text(check: InputCheck) -> list[str]:

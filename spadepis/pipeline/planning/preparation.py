@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,11 @@ from spadepis.dataset.image_set.layout import PLAN
 from spadepis.dataset.image_set.records import write_record
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
-from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey
-from spadepis.pipeline.planning.dry_run import refuse_implausible
-from spadepis.pipeline.planning.input_check import InputCheck, check_inputs, check_text
+from spadepis.pipeline.planning.input_check import InputCheck, check_inputs
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,11 +54,6 @@ def prepare(config: JobConfig) -> Prepared:
     folder = Folder(config.output.output)
     check_identity(folder, identity)
     check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
-    for line in check_text(check):
-        log.info("%s", line)
-    for line in check.warnings:
-        log.warning("%s", line)
-    refuse_implausible(config, check)
     classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
     return Prepared(config, inputs, identity, folder, check, classes)
 
@@ -97,6 +87,5 @@ def plan_pairs(job: Prepared, commits: pa.Table, retry_failed: bool) -> tuple[Pl
 
 
 def record_plan(job: Prepared, plan: Plan) -> None:
-    """Write how many pairs there are to be, and the command that makes them."""
+    """Write how many pairs there are to be."""
     write_record(job.folder, PLAN, {"pairs": plan.pairs})
-    keep_command(job.folder, job.config)

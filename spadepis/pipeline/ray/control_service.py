@@ -48,7 +48,7 @@ def _watch(address: str, ended: Event) -> None:
         "here",
         address,
     )
-    # Of a cluster on this machine some processes would stay for ever.
+    # Otherwise some processes of a cluster on this machine would never end.
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             process.kill()

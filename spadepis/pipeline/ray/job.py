@@ -21,8 +21,10 @@ from spadepis.dataset.image_set.records import DamagedFileError
 from spadepis.dataset.storage.errors import NO_SPACE, reason
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.pipeline.config.identity import check_identity, identity_hash, write_identity
+from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.ending import INCOMPLETE, Outcome, outcome_of, write_set_index
+from spadepis.pipeline.planning.input_check import check_text, refuse_implausible
 from spadepis.pipeline.planning.preparation import (
     Prepared,
     plan_pairs,
@@ -50,6 +52,11 @@ def run(config: JobConfig) -> Outcome:
     """
     with storage_environment(config.storage_environment):
         job = prepare(config)
+        for line in check_text(job.check):
+            log.info("%s", line)
+        for line in job.check.warnings:
+            log.warning("%s", line)
+        refuse_implausible(config, job.check)
         outcome = _finished(job)
         if outcome is None:
             with _holding(job) as (lease, earlier):
@@ -116,14 +123,14 @@ def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
         make(job, lease, plan, missing)
     else:
         log.info("all %d pairs are in %s: writing its index", plan.pairs, job.folder.uri)
+        keep_command(job.folder, job.config)
+        record_plan(job, plan)
     lease.check()
     commits = compact(job.folder)
     remove_orphans(job.folder, commits, earlier)
     if missing.scenes and (lost := lost_objects(job.folder, commits, job.config.output)):
-        return Outcome(INCOMPLETE, f"not finished: {lost}. The same command does it again")
-    record_plan(job, plan)
-    write_set_index(job, commits)
-    return outcome_of(job, commits)
+        return Outcome(INCOMPLETE, f"not finished: {lost}. Run the same command again to make them")
+    return write_set_index(job, commits)
 
 
 def _with_classes(job: Prepared) -> Prepared:

@@ -14,6 +14,7 @@ from spadepis.dataset.image_set.commits import pairs
 from spadepis.dataset.image_set.layout import MANIFEST
 from spadepis.dataset.image_set.lease import Lease
 from spadepis.pipeline.assembly import assemble
+from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import write_survey
 from spadepis.pipeline.planning.plan import Plan
@@ -40,8 +41,8 @@ log = logging.getLogger(__name__)
 
 # Columns of what ``Write`` returns.
 OUTCOMES = ("done", "failed", "rejected")
-# A worker has stalled if it takes so many times as long as the trial says, and the minutes that are
-# set.
+# A worker has stalled if it takes longer than ``--stall-minutes`` plus this many times what the
+# trial measured.
 LONGER_THAN_EXPECTED = 10.0
 
 
@@ -74,7 +75,8 @@ def _share_cluster(
 
 
 def _begin(job: Prepared) -> None:
-    """Mark the image set as unfinished."""
+    """Mark the image set as unfinished, and keep the command that finishes it."""
+    keep_command(job.folder, job.config)
     if job.classes is not None:
         write_survey(job.folder, job.inputs.mask_sources, job.classes)
     # The index of an earlier run is no longer that of the whole set.

@@ -14,6 +14,7 @@ from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, to_classes
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.ray.actors import hosting
+from spadepis.pipeline.ray.cluster import errors_of_workers
 from spadepis.pipeline.ray.streaming import stream
 from spadepis.pipeline.resources.allocation import Workers
 from spadepis.pipeline.stages.find_classes import FindClasses
@@ -82,4 +83,5 @@ def on_all_cpus(
     workers = Workers(min(len(blocks), max(1, cpus - 1)), cpus=1)
     actors = hosting(Pool([stage], workers), 60 * config.machines.stall_minutes, measured=False)
     results = stream(blocks, [actors], config.storage_environment, elastic=False)
-    return pa.concat_tables(results.iter_batches(batch_size=None, batch_format="pyarrow"))
+    with errors_of_workers():
+        return pa.concat_tables(results.iter_batches(batch_size=None, batch_format="pyarrow"))

@@ -23,14 +23,11 @@ class Death:
 
     Attributes:
         how: signal or exit status, if it is known.
-        minutes: that it made no progress for, if that is why it was ended.
+        minutes: minutes without progress, if it was ended for that.
     """
 
     how: str = ""
     minutes: float | None = None
-
-    def __str__(self) -> str:
-        return describe([self])
 
 
 def describe(deaths: Sequence[Death]) -> str:
