@@ -100,7 +100,6 @@ def _column_of_arrays(arrays: Sequence[NDArray[Any] | None]) -> pa.Array:
     sizes = [0 if array is None else array.nbytes for array in arrays]
     offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     data = np.concatenate([np.empty(0, np.uint8), *present])
-    data.flags.writeable = False
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     parts = [
         pa.array([None if array is None else array.dtype.str for array in arrays], pa.string()),
@@ -145,6 +144,8 @@ def _arrays(column: pa.StructArray) -> list[NDArray[Any] | None]:
 
 def _array(dtype: str, shape: Sequence[int], data: pa.LargeBinaryScalar) -> NDArray[Any]:
     array = np.frombuffer(data.as_buffer(), dtype).reshape(shape)
+    # Other tables may hold the same buffer.
+    array.flags.writeable = False
     # It may begin at an odd address, behind the array of the row before it.
     return np.require(array, requirements="A")
 
