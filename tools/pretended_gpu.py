@@ -113,12 +113,16 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Its tensors cannot be used outside; ``tensor.cpu()`` brings their values to the CPU.
 
+    Args:
+        capability: the compute capability that it claims.
+
     Attributes:
         counts: since it was entered, or since ``restart``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capability: tuple[int, int] = (9, 0)) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.capability = capability
         self.counts = Counts()
         self._patches = ExitStack()
 
@@ -131,6 +135,7 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
         torch._C._ensureCUDADeviceGuardSet()
         for name, instead in (
             ("torch.cuda._lazy_init", lambda: None),
+            ("torch.cuda.get_device_capability", lambda *_: self.capability),
             ("torch.Tensor.pin_memory", lambda tensor, *_: tensor),
             ("torch.tensor", _make_tensor),
         ):
