@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -18,18 +19,19 @@ from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.dataset.image_set.verification import Problem, verify
 from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.folder import Folder
-from spadepis.report.summary import summarize, summary_text
+from spadepis.report.summary import counts_text, details_text, summarize
 
 SOUND = 0
 PROBLEMS = 1
 
 
-def inspect(uri: str, read_back: bool) -> int:
-    """Print counts, failures, completeness and configuration of an image set, finished or not.
+def inspect(uri: str, read_back: bool, defaults: Mapping[str, Any]) -> int:
+    """Print whether an image set is complete, its settings, seconds and failures.
 
     Args:
-        uri: the folder of the image set.
+        uri: the folder of the image set, finished or not.
         read_back: whether all images are read and compared with the commit log.
+        defaults: the default of each setting. Settings that differ from it are printed first.
 
     Returns:
         Exit status: 1 if problems were found, else 0.
@@ -40,12 +42,17 @@ def inspect(uri: str, read_back: bool) -> int:
     """
     folder = Folder(uri)
     log = read_log(folder)
-    configuration = _configuration(folder, log)
-    print(without_queries(summary_text(summarize(log), log, folder.uri)))
-    print(_completeness(folder, len(log)))
-    print("configuration:")
-    for name, value in configuration.items():
-        print(without_queries(f"  {name:<26} {value}"))
+    settings = _configuration(folder, log)
+    usual = [(name, value) for name, value in settings.items() if value == defaults.get(name)]
+    given = [(name, value) for name, value in settings.items() if (name, value) not in usual]
+    summary = summarize(log)
+    lines = [
+        f"{_verdict(folder, len(log))}: {counts_text(summary, folder.uri)}",
+        *_section("settings that differ from the defaults:", given),
+        details_text(summary, log),
+        *_section("settings at their defaults:", usual),
+    ]
+    print(without_queries("\n".join(lines)))
     return _verify(folder, log) if read_back else SOUND
 
 
@@ -63,7 +70,7 @@ def _verify(folder: Folder, log: pa.Table) -> int:
     elif folder.exists(METADATA):
         problems.append(Problem(MANIFEST, "missing; this is normal only while the job is running"))
     if problems:
-        print(_table(problems))
+        print("\n".join(_columns([(repr(each.name), each.text) for each in problems])))
     if unhashed := done(log)["image_sha256"].null_count:
         print(f"the log has no SHA-256 of {unhashed} images, which were not compared")
     print(f"{len(objects)} objects read back: {len(problems)} problems")
@@ -80,13 +87,20 @@ def _configuration(folder: Folder, log: pa.Table) -> dict[str, Any]:
         raise ConfigurationError(f"{folder.uri} holds no image set") from error
 
 
-def _completeness(folder: Folder, settled: int) -> str:
+def _verdict(folder: Folder, settled: int) -> str:
+    """Whether the image set is finished."""
     if folder.exists(MANIFEST):
-        return f"finished: {read_record(folder, MANIFEST)['status']}"
+        status: str = read_record(folder, MANIFEST)["status"]
+        return status if status == "complete" else f"finished with {status}"
     planned = read_record(folder, PLAN)["pairs"] if folder.exists(PLAN) else "?"
-    return f"running or stopped: {settled} of {planned} pairs"
+    return f"not finished (running or stopped), {settled} of {planned} pairs so far"
 
 
-def _table(problems: list[Problem]) -> str:
-    width = max((len(repr(problem.name)) for problem in problems), default=0)
-    return "\n".join(f"  {problem.name!r:<{width}}  {problem.text}" for problem in problems)
+def _section(heading: str, rows: Sequence[tuple[str, Any]]) -> list[str]:
+    return [heading, *_columns(rows)] if rows else []
+
+
+def _columns(rows: Sequence[tuple[str, Any]]) -> list[str]:
+    """Lines of names and what belongs to them, one below the other."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in rows]

@@ -101,12 +101,22 @@ def versions() -> dict[str, str]:
 
 def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
     """The summary as text: counts, seconds per image in each stage, failures by reason."""
+    return f"{counts_text(summary, uri)}\n{details_text(summary, log)}"
+
+
+def counts_text(summary: Mapping[str, Any], uri: str) -> str:
+    """How many images there are and how many pairs failed, in a line."""
+    rejected = f", {summary['rejected']} rejected" if summary["rejected"] else ""
+    return (
+        f"{summary['done']} images of {summary['scenes']} scenes in {uri}, "
+        f"{summary['failed']} failed{rejected}"
+    )
+
+
+def details_text(summary: Mapping[str, Any], log: pa.Table) -> str:
+    """Seconds per image in each stage, failures by reason, and what else is worth knowing."""
     seconds = summary["seconds_per_image"]
-    counts = f"{summary['failed']} failed"
-    if summary["rejected"]:
-        counts += f", {summary['rejected']} rejected"
     lines = [
-        f"{summary['done']} images of {summary['scenes']} scenes in {uri}, {counts}",
         "worker seconds per image:",
         *(f"  {stage:<10} {seconds[stage]:8.3f}" for stage in seconds),
         f"  {'total':<10} {sum(seconds.values()):8.3f}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
@@ -299,3 +299,8 @@ GROUPS: Sequence[type[Group]] = (
     StorageSettings,
     MachineSettings,
 )
+
+
+def default_settings() -> dict[str, Any]:
+    """The default of each setting, by name."""
+    return {name: field.default for group in GROUPS for name, field in group.model_fields.items()}

@@ -170,8 +170,8 @@ def _refuse_other_files(folder: Folder) -> None:
 
 def _defaults(identity: Mapping[str, Any]) -> dict[str, Any]:
     """The default of each key; None where it is not a setting."""
-    fields = {name: field for group in groups.GROUPS for name, field in group.model_fields.items()}
-    return {name: fields[name].default if name in fields else None for name in identity}
+    defaults = groups.default_settings()
+    return {name: defaults.get(name) for name in identity}
 
 
 def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:

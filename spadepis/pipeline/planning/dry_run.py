@@ -7,6 +7,7 @@ from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.amounts import bytes_text
 from spadepis.pipeline.planning.estimate import bytes_of_set
 from spadepis.pipeline.planning.input_check import InputCheck, check_text, refuse_implausible
 from spadepis.pipeline.planning.plan import Plan, make_plan
@@ -50,16 +51,4 @@ def _output(config: JobConfig, plan: Plan, check: InputCheck, folder: Folder) ->
     contents = config.output.keep_contents and config.job.stylizes
     height, width = size
     written = bytes_of_set(len(plan.scenes), plan.pairs, size, contents)
-    return f"{text}; about {_shown(written)} at {width}x{height}"
-
-
-def _shown(size: int) -> str:
-    """A number of bytes with two digits."""
-    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
-        if size >= factor:
-            return (
-                f"{size / factor:,.2g} {unit}"
-                if size < 100 * factor
-                else f"{size / factor:,.0f} {unit}"
-            )
-    return f"{size / 1e3:,.0f} kB"
+    return f"{text}; about {bytes_text(written)} at {width}x{height}"

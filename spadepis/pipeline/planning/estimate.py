@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spadepis.configuration import ConfigurationError, flag
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.pipeline.config.groups import MachineSettings
+from spadepis.pipeline.planning.amounts import bytes_text, duration_text
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE, Declaration
 
@@ -143,13 +144,15 @@ def _bottleneck(stages: Sequence[StageEstimate], cluster: ClusterSize) -> tuple[
 def estimate_text(estimate: Estimate) -> str:
     """The estimate for people."""
     lines = [
-        f"pairs      {estimate.pairs:,} of {estimate.scenes:,} label maps",
-        f"bytes out  {estimate.bytes_out:,} ({estimate.bytes_out / 1e9:.1f} GB), at 256x256",
+        f"pairs    {estimate.pairs:,} of {estimate.scenes:,} label maps",
+        f"written  about {bytes_text(estimate.bytes_out)}, at 256x256",
         "",
-        f"{'stage':<12}{'workers':>8}{'on':>6}{'hours':>10}",
+        f"{'stage':<12}{'workers':>8}{'on':>6}{'time':>10}",
     ]
     for stage in estimate.stages:
         on = "GPU" if stage.device == "cuda" else "CPU"
-        lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{stage.hours:>10.2f}")
-    lines.append(f"{'total':<12}{'':>14}{estimate.hours:>10.2f}  bottleneck: {estimate.bottleneck}")
+        time = duration_text(stage.hours * SECONDS_PER_HOUR)
+        lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{time:>10}")
+    time = duration_text(estimate.hours * SECONDS_PER_HOUR)
+    lines.append(f"{'whole job':<26}{time:>10}  bottleneck: {estimate.bottleneck}")
     return "\n".join(lines)

@@ -294,17 +294,32 @@ def test_inspect_refuses_credentials_in_a_line(capsys: pytest.CaptureFixture[str
 def test_inspect_of_a_running_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Folder(str(tmp_path))
     assert inspect_image_set(str(tmp_path)) == 2
-    folder.write(CONFIGURATION, b'{"seed": 7}')
+    folder.write(CONFIGURATION, b'{"seed": 7, "image_format": "jpg", "reject": null}')
     folder.write(PLAN, b'{"pairs": 12}')
     assert inspect_image_set(str(tmp_path)) == 0
-    assert "running or stopped: 0 of 12 pairs" in capsys.readouterr().out
+    assert "not finished (running or stopped), 0 of 12 pairs so far: " in capsys.readouterr().out
     write(folder, False, range(3))
     assert inspect_image_set(str(tmp_path)) == 0
-    assert "running or stopped: 6 of 12 pairs" in (text := capsys.readouterr().out)
-    assert "seed" in text and "7" in text
+    assert "not finished (running or stopped), 6 of 12 pairs so far: " in capsys.readouterr().out
+
+
+def test_inspect_has_the_verdict_first_and_then_what_was_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, False, range(3))
     finish(folder)
+    folder.write(CONFIGURATION, b'{"seed": 7, "image_format": "jpg", "reject": null, "job": "x"}')
     assert inspect_image_set(str(tmp_path)) == 0
-    assert "finished: complete" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"complete: 6 images of 3 scenes in {folder.uri}, 0 failed"
+    assert lines[1:4] == ["settings that differ from the defaults:", "  seed  7", "  job   x"]
+    assert lines[4] == "worker seconds per image:"
+    assert lines[-3:] == [
+        "settings at their defaults:",
+        "  image_format  jpg",
+        "  reject        None",
+    ]
 
 
 def test_output_that_nobody_reads_ends_the_command_without_a_trace(tmp_path: Path) -> None:

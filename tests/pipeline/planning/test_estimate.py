@@ -85,7 +85,8 @@ def test_the_command(
     given = ["--masks", str(masks), "--styles-per-mask", "4", "--cpus", "8"]
     assert run_plan(monkeypatch, *given) == 0
     shown = capsys.readouterr().out
-    assert "pairs      12 of 3 label maps" in shown
+    assert "pairs    12 of 3 label maps" in shown
+    assert "about 390 kB, at 256x256" in shown
     assert "bottleneck: stylize" in shown
     assert run_plan(monkeypatch, *given, "--gpus", "1") == 2
     assert "--gpu-synthesis-rate, --gpu-stylization-rate" in capsys.readouterr().err
