@@ -49,8 +49,11 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
     except DAMAGE as error:
-        message = f"checkpoint {uri} is not a file of weights: {_damage(error)}"
-        raise CheckpointError(message) from error
+        # PyTorch's own messages are of little use here, or explain how to run the code in a file.
+        raise CheckpointError(
+            f"checkpoint {uri} is not a file of weights: it is cut off or damaged, has another "
+            "format, or holds objects other than tensors, which are never loaded"
+        ) from error
     if not isinstance(weights, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
     ):
@@ -66,10 +69,3 @@ def read_metadata(uri: str) -> dict[str, str]:
         (length,) = struct.unpack("<Q", file.read(8))
         metadata: dict[str, str] = json.loads(file.read(length)).get("__metadata__", {})
     return metadata
-
-
-def _damage(error: Exception) -> str:
-    # PyTorch's own messages go on to explain how to load such a file all the same.
-    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
-        return "it is damaged, or holds objects other than tensors, which are never loaded"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
