@@ -4,102 +4,185 @@ SPADE's scale and shift at a pixel come from two stacked 3x3 convolutions of the
 they depend on nothing but the classes and edge bits of the 5x5 pixels around it. Label maps are
 flat: on COCO-Stuff at 256x256 there are about ten times as many pixels as distinct neighbourhoods,
 and one computation serves all the pixels that share one.
+
+A CPU numbers them, also for a GPU: there, sorting would take longer than it saves, and the host
+would have to wait for the number of each kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+
+from spadepis.kernels.numbering import number_quadruples
+
+Numbers = NDArray[np.int32]
+# The pixels of a window, in reading order.
+_POSITIONS = np.arange(9)
 
 
 @dataclass(frozen=True)
 class Neighbourhoods:
     """The distinct 3x3 and 5x5 neighbourhoods of a batch of label maps, each with a number.
 
+    What lies outside the image is another class, without edges, whose rows of the table are the
+    first ones. All tensors are int32.
+
     Attributes:
-        classes: class indices of each distinct 3x3 neighbourhood in reading order, int64 [U,9];
-            ``num_classes`` outside the image.
-        edges: instance edges of the same pixels, bool [U,9].
-        padded_index_3x3: number of the 3x3 neighbourhood of each pixel, including those one step
-            outside the image, int64 [N,h+2,w+2].
+        rows_3x3: what each distinct 3x3 neighbourhood has at its 9 pixels, in reading order, as
+            rows of a table of ``table_rows`` for each of the 9 positions, [U,9].
+        index_3x3: number of the 3x3 neighbourhood of each pixel, [N,h,w].
         num_classes: number of classes of the label space.
+        has_edges: whether there are instance edges.
+        rows_5x5: the 3x3 neighbourhoods around the 9 innermost pixels of each distinct 5x5, in
+            reading order, as rows of a table of one row for each position of each 3x3, [V,9]; None
+            if there are so many distinct 3x3 neighbourhoods that counting them is of no use.
+        index_5x5: number of the 5x5 neighbourhood of each pixel, [N,h,w]; None likewise.
     """
 
-    classes: Tensor
-    edges: Tensor
-    padded_index_3x3: Tensor
+    rows_3x3: Tensor
+    index_3x3: Tensor
     num_classes: int
+    has_edges: bool
+    rows_5x5: Tensor | None = None
+    index_5x5: Tensor | None = None
 
     @property
-    def index_3x3(self) -> Tensor:
-        """Number of the 3x3 neighbourhood of each pixel, int64 [N,h,w]."""
-        return self.padded_index_3x3[:, 1:-1, 1:-1]
+    def table_rows(self) -> int:
+        """Outside, the classes and, if there are edges, the classes on an edge."""
+        return _count_pixel_values(self.num_classes, self.has_edges)
+
+    @cached_property
+    def classes(self) -> Tensor:
+        """Classes of each distinct 3x3 neighbourhood, [U,9]; ``num_classes`` outside the image."""
+        values = self._values
+        return torch.where(values == 0, self.num_classes, (values - 1) % self.num_classes)
+
+    @cached_property
+    def edges(self) -> Tensor:
+        """Instance edges of the same pixels, bool [U,9]."""
+        return self._values > self.num_classes
+
+    @property
+    def _values(self) -> Tensor:
+        positions = torch.arange(9, device=self.rows_3x3.device)
+        return self.rows_3x3 - positions * self.table_rows
 
     @property
     def distinct_share(self) -> float:
         """Number of distinct 3x3 neighbourhoods, as a share of the number of pixels."""
-        return len(self.classes) / self.index_3x3.numel()
+        return len(self.rows_3x3) / self.index_3x3.numel()
 
-    @cached_property
-    def index_5x5(self) -> Tensor:
-        """Number of the 5x5 neighbourhood of each pixel, int64 [N,h,w]."""
-        # The 3x3 neighbourhoods at its four corners cover a 5x5 neighbourhood.
-        index = self.padded_index_3x3
-        sides = _number_pairs(index[:, :, :-2], index[:, :, 2:])
-        return _number_pairs(sides[:, :-2], sides[:, 2:])
+    def to(self, device: torch.device) -> Neighbourhoods:
+        """The same on a device, in one copy for which the host does not wait."""
+        if device.type == "cpu":
+            return self
+        tensors = [self.rows_3x3, self.index_3x3, self.rows_5x5, self.index_5x5]
+        given = [tensor for tensor in tensors if tensor is not None]
+        packed = torch.cat([tensor.flatten() for tensor in given]).pin_memory()
+        sizes = [tensor.numel() for tensor in given]
+        parts = iter(torch.split(packed.to(device, non_blocking=True), sizes))
+        moved = [None if tensor is None else next(parts).view(tensor.shape) for tensor in tensors]
+        rows_3x3, index_3x3, rows_5x5, index_5x5 = moved
+        assert rows_3x3 is not None and index_3x3 is not None
+        options = self.num_classes, self.has_edges
+        return Neighbourhoods(rows_3x3, index_3x3, *options, rows_5x5, index_5x5)
 
-    @cached_property
-    def parts_of_5x5(self) -> Tensor:
-        """The 3x3 neighbourhoods around the 9 innermost pixels of each distinct 5x5, int64 [V,9].
 
-        In reading order.
-        """
-        return _windows(self.padded_index_3x3)[_find_one_of_each(self.index_5x5)]
-
-
-def find_neighbourhoods(labels: Tensor, edges: Tensor | None, num_classes: int) -> Neighbourhoods:
-    """Find the distinct neighbourhoods of label maps, exactly.
+def find_neighbourhoods(
+    labels: Tensor, edges: Tensor | None, num_classes: int, dense_above: float = np.inf
+) -> Neighbourhoods:
+    """Find the distinct neighbourhoods of each label map, exactly.
 
     Args:
-        labels: class indices, int64 [N,h,w].
-        edges: instance edges, bool [N,h,w], or None.
+        labels: class indices, integers [N,h,w] on the CPU.
+        edges: instance edges, bool [N,h,w] on the CPU, or None.
         num_classes: number of classes of the label space.
+        dense_above: the share of distinct 3x3 neighbourhoods above which 5x5 neighbourhoods are
+            not looked for.
     """
-    # One number for each pixel: 0 outside the image, elsewhere class and edge bit.
-    pixels = 1 + labels if edges is None else 1 + labels + num_classes * edges
-    pixels = F.pad(pixels, (2, 2, 2, 2))
-    count = 2 * num_classes + 1
-    rows = (pixels[:, :, :-2] * count + pixels[:, :, 1:-1]) * count + pixels[:, :, 2:]
-    index_3x3 = _number_pairs(_number_pairs(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-    values = _windows(pixels)[_find_one_of_each(index_3x3)]
-    return Neighbourhoods(
-        classes=torch.where(values == 0, num_classes, (values - 1) % num_classes),
-        edges=values > num_classes,
-        padded_index_3x3=index_3x3,
-        num_classes=num_classes,
-    )
+    options = num_classes, edges is not None
+    count = _count_pixel_values(*options)
+    of_3x3 = []
+    for n, classes in enumerate(labels.numpy()):
+        bits = None if edges is None else edges[n].numpy()
+        of_3x3.append(_number_3x3(_pixel_values(classes, bits, num_classes), count))
+    rows, index = _join([(rows, padded[1:-1, 1:-1]) for rows, padded in of_3x3])
+    found = Neighbourhoods(rows, index, *options)
+    if found.distinct_share > dense_above:
+        return found
+    # Joining counts the 3x3 neighbourhoods of the maps before; 9 rows each.
+    before = np.cumsum([0] + [9 * len(rows) for rows, _ in of_3x3])
+    of_5x5 = [
+        _number_5x5(padded, first) for (_, padded), first in zip(of_3x3, before, strict=False)
+    ]
+    return Neighbourhoods(rows, index, *options, *_join(of_5x5))
 
 
-def _number_pairs(a: Tensor, b: Tensor) -> Tensor:
-    """Number the distinct pairs of non-negative entries of a and b from 0 on."""
-    pairs = a * (b.max() + 1) + b
-    numbers: Tensor = torch.unique(pairs, return_inverse=True)[1]
-    return numbers
+def _count_pixel_values(num_classes: int, has_edges: bool) -> int:
+    return 1 + num_classes + has_edges * num_classes
 
 
-def _find_one_of_each(numbers: Tensor) -> Tensor:
-    """A position, in the flattened tensor, of each number from 0 to the largest."""
-    flat = numbers.flatten()
-    positions = flat.new_empty(int(flat.max()) + 1)
-    positions[flat] = torch.arange(len(flat), device=flat.device)
-    return positions
+def _pixel_values(
+    classes: NDArray[np.integer[Any]], edges: NDArray[np.bool_] | None, num_classes: int
+) -> NDArray[np.int64]:
+    """One number for each pixel, and 0 for those up to two steps outside: [h+4,w+4]."""
+    height, width = classes.shape
+    values = np.zeros((height + 4, width + 4), np.int64)
+    inside = values[2:-2, 2:-2]
+    inside[:] = classes
+    inside += 1
+    if edges is not None:
+        inside += num_classes * edges
+    return values
 
 
-def _windows(values: Tensor) -> Tensor:
-    """The 3x3 windows of [N,h,w], as [N*(h-2)*(w-2),9]."""
-    windows = values.unfold(1, 3, 1).unfold(2, 3, 1)
-    return windows.reshape(-1, 9)
+def _number_3x3(values: NDArray[np.int64], count: int) -> tuple[Numbers, Numbers]:
+    """Rows [U,9] of the distinct 3x3 neighbourhoods, and the number of each pixel's.
+
+    The pixels are those of the image and those one step outside.
+    """
+    # One number for each three pixels beside each other.
+    threes = (values[:, :-2] * count + values[:, 1:-1]) * count + values[:, 2:]
+    numbers, first = number_quadruples(threes[:-2], threes[1:-1], threes[2:], threes[2:])
+    rows = _windows(values, first, numbers.shape[1]) + _POSITIONS * count
+    return rows.astype(np.int32), numbers
+
+
+def _number_5x5(padded: Numbers, first_row: int) -> tuple[Numbers, Numbers]:
+    """Rows [V,9] of the distinct 5x5 neighbourhoods, and the number of each pixel's."""
+    # The 3x3 neighbourhoods at its four corners cover a 5x5 neighbourhood.
+    top, bottom = padded[:-2], padded[2:]
+    numbers, first = number_quadruples(top[:, :-2], top[:, 2:], bottom[:, :-2], bottom[:, 2:])
+    rows = _windows(padded, first, numbers.shape[1]) * 9 + _POSITIONS + first_row
+    return rows.astype(np.int32), numbers
+
+
+def _windows(
+    values: NDArray[np.integer[Any]], corners: NDArray[np.int64], width: int
+) -> NDArray[np.integer[Any]]:
+    """The 3x3 windows of values, in reading order, [n,9].
+
+    Args:
+        values: what the windows show.
+        corners: where each begins, as an index into all windows in reading order, [n].
+        width: how many windows lie beside each other.
+    """
+    y, x = np.divmod(corners[:, None], width)
+    found: NDArray[np.integer[Any]] = values[y + _POSITIONS // 3, x + _POSITIONS % 3]
+    return found
+
+
+def _join(maps: Sequence[tuple[Numbers, Numbers]]) -> tuple[Tensor, Tensor]:
+    """The rows of all maps, one after another, and the numbers that count on: [N,h,w]."""
+    counts = [len(rows) for rows, _ in maps]
+    before = np.cumsum([0, *counts[:-1]], dtype=np.int32)
+    numbers = np.stack([index + first for (_, index), first in zip(maps, before, strict=True)])
+    return torch.from_numpy(np.concatenate([rows for rows, _ in maps])), torch.from_numpy(numbers)

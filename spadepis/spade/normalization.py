@@ -28,9 +28,6 @@ class SpadeNormalization(nn.Module):
         activation: applied to the result, in place.
     """
 
-    # With a larger share of distinct 3x3 neighbourhoods, convolving is the faster form on a CPU.
-    dense_above = 0.55
-
     def __init__(
         self, channels: int, semantic_channels: int, hidden_width: int, activation: nn.Module
     ) -> None:
@@ -47,9 +44,9 @@ class SpadeNormalization(nn.Module):
     def forward(self, features: Tensor, semantic_map: SemanticMap) -> Tensor:
         """Modulate features [N,C,h,w] by the map, which is shrunk to h x w."""
         neighbourhoods = semantic_map.neighbourhoods(features.shape[2])
-        if neighbourhoods.distinct_share <= self.dense_above:
-            return self.modulate_by_neighbourhood(features, neighbourhoods)
-        return self.modulate_densely(features, neighbourhoods)
+        if neighbourhoods.index_5x5 is None:
+            return self.modulate_densely(features, neighbourhoods)
+        return self.modulate_by_neighbourhood(features, neighbourhoods)
 
     def modulate_densely(self, features: Tensor, neighbourhoods: Neighbourhoods) -> Tensor:
         """Modulate features [N,C,h,w] with the second convolution done at every pixel.
@@ -70,14 +67,13 @@ class SpadeNormalization(nn.Module):
         What one position contributes depends on a 3x3 neighbourhood alone, of which still fewer
         are distinct: so the products are taken for those, and their rows are summed.
         """
+        rows, index = neighbourhoods.rows_5x5, neighbourhoods.index_5x5
+        assert rows is not None and index is not None
         kernel, bias = self._second_convolution()
         products = _multiply(self._hidden(neighbourhoods), kernel.permute(2, 3, 0, 1).flatten(0, 2))
-        positions = torch.arange(9, device=kernel.device)
-        rows = products.view(-1, len(kernel))
-        summed = F.embedding_bag(neighbourhoods.parts_of_5x5 * 9 + positions, rows, mode="sum")
+        summed = F.embedding_bag(rows, products.view(-1, len(kernel)), mode="sum")
         scale, shift = self._with_batch_norm(summed + bias)
         pixels = self._pixels(features)
-        index = neighbourhoods.index_5x5
         if scale.requires_grad or pixels.requires_grad:
             modulated = torch.addcmul(F.embedding(index, shift), F.embedding(index, scale), pixels)
             modulated = self.activation(modulated)

@@ -15,19 +15,30 @@ class SemanticMap:
     Shrinking is top-left nearest neighbour, as the published networks were trained.
 
     Args:
-        labels: class indices, int64 [N,H,W].
-        edges: instance edges, bool [N,H,W], or None where the label space has none.
+        labels: class indices, integers [N,H,W] on the CPU.
+        edges: instance edges, bool [N,H,W] on the CPU, or None where the label space has none.
         num_classes: number of classes of the label space.
         dtype: dtype of the one-hot form.
+        device: where the forms go.
+        dense_above: the share of distinct 3x3 neighbourhoods above which the second convolution of
+            a normalization is computed at every pixel.
     """
 
     def __init__(
-        self, labels: Tensor, edges: Tensor | None, num_classes: int, dtype: torch.dtype
+        self,
+        labels: Tensor,
+        edges: Tensor | None,
+        num_classes: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        dense_above: float,
     ) -> None:
         self.labels = labels
         self.edges = edges
         self.num_classes = num_classes
         self.dtype = dtype
+        self.device = device
+        self.dense_above = dense_above
         self._one_hot: dict[int, Tensor] = {}
         self._neighbourhoods: dict[int, Neighbourhoods] = {}
 
@@ -35,16 +46,18 @@ class SemanticMap:
         """One-hot classes, followed by the edges if there are any, [N,S,height,width]."""
         if height not in self._one_hot:
             labels, edges = self._shrunk(height)
-            classes = F.one_hot(labels, self.num_classes).permute(0, 3, 1, 2)
-            planes = classes if edges is None else torch.cat([classes, edges.unsqueeze(1)], dim=1)
+            classes = F.one_hot(labels.to(self.device, torch.int64), self.num_classes)
+            planes = classes.permute(0, 3, 1, 2)
+            if edges is not None:
+                planes = torch.cat([planes, edges.to(self.device).unsqueeze(1)], dim=1)
             self._one_hot[height] = planes.to(self.dtype)
         return self._one_hot[height]
 
     def neighbourhoods(self, height: int) -> Neighbourhoods:
         """The distinct neighbourhoods at a resolution."""
         if height not in self._neighbourhoods:
-            labels, edges = self._shrunk(height)
-            self._neighbourhoods[height] = find_neighbourhoods(labels, edges, self.num_classes)
+            found = find_neighbourhoods(*self._shrunk(height), self.num_classes, self.dense_above)
+            self._neighbourhoods[height] = found.to(self.device)
         return self._neighbourhoods[height]
 
     def _shrunk(self, height: int) -> tuple[Tensor, Tensor | None]:

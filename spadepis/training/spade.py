@@ -110,10 +110,10 @@ class Training:
         """
         warm_up = self.done < WARM_UP_STEPS
         real = (2 * batch.photos - 1).to(self.device)
-        labels, seeds = batch.labels.to(self.device), batch.seeds.to(self.device)
+        labels = batch.labels.to(self.device)
         with self._autocast():
             with torch.set_grad_enabled(not warm_up):
-                generated = self.generator(labels, seeds=seeds)
+                generated = self.generator(batch.labels, seeds=batch.seeds)
                 of_generated = self.features(generated)
             with torch.no_grad():
                 of_real = self.features(real)
@@ -210,7 +210,7 @@ class Training:
         exported.load_state_dict(weights)
         exported.to(self.device).to(memory_format=torch.channels_last)
         with self._autocast():
-            update_bn((labels.to(self.device) for labels in label_maps), exported)
+            update_bn(label_maps, exported)
         return exported.eval().requires_grad_(False)
 
     def _autocast(self) -> torch.autocast:

@@ -51,11 +51,14 @@ def test_finds_exactly_the_distinct_neighbourhoods(
     found = find_neighbourhoods(labels, edges, CLASSES)
     both = labels if edges is None else labels + 100 * edges
     windows_5x5 = windows(both, 5)
-    assert len(found.parts_of_5x5) == len(np.unique(windows_5x5, axis=0))
+    of_maps = windows_5x5.reshape(len(both), -1, 25)
+    assert found.rows_5x5 is not None and found.index_5x5 is not None
+    assert len(found.rows_5x5) == sum(len(np.unique(of_map, axis=0)) for of_map in of_maps)
     classes_3x3 = found.classes[found.index_3x3.flatten()].numpy()
     assert np.array_equal(np.where(classes_3x3 == CLASSES, -1, classes_3x3), windows(labels, 3))
     # The windows put together from their parts are the windows of the map.
-    parts = found.parts_of_5x5
+    parts = found.rows_5x5 // 9
+    assert ((found.rows_5x5 % 9) == torch.arange(9)).all()
     classes, bits = found.classes[parts], found.edges[parts]
     distinct = torch.where(classes == CLASSES, -1, classes + 100 * bits)
     values = distinct[found.index_5x5.flatten()].numpy()
@@ -90,7 +93,7 @@ def test_both_forms_equal_the_paper(block: int, with_edges: bool, training: bool
     normalization.param_free_norm.running_var = torch.rand(6).double() + 0.5
     labels = blocks(block, (2, 16, 24))
     edges = blocks(3, (2, 16, 24), seed=1) > 3 if with_edges else None
-    semantic_map = SemanticMap(labels, edges, CLASSES, torch.float64)
+    semantic_map = SemanticMap(labels, edges, CLASSES, torch.float64, torch.device("cpu"), np.inf)
     features = torch.randn(2, 6, 16, 24).double()
     neighbourhoods = semantic_map.neighbourhoods(16)
     expected = modulate_as_written(normalization, features, semantic_map.one_hot(16))
@@ -128,16 +131,14 @@ def test_flat_maps_are_deduplicated_and_noise_is_not(
 
 
 def test_generator_equals_its_dense_form(
-    spade_weights: Callable[..., dict[str, Tensor]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    spade_weights: Callable[..., dict[str, Tensor]], tmp_path: Path
 ) -> None:
     path = tmp_path / "net.pth"
     torch.save(spade_weights(ADE20K), path)
     generator = SpadeGenerator.from_checkpoint(path, ADE20K)
     labels = blocks(9, (2, 64, 128))
     deduplicated = generator(labels)
-    monkeypatch.setattr(SpadeNormalization, "dense_above", -1.0)
+    generator.dense_above = -1.0
     torch.testing.assert_close(deduplicated, generator(labels), rtol=0, atol=1e-5)
 
 

@@ -21,7 +21,6 @@ from spadepis.smoothing.closed_form import MAX_ITERATIONS, TOLERANCE
 from spadepis.smoothing.torch_affinity import smoothing_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from spadepis.spade import SpadeGenerator
-from spadepis.spade.normalization import SpadeNormalization
 from tools.benchmark.plain_smoothing import BETA, EPSILON
 from tools.gpu_check.config import GpuCheckConfig
 from tools.gpu_check.facts import Fact
@@ -81,8 +80,8 @@ def _check_spade(folder: Path, config: GpuCheckConfig) -> Iterator[Fact]:
         for dtype, limit in SPADE_LIMITS.items():
             generator = SpadeGenerator.from_checkpoint(path, COCO_STUFF, config.device, dtype)
             for name, share in (("by distinct neighbourhoods", DEDUPLICATED), ("dense", DENSE)):
-                with dense_above(share):
-                    error = (generator(*inputs).double().cpu() - expected).abs().max()
+                generator.dense_above = share
+                error = (generator(*inputs).double().cpu() - expected).abs().max()
                 yield Fact(f"SPADE, {dtype}, {name}: largest difference", float(error), limit=limit)
             yield _determinism(f"SPADE, {dtype}", partial(generator, *inputs))
 
@@ -140,17 +139,6 @@ def _determinism(name: str, compute: Callable[[], Tensor]) -> Fact:
     first, second = compute(), compute()
     difference = (first.double() - second.double()).abs().max()
     return Fact(f"{name}: difference between two runs", float(difference))
-
-
-@contextmanager
-def dense_above(share: float) -> Iterator[None]:
-    """Let SPADE convolve densely above a share of distinct neighbourhoods."""
-    usual = SpadeNormalization.dense_above
-    SpadeNormalization.dense_above = share
-    try:
-        yield
-    finally:
-        SpadeNormalization.dense_above = usual
 
 
 @contextmanager

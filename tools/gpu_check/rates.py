@@ -26,13 +26,15 @@ from tools.benchmark.smoothing import smooth_all, smoothing_work
 from tools.benchmark.stylization import as_tensor
 from tools.gpu_check.config import GpuCheckConfig
 from tools.gpu_check.facts import Fact
-from tools.gpu_check.golden import DEDUPLICATED, DENSE, dense_above
+from tools.gpu_check.golden import DEDUPLICATED, DENSE
 
 Choice = TypeVar("Choice")
 
 RUNS = 5
 SIZES, STYLES, BATCHES = (256, 512), (1, 4, 16), (1, 16)
 REDUCED_SIZE = 32
+# The shares of distinct neighbourhoods above which SPADE convolves densely.
+SHARES = {"distinct neighbourhoods": DEDUPLICATED, "dense": DENSE, "as chosen": None}
 # Contents and styles of a batch of smoothing.
 SMOOTHED = ((1, 1), (1, 4), (16, 4), (1, 16))
 
@@ -55,25 +57,20 @@ class Work:
 
 
 def check_synthesis(config: GpuCheckConfig) -> Iterator[Fact]:
-    """SPADE, by distinct neighbourhoods and densely."""
+    """SPADE of label maps whose neighbourhoods are numbered: both forms, and a choice of them."""
     generator = _spade(config)
     for dtype in _precisions(config):
         generator.to(dtype)
         for size, batch in product(_sizes(config), _chosen(config, BATCHES)):
             inputs = read_inputs(BenchmarkConfig(images=batch), size, 1)
             assert inputs.edges is not None
-            synthesize = partial(
-                generator, inputs.labels.to(config.device), inputs.edges.to(config.device)
-            )
-            for name, share in (("distinct neighbourhoods", DEDUPLICATED), ("dense", DENSE)):
-                with dense_above(share):
-                    work = Work(batch, count_macs(synthesize), dtype)
-                    yield _rate(
-                        f"SPADE, {size}x{size}, batch of {batch}, {dtype}, {name}",
-                        synthesize,
-                        work,
-                        config,
-                    )
+            for name, share in SHARES.items():
+                generator.dense_above = share
+                semantics = generator.prepare(inputs.labels, inputs.edges)
+                synthesize = partial(generator.synthesize, semantics)
+                work = Work(batch, count_macs(synthesize), dtype)
+                name = f"SPADE, {size}x{size}, batch of {batch}, {dtype}, {name}"
+                yield _rate(name, synthesize, work, config)
 
 
 def check_stylization(config: GpuCheckConfig) -> Iterator[Fact]:
