@@ -16,6 +16,9 @@ from tests.support.networks import Weights, photowct_weights, spade_weights
 from tests.support.s3_service import Service, public_bucket, serve
 from tools.gpu_check.golden import rebuild_weights
 
+# Triton's kernels run on the CPU. It reads this where a kernel is defined.
+os.environ["TRITON_INTERPRET"] = "1"
+
 # Fixtures of tests that run jobs: on the cluster below, on one of several nodes, in processes.
 # Tests that run a job without any of these are marked with "job".
 RAY_FIXTURES = {"cluster", "address", "undisturbed", "job_flags"}

@@ -7,14 +7,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
+from unittest.mock import patch
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.cli.exit_status import exit_status
@@ -22,7 +28,8 @@ from spadepis.configuration import Configuration, parse_settings
 from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.stages.stylize import half_precision
-from spadepis.smoothing import smooth_batch
+from spadepis.smoothing import ConvergenceError, smooth_batch
+from spadepis.smoothing.torch_affinity import sparse_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from spadepis.spade import SpadeGenerator
 from tools.benchmark.config import BenchmarkConfig
@@ -39,9 +46,10 @@ HEADER = (
     "float64",
     "wrong device",
 )
-# Relative residuals of two solves. The difference between them is iterations alone.
-EARLY, LATE = 1e-1, 1e-3
-MAX_ITERATIONS = 2000
+# Iterations of two solves. The difference between them is iterations alone.
+FEW, MANY = 16, 32
+# Side of the image that Triton's kernels are counted with: they are interpreted, which is slow.
+CROP = 6
 # Rows and columns of the region map that guides a scene.
 REGIONS = 2
 
@@ -154,23 +162,53 @@ def _smoothing(inputs: Inputs) -> Iterator[Stage]:
     with PretendedGpu() as gpu:
         contents = torch.from_numpy(inputs.contents[:1]).to("cuda")
         stylized = torch.from_numpy(inputs.stylized()[:1]).to("cuda")
+        levels = stylized.mul(255).byte()
         gpu.restart()
-        smooth_batch(contents, stylized).cpu()
-        yield Stage("smoothing, a batch", gpu.restart())
+        smooth_batch(contents, levels).cpu()
+        yield Stage("smoothing by PyTorch, a batch", gpu.restart())
+        stencil, width, *vectors = smoothing_system(contents, stylized)
+        gpu.restart()
+        matrix = sparse_matrix(stencil, width)
+        yield Stage("smoothing by PyTorch, a sparse matrix", gpu.restart())
+        b, start = (vector.mT.contiguous() for vector in vectors)
+        yield _iteration(
+            gpu, "smoothing by PyTorch", partial(conjugate_gradients, matrix, b, start)
+        )
+        if find_spec("triton") is not None:
+            crop = contents[:, :CROP, :CROP], stylized[:, :1, :CROP, :CROP]
+            yield from _smoothing_by_triton(gpu, *crop)
 
-        matrix, b, start = smoothing_system(contents, stylized)
-        solves = []
-        for tolerance in (EARLY, LATE):
-            gpu.restart()
-            _, iterations = conjugate_gradients(matrix, b, start, tolerance, MAX_ITERATIONS)
-            counts = gpu.restart()
-            solves.append((counts, int(iterations.max())))
-        (early, first), (late, last) = solves
-        yield Stage("smoothing, an iteration", _difference(late, early), last - first)
+
+def _smoothing_by_triton(gpu: PretendedGpu, contents: Tensor, stylized: Tensor) -> Iterator[Stage]:
+    """The launches are those of any batch and size; a black photo is solved from the start."""
+    # Not at the top: only where Triton is interpreted can its kernels be called without a GPU.
+    from spadepis.smoothing import triton_solver
+
+    black = torch.zeros_like(stylized, dtype=torch.uint8)
+    gpu.restart()
+    with patch("spadepis.smoothing.torch_solver.runs_triton", lambda _: True):
+        smooth_batch(contents, black).cpu()
+    yield Stage("smoothing by Triton, a batch of black photos", gpu.restart())
+    system = smoothing_system(contents, stylized)
+    yield _iteration(
+        gpu, "smoothing by Triton", partial(triton_solver.conjugate_gradients, *system)
+    )
 
 
-def _difference(late: Counts, early: Counts) -> Counts:
-    return Counts(*(getattr(late, name) - getattr(early, name) for name in vars(late)))
+def _iteration(gpu: PretendedGpu, name: str, solve: Callable[..., object]) -> Stage:
+    """What an iteration adds to a solve that does not get to its tolerance, 0."""
+    solves = []
+    for iterations in (FEW, MANY):
+        gpu.restart()
+        with suppress(ConvergenceError):
+            solve(tolerance=0.0, max_iterations=iterations)
+        solves.append(gpu.restart())
+    few, many = solves
+    return Stage(f"{name}, an iteration", _difference(many, few), MANY - FEW)
+
+
+def _difference(many: Counts, few: Counts) -> Counts:
+    return Counts(*(getattr(many, name) - getattr(few, name) for name in vars(many)))
 
 
 def markdown(stages: Sequence[Stage]) -> str:
@@ -204,4 +242,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Triton reads it where a kernel is defined.
+    os.environ["TRITON_INTERPRET"] = "1"
     sys.exit(run(sys.argv[1:]))

@@ -1,15 +1,18 @@
 """A pretended GPU: its tensors say that they are on ``cuda:0``, and the CPU computes them.
 
 It counts what would make a GPU wait, on any machine: launches, host synchronisations, tensors left
-on the wrong device, and float64. It says nothing about time.
+on the wrong device, and float64. It says nothing about time. Triton finds no driver, so that
+PyTorch's operators are used instead of kernels. A kernel that is called all the same is counted at
+its launch; it needs TRITON_INTERPRET=1 in the environment.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -138,8 +141,12 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
             ("torch.cuda.get_device_capability", lambda *_: self.capability),
             ("torch.Tensor.pin_memory", lambda tensor, *_: tensor),
             ("torch.tensor", _make_tensor),
+            ("torch.cuda.Event", _Event),
+            ("torch.cuda.device_of", lambda _: nullcontext()),
         ):
             self._patches.enter_context(patch(name, instead))
+        if find_spec("triton") is not None:
+            self._patches.enter_context(self._count_kernels())
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -183,6 +190,18 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         return tree_map(wrap, result)
 
+    def _count_kernels(self) -> AbstractContextManager[Any]:
+        from triton.runtime.interpreter import InterpretedFunction
+
+        run = InterpretedFunction.run
+
+        def count_and_run(kernel: Any, *args: Any, **kwargs: Any) -> None:
+            self.counts.launches[_place()] += 1
+            self.counts.operators[kernel.__name__] += 1
+            run(kernel, *tree_map(_host_values, args), **kwargs)
+
+        return patch.object(InterpretedFunction, "run", count_and_run)
+
     def _count(
         self,
         func: Any,
@@ -200,7 +219,9 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
         copied_over = name == "copy_" and bool(on_host) and args[0] is not on_host[0]
         if copied_over or (uploaded and not kwargs.get("non_blocking")):
             counts.uploads[place] += 1
-        if target == "cpu" or name in SYNCHRONISING:
+        copied_back = name == "copy_" and bool(on_host) and args[0] is on_host[0]
+        waits_for_copy = copied_back and not (kwargs.get("non_blocking") or True in args[2:])
+        if target == "cpu" or name in SYNCHRONISING or waits_for_copy:
             counts.synchronisations[place] += 1
         if name in INDEXING:
             indices = [index for index in tree_leaves(args[1]) if isinstance(index, Tensor)]
@@ -228,6 +249,16 @@ def _make_tensor(data: Any, device: Any = None, **options: Any) -> Tensor:
     """``torch.tensor``, which would ask a GPU that is not there."""
     tensor = _tensor(data, **options)
     return tensor if device is None else tensor.to(device)
+
+
+class _Event:
+    """An event of a stream on which all is done at once."""
+
+    def record(self) -> None:
+        """Mark what has been launched."""
+
+    def synchronize(self) -> None:
+        """Wait for what was marked, but not for what was launched after it."""
 
 
 def _place() -> str:

@@ -1,7 +1,7 @@
 """The smoothing systems of a batch of contents, assembled with PyTorch on any device.
 
-They are the matrices of ``closed_form``, here as one sparse block-diagonal matrix whose rows hold
-the 25 entries of the 5x5 stencil.
+They are the matrices of ``closed_form``: as the planes of a stencil, or as one sparse
+block-diagonal matrix whose rows hold the 25 entries of the 5x5 stencil.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from spadepis.smoothing.bands import margin
 from spadepis.smoothing.matting_affinity import OFFSETS, window_counts
 
 
-def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
-    """The matrices A of all contents, as one.
+def smoothing_stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
+    """The matrices A of all contents, as planes of a symmetric 5x5 stencil.
 
-    It is assembled in float64 and stored in float32. A vector that it multiplies has ``margin(W)``
-    zeros before the first and after the last of the N*H*W pixels, so that each row has 25 entries:
-    an offset that leaves the image leads to another pixel or a zero, with coefficient 0.
+    They are assembled in float64 and stored in float32.
 
     Args:
         contents: float64 [N, H, W, 3] in [0, 1].
@@ -29,11 +27,39 @@ def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
         epsilon: regularisation of the colour covariance in a window, above 0.
 
     Returns:
-        Sparse CSR, float32 [N*H*W, N*H*W + 2*margin(W)].
+        float32 [13, N, H*W], planes in the order of ``OFFSETS``.
     """
     images, height, width, _ = contents.shape
-    device = contents.device
-    rows = images * height * width
+    counts = torch.from_numpy(window_counts(height, width)).to(contents)
+    # Pixels in no window have affinity 0, so that any value serves as their root.
+    roots = counts.clamp(min=1).rsqrt()
+    neighbours = F.pad(roots, (2, 2, 0, 2))
+    laplacian = matting_affinity(contents, epsilon).neg_()
+    laplacian[0] += counts
+    for plane, (rows, columns) in zip(laplacian, OFFSETS, strict=True):
+        neighbour = neighbours[rows : rows + height, 2 + columns : 2 + columns + width]
+        plane *= beta * roots * neighbour
+    laplacian[0] += 1 - beta
+    return laplacian.float().view(len(OFFSETS), images, height * width)
+
+
+def sparse_matrix(stencil: Tensor, width: int) -> Tensor:
+    """The matrices A of all contents, as one.
+
+    A vector that it multiplies has ``margin(width)`` zeros before the first and after the last of
+    the N*P pixels, so that each row has 25 entries: an offset that leaves the image leads to
+    another pixel or a zero, with coefficient 0.
+
+    Args:
+        stencil: float32 [13, N, P], as ``smoothing_stencil`` returns it.
+        width: width of the images.
+
+    Returns:
+        Sparse CSR, float32 [N*P, N*P + 2*margin(width)].
+    """
+    _, images, pixels = stencil.shape
+    device = stencil.device
+    rows = images * pixels
     edge = margin(width)
     offsets = torch.tensor(
         [row * width + column for row in range(-2, 3) for column in range(-2, 3)],
@@ -48,7 +74,7 @@ def smoothing_matrix(contents: Tensor, beta: float, epsilon: float) -> Tensor:
         return torch.sparse_csr_tensor(
             torch.arange(0, 25 * rows + 1, 25, dtype=torch.int32, device=device),
             columns.flatten(),
-            _entries(_stencil(contents, beta, epsilon), width).flatten(),
+            _entries(stencil, width).flatten(),
             (rows, rows + 2 * edge),
             check_invariants=False,
         )
@@ -98,22 +124,6 @@ def _whiten(colours: Tensor, epsilon: float) -> Tensor:
     green = (centred[..., 1] - g10 * red) / g11
     blue = (centred[..., 2] - g20 * red - g21 * green) / g22
     return torch.stack([red, green, blue], dim=-1)
-
-
-def _stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
-    """The 13 planes of A, float32 [13, N, H*W]."""
-    images, height, width, _ = contents.shape
-    counts = torch.from_numpy(window_counts(height, width)).to(contents)
-    # Pixels in no window have affinity 0, so that any value serves as their root.
-    roots = counts.clamp(min=1).rsqrt()
-    neighbours = F.pad(roots, (2, 2, 0, 2))
-    laplacian = matting_affinity(contents, epsilon).neg_()
-    laplacian[0] += counts
-    for plane, (rows, columns) in zip(laplacian, OFFSETS, strict=True):
-        neighbour = neighbours[rows : rows + height, 2 + columns : 2 + columns + width]
-        plane *= beta * roots * neighbour
-    laplacian[0] += 1 - beta
-    return laplacian.float().view(len(OFFSETS), images, height * width)
 
 
 def _entries(stencil: Tensor, width: int) -> Tensor:

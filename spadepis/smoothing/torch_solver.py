@@ -1,10 +1,10 @@
 """Closed-form smoothing of a batch of images with PyTorch, on a GPU or any other device.
 
-``closed_form`` says what is solved. Here the systems of N contents are one sparse block-diagonal
-matrix, and one product with it serves the 3K channels of the K stylized photos of every content.
-Memory traffic is the bottleneck of the solver: the product of a sparse with a dense matrix reads
-the matrix and each vector about once, whereas sums of shifted planes would read and write every
-vector 25 times.
+``closed_form`` says what is solved. On GPUs where Triton works, ``triton_solver`` solves it. Here,
+for all others, the systems of N contents are one sparse block-diagonal matrix, and one product with
+it serves the 3K channels of the K stylized photos of every content. Memory traffic is the
+bottleneck of the solver: the product of a sparse with a dense matrix reads the matrix and each
+vector about once, whereas sums of shifted planes would read and write every vector 25 times.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from spadepis.kernels.triton_driver import runs_triton
 from spadepis.smoothing.closed_form import MAX_ITERATIONS, PADDING, TOLERANCE
 from spadepis.smoothing.conjugate_gradient import ConvergenceError
-from spadepis.smoothing.torch_affinity import smoothing_matrix
+from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
 
 # Iterations between checks for convergence: each check waits until the GPU has nothing left to do.
 CHECK_INTERVAL = 16
@@ -60,16 +61,44 @@ def smooth_batch(
     images, styles = stylized.shape[:2]
     if images * styles == 0:
         return stylized
-    matrix = smoothing_matrix(_replicate_border(contents), beta, epsilon)
-    padded = _replicate_border(stylized.flatten(0, 1))
-    rows, columns = padded.shape[1:3]
-    # The channels of a pixel lie together, so that a product reads them as one.
-    y = padded.view(images, styles, rows, columns, 3).permute(0, 2, 3, 1, 4)
-    y = y.reshape(images, rows * columns, styles * 3)
-    x, _ = conjugate_gradients(matrix, y * (1 - beta), y, TOLERANCE, MAX_ITERATIONS)
-    smoothed = x.view(images, rows, columns, styles, 3)
+    guides = _replicate_border(contents)
+    height, width = guides.shape[1:3]
+    # The planes of an image with its border are contiguous.
+    y = _replicate_border(stylized.flatten(0, 1)).permute(0, 3, 1, 2)
+    y = y.reshape(images, 3 * styles, height * width)
+    x, _ = solve(smoothing_stencil(guides, beta, epsilon), width, y * (1 - beta), y)
+    smoothed = x.view(images, styles, 3, height, width)
     inside = slice(PADDING, -PADDING)
-    return smoothed[:, inside, inside].permute(0, 3, 1, 2, 4).clamp(0, 1)
+    return smoothed[..., inside, inside].permute(0, 1, 3, 4, 2).clamp(0, 1)
+
+
+def solve(stencil: Tensor, width: int, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Solve A x = b for the 3K channels of K images in each of N systems.
+
+    Args:
+        stencil: the 13 planes of each A, float32 [13, N, P], as ``smoothing_stencil`` returns them.
+        width: width of the images.
+        b: float32 [N, 3K, P].
+        start: float32 [N, 3K, P].
+
+    Returns:
+        x, float32 [N, 3K, P], and the iterations of each right-hand side, int32 [N, 3K].
+
+    Raises:
+        ConvergenceError: the solver does not reach the tolerance.
+    """
+    if runs_triton(b.device):
+        from spadepis.smoothing import triton_solver
+
+        with torch.cuda.device_of(b):  # type: ignore[no-untyped-call]
+            return triton_solver.conjugate_gradients(
+                stencil, width, b, start, TOLERANCE, MAX_ITERATIONS
+            )
+    # The channels of a pixel lie together, so that a product reads them as one.
+    b, start = (vectors.mT.contiguous() for vectors in (b, start))
+    matrix = sparse_matrix(stencil, width)
+    x, iterations = conjugate_gradients(matrix, b, start, TOLERANCE, MAX_ITERATIONS)
+    return x.mT, iterations
 
 
 def conjugate_gradients(
@@ -81,7 +110,7 @@ def conjugate_gradients(
     the device once in ``CHECK_INTERVAL`` iterations.
 
     Args:
-        matrix: A of all systems, as ``smoothing_matrix`` returns it: each block symmetric and
+        matrix: A of all systems, as ``sparse_matrix`` returns it: each block symmetric and
             positive definite.
         b: float32 [N, P, R].
         start: float32 [N, P, R].

@@ -9,7 +9,7 @@ from spadepis.smoothing import ConvergenceError, smooth, smooth_batch
 from spadepis.smoothing.bands import from_bands, margin, to_bands
 from spadepis.smoothing.closed_form import _stencil
 from spadepis.smoothing.conjugate_gradient import conjugate_gradients as numba_solver
-from spadepis.smoothing.torch_affinity import smoothing_matrix
+from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from tests.smoothing.images import Array, edge, gradient, noise
 
@@ -27,7 +27,8 @@ def contents(height: int, width: int) -> Array:
 
 
 def systems(images: Array) -> torch.Tensor:
-    return smoothing_matrix(torch.from_numpy(images), 0.9999, 1e-7)
+    stencil = smoothing_stencil(torch.from_numpy(images), 0.9999, 1e-7)
+    return sparse_matrix(stencil, images.shape[2])
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spadepis.kernels.triton_driver import runs_triton
 from spadepis.smoothing import smooth, smooth_batch
-from spadepis.smoothing.closed_form import MAX_ITERATIONS, PADDING, TOLERANCE
-from spadepis.smoothing.torch_affinity import smoothing_matrix
-from spadepis.smoothing.torch_solver import conjugate_gradients
+from spadepis.smoothing.closed_form import PADDING
+from spadepis.smoothing.torch_affinity import smoothing_stencil
+from spadepis.smoothing.torch_solver import solve
 from tools.benchmark.inputs import Inputs
 from tools.benchmark.measuring import Case, Form
 from tools.benchmark.plain_smoothing import BETA, EPSILON, smooth_by_factorization
@@ -29,6 +30,10 @@ NUMBA_VECTORS = 10
 # three sums, and 1 for the norm.
 TORCH_PLANES = 50
 TORCH_VECTORS = 16
+# Of the Triton form: 13 planes for all right-hand sides; for each of these the residual, p and x
+# are read and p, A p and x written, then the residual and A p read and the former written.
+TRITON_PLANES = 13
+TRITON_VECTORS = 9
 
 
 def smoothing_case(inputs: Inputs, device: str) -> Case:
@@ -78,7 +83,9 @@ def smoothing_work(contents: Tensor, stylized: Tensor) -> tuple[int, int]:
     if contents.device.type == "cuda":
         # All go on until the slowest is solved.
         steps = images * int(iterations.max())
-        words = TORCH_PLANES + TORCH_VECTORS * sides
+        by_triton = runs_triton(contents.device)
+        words = TRITON_PLANES if by_triton else TORCH_PLANES
+        words += (TRITON_VECTORS if by_triton else TORCH_VECTORS) * sides
     else:
         steps = int(iterations.sum())
         words = NUMBA_PLANES * styles + NUMBA_VECTORS * sides
@@ -86,20 +93,19 @@ def smoothing_work(contents: Tensor, stylized: Tensor) -> tuple[int, int]:
     return macs, steps * pixels * words * FLOAT_BYTES
 
 
-def smoothing_system(contents: Tensor, stylized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The matrix, right-hand sides and starting point that smoothing [N,K,H,W,3] solves with."""
+def smoothing_system(contents: Tensor, stylized: Tensor) -> tuple[Tensor, int, Tensor, Tensor]:
+    """The arguments of ``solve`` with which [N,K,H,W,3] is smoothed."""
     sides = [(0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)]
     guides = torch.from_numpy(np.pad(contents.cpu().numpy() / 255, sides, "edge"))
-    matrix = smoothing_matrix(guides.to(contents.device), BETA, EPSILON)
+    stencil = smoothing_stencil(guides.to(contents.device), BETA, EPSILON)
     padded = np.pad(stylized.cpu().numpy(), [(0, 0), *sides], "edge")
-    y = torch.from_numpy(padded).permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2)
+    y = torch.from_numpy(padded).permute(0, 1, 4, 2, 3).flatten(3).flatten(1, 2)
     y = y.contiguous().to(contents.device)
-    return matrix, y * (1 - BETA), y
+    return stencil, guides.shape[2], y * (1 - BETA), y
 
 
 def _iterations(contents: Tensor, stylized: Tensor) -> NDArray[np.int32]:
     """Iterations until the three channels of [N,1,H,W,3] are solved, int32 [N]."""
-    system = smoothing_system(contents, stylized)
-    _, iterations = conjugate_gradients(*system, TOLERANCE, MAX_ITERATIONS)
+    _, iterations = solve(*smoothing_system(contents, stylized))
     slowest: NDArray[np.int32] = iterations.amax(dim=1).cpu().numpy()
     return slowest
