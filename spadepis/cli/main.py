@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "estimate the pairs, bytes and hours of a job on a cluster",
     "inspect": "show what an image set holds, finished or not",
     "repair": "read an image set back, and make again what is damaged or missing",
+    "checkpoints": "check the weights in a folder or a file, and convert them to safetensors",
     "figure": "show some scenes of an image set in one picture",
 }
 
@@ -110,6 +111,10 @@ def _command(
         from spadepis.cli import repair
 
         return repair.add_arguments, repair.run
+    if name == "checkpoints":
+        from spadepis.cli import checkpoints
+
+        return checkpoints.add_arguments, checkpoints.run
     from spadepis.cli import figure
 
     return figure.add_arguments, figure.run

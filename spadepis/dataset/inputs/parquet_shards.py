@@ -199,7 +199,10 @@ def _version(uri: str) -> str:
     return str(attempt(fs.ukey, path))
 
 
-@cached(LRUCache(LARGEST_ROW_GROUP, getsizeof=lambda images: images.nbytes), lock=Lock())
+@cached(
+    LRUCache(LARGEST_ROW_GROUP, getsizeof=lambda images: images.get_total_buffer_size()),
+    lock=Lock(),
+)
 def _row_group(uri: str, version: str, column: str, group: int) -> pa.ChunkedArray:
     """The images of a row group, encoded or as paths."""
     with pq.ParquetFile(pa.PythonFile(RangeFile(uri))) as file:
@@ -214,7 +217,7 @@ def _row_group(uri: str, version: str, column: str, group: int) -> pa.ChunkedArr
         )
         images = file.read_row_group(group, columns=[column]).column(0)
     # Repeated values are stored once, and take room for each repetition once they are read.
-    _check_row_group_size(images.nbytes)
+    _check_row_group_size(images.get_total_buffer_size())
     return images
 
 
