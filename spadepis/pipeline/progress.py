@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Mapping
 from time import monotonic
 
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
-SECONDS_BETWEEN_LINES = 10.0
+# The first line shows that the job is alive.
+SECONDS_TO_FIRST_LINE = 10.0
+SECONDS_BETWEEN_LINES = 60.0
 
 
 class Progress:
-    """Shows pairs done, total, rate and time left.
+    """Shows pairs done, total, rate, time left, failures and the slowest stage.
 
-    On a terminal it is a bar; elsewhere a line is logged every ten seconds and at the end.
+    On a terminal it is a bar; elsewhere a line is logged after ten seconds, then every minute,
+    and at the end.
 
     Args:
         done: pairs settled before this run.
         total: pairs of the job.
+        workers: number of workers by name of their stage.
     """
 
-    def __init__(self, done: int, total: int) -> None:
+    def __init__(self, done: int, total: int, workers: Mapping[str, int]) -> None:
         self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
         self._total = total
         self._initial = self._done = done
         self._logged: int | None = None
         self._failed = self._rejected = 0
-        self._start = self._last_line = monotonic()
+        self._workers = workers
+        self._seconds: Counter[str] = Counter()
+        self._start = monotonic()
+        self._next_line = self._start + SECONDS_TO_FIRST_LINE
 
-    def update(self, done: int, failed: int, rejected: int) -> None:
-        """Add pairs that were settled since the last call."""
+    def update(self, done: int, failed: int, rejected: int, seconds: Mapping[str, float]) -> None:
+        """Add pairs that were settled since the last call, and what each stage spent on them."""
         settled = done + failed + rejected
         self._done += settled
         self._failed += failed
         self._rejected += rejected
+        self._seconds.update(seconds)
         self._bar.update(settled)
-        if self._failed or self._rejected:
-            self._bar.set_postfix(failed=self._failed, rejected=self._rejected)
-        if monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+        self._bar.set_postfix_str(self._postfix())
+        if monotonic() >= self._next_line:
             self._log_line()
 
     def close(self) -> None:
@@ -47,17 +56,32 @@ class Progress:
             self._log_line()
         self._bar.close()
 
+    @property
+    def slowest(self) -> str | None:
+        """The stage whose workers were busy longest, each of them on average."""
+        busy = {stage: spent / self._workers[stage] for stage, spent in self._seconds.items()}
+        return max(busy, key=busy.__getitem__, default=None)
+
+    def _postfix(self) -> str:
+        parts = [f"{self._failed} failed"]
+        if self._rejected:
+            parts.append(f"{self._rejected} rejected")
+        if self.slowest:
+            parts.append(f"slowest stage: {self.slowest}")
+        return ", ".join(parts)
+
     def _log_line(self) -> None:
-        self._last_line = monotonic()
+        now = monotonic()
+        self._next_line = now + SECONDS_BETWEEN_LINES
         self._logged = self._done
         if self._bar.disable:
             meter = tqdm.format_meter(
                 self._done,
                 self._total,
-                self._last_line - self._start,
+                now - self._start,
                 unit="pair",
                 initial=self._initial,
-                postfix=f"{self._failed} failed",
+                postfix=self._postfix(),
                 ncols=0,
             )
             log.info("%s", meter)

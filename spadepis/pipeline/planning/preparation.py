@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from spadepis.pipeline.planning.class_survey import Classes, read_survey
 from spadepis.pipeline.planning.input_check import InputCheck, check_inputs
 from spadepis.pipeline.planning.inputs import Inputs, list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan, wanted_ids
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def prepare(config: JobConfig) -> Prepared:
         ConfigurationError: the configuration cannot be run.
         CheckpointError: a checkpoint cannot be read.
     """
+    log.info("listing and checking the inputs")
     inputs = list_inputs(config)
     identity = identify(config, inputs.style_ids)
     folder = Folder(config.output.output)

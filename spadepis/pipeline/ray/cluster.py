@@ -63,6 +63,7 @@ def _started() -> Iterator[None]:
     # No reports over the network, and no engine logs between the lines of progress.
     defaults = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     with _environment({**defaults, **os.environ}), _level("ray"):
+        log.info("connecting to the cluster" if on_cluster() else "starting Ray on this machine")
         try:
             with _same_handler():
                 ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)

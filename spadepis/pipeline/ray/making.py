@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
@@ -48,6 +49,7 @@ LONGER_THAN_EXPECTED = 10.0
 
 def make(job: Prepared, lease: Lease, plan: Plan, missing: Plan) -> None:
     """Do what is missing of the plan and, if rejected pairs are replaced, of the next ones."""
+    log.info("loading the models and timing each stage on a made-up scene")
     # A checkpoint that does not fit is one line here; in an actor it is a stack of traces.
     seconds = try_stages(job.config, missing.pairs / len(missing.scenes))
     with connection():
@@ -127,13 +129,17 @@ def _stream(
         workers,
         " and ".join(sorted({each.device for each in computing})),
     )
-    progress = Progress(done=total - missing.pairs, total=total)
+    counts = {stage.declaration.name: pool.workers.count for pool in pools for stage in pool.stages}
+    progress = Progress(total - missing.pairs, total, counts)
     repeated = RepeatedErrors()
     with closing(progress), errors_of_workers():
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            counts = {name: sum(batch[name].to_pylist()) for name in OUTCOMES}
-            progress.update(**counts)
-            repeated.update(counts["done"], pc.list_flatten(batch["unexpected"]).to_pylist())
+            done, failed, rejected = (sum(batch[name].to_pylist()) for name in OUTCOMES)
+            spent: Counter[str] = Counter()
+            for entry in pc.list_flatten(batch["seconds"]).to_pylist():
+                spent[entry["stage"]] += entry["seconds"]
+            progress.update(done, failed, rejected, spent)
+            repeated.update(done, pc.list_flatten(batch["unexpected"]).to_pylist())
 
 
 def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:

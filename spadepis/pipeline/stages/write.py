@@ -21,13 +21,14 @@ from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
 from spadepis.pipeline.stages.declarations import WRITE
 
-# How many pairs of a batch are done, failed and rejected, and the scenes that failed unexpectedly:
-# stage, type and message of their errors.
+# How many pairs of a batch are done, failed and rejected, the seconds that each stage spent on
+# them, and the scenes that failed unexpectedly: stage, type and message of their errors.
 OUTCOME = pa.schema(
     [
         ("done", pa.int64()),
         ("failed", pa.int64()),
         ("rejected", pa.int64()),
+        ("seconds", pa.list_(pa.struct([("stage", pa.string()), ("seconds", pa.float64())]))),
         ("unexpected", pa.list_(pa.struct([("mask_id", pa.string()), ("error", pa.string())]))),
     ]
 )
@@ -57,10 +58,10 @@ class Write:
         encoded = [self._encode(scene) for scene in scenes]
         start = perf_counter()
         published = iter(self.writer.publish([pair for pairs in encoded for pair in pairs]))
-        seconds = (perf_counter() - start) / max(1, sum(map(len, encoded)))
+        of_a_pair = (perf_counter() - start) / max(1, sum(map(len, encoded)))
         commits = []
         for scene, pairs in zip(scenes, encoded, strict=True):
-            scene.seconds[WRITE.name] = scene.seconds.get(WRITE.name, 0.0) + seconds * len(pairs)
+            scene.seconds[WRITE.name] = scene.seconds.get(WRITE.name, 0.0) + of_a_pair * len(pairs)
             settled = [_failed(scene, failure) for failure in scene.failures]
             settled += [next(published) for _ in pairs]
             spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
@@ -78,7 +79,12 @@ class Write:
             for scene in scenes
             for error in _unexpected_errors(scene)
         ]
-        return pa.table([[done], [failed], [rejected], [unexpected]], OUTCOME)
+        seconds = [
+            {"stage": stage, "seconds": spent}
+            for scene in scenes
+            for stage, spent in scene.seconds.items()
+        ]
+        return pa.table([[done], [failed], [rejected], [seconds], [unexpected]], OUTCOME)
 
     def _encode(self, scene: Scene) -> list[Encoded]:
         if not scene.styles:
