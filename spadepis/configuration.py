@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
@@ -129,7 +129,7 @@ def read_values(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
         ConfigurationError: an unknown flag or key, or a file that cannot be read.
         SystemExit: ``--help`` was given; the text has been printed.
     """
-    parser = _parser(command)
+    parser = parser_of_settings(command)
     try:
         parsed, unknown = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -147,6 +147,26 @@ def read_values(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
         is_list = isinstance(value, list)
         values[name] = [item for part in value for item in part.split(",")] if is_list else value
     return values
+
+
+def parser_of_settings(command: Command) -> argparse.ArgumentParser:
+    """The parser of the flags of a command."""
+    parser = argparse.ArgumentParser(
+        prog=command.program,
+        description=command.description,
+        usage="%(prog)s [--config FILE] [--SETTING VALUE ...]",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file with any of these settings; flags win over it"
+    )
+    for heading, settings in command.sections.items():
+        group = parser.add_argument_group(heading)
+        for name, schema in settings.items():
+            group.add_argument(flag(name), help=_help(schema), **_value(schema))
+    return parser
 
 
 def read_yaml(uri: str) -> Any:
@@ -194,6 +214,12 @@ Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
 """A setting of the form WIDTHxHEIGHT, see ``parse_size``."""
 
 
+def similar(name: str, names: Iterable[str]) -> str:
+    """A question in parentheses whether the most similar of some names was meant, if any is."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
 def flag(name: str) -> str:
     """The flag of the setting of that name."""
     return "--" + name.replace("_", "-")
@@ -209,25 +235,6 @@ def kind_of(schema: Schema) -> Schema:
     """The JSON Schema of a setting's value, where the setting may also be left open."""
     kinds: list[Schema] = schema.get("anyOf", [schema])
     return next(kind for kind in kinds if kind.get("type") != "null")
-
-
-def _parser(command: Command) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=command.program,
-        description=command.description,
-        usage="%(prog)s [--config FILE] [--SETTING VALUE ...]",
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    parser.add_argument(
-        "--config", metavar="FILE", help="YAML file with any of these settings; flags win over it"
-    )
-    for heading, settings in command.sections.items():
-        group = parser.add_argument_group(heading)
-        for name, schema in settings.items():
-            group.add_argument(flag(name), help=_help(schema), **_value(schema))
-    return parser
 
 
 def _value(schema: Schema) -> dict[str, Any]:

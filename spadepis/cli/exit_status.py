@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from spadepis.cli.log import log_to_terminal
+from spadepis.cli.log import log_to_terminal, say
 
 STOPPED = 1
 BAD_CONFIGURATION = 2
@@ -38,7 +38,7 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
     from spadepis.configuration import ConfigurationError
     from spadepis.dataset.image_set.lease import HeldError
     from spadepis.dataset.image_set.records import DamagedFileError
-    from spadepis.dataset.storage.credentials import CredentialsError, without_queries
+    from spadepis.dataset.storage.credentials import CredentialsError
     from spadepis.dataset.storage.filesystems import FilesystemError
     from spadepis.pipeline.repeated_errors import RepeatedError
 
@@ -51,10 +51,10 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
         sys.stdout.flush()
         return status
     except (*refusals, RepeatedError, DamagedFileError) as error:
-        print(without_queries(f"error: {error}"), file=sys.stderr)
+        say(str(error), error=True)
         return BAD_CONFIGURATION if isinstance(error, refusals) else STOPPED
     except KeyboardInterrupt as interruption:
-        print(f"stopped{hint}", file=sys.stderr)
+        say(f"stopped{hint}")
         return TERMINATED if isinstance(interruption, Termination) else INTERRUPTED
     except BrokenPipeError:
         if not _is_closed(sys.stdout.fileno()):
@@ -63,7 +63,7 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
-        print(without_queries(f"error: {_text(error)}{hint}"), file=sys.stderr)
+        say(f"{_text(error)}{hint}", error=True)
         return STOPPED
 
 

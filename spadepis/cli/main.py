@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from spadepis import __version__
 from spadepis.cli.exit_status import exit_status
+from spadepis.cli.log import log_as_json
 from spadepis.pipeline.config.job import Job
 
 # The command, and what ``spadepis --help`` says about it.
 COMMANDS = {
     "demo": "make an image set from what comes with spadepis",
-    "run": "run a job, as jobs/JOB.py does",
+    "run": "run a job",
     "plan": "estimate the pairs, bytes and hours of a job on a cluster",
     "inspect": "show what an image set holds, finished or not",
     "repair": "read an image set back, and make again what is damaged or missing",
     "checkpoints": "check the weights in a folder or a file, and convert them to safetensors",
     "figure": "show some scenes of an image set in one picture",
+    "completion": "print what a shell needs to complete commands and flags",
 }
 
 
@@ -33,31 +35,48 @@ def main() -> int:
         description="Semantic label maps in, photorealistic stylized photos out.",
     )
     parser.add_argument("--version", action="version", version=f"spadepis {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in COMMANDS.items():
-        commands.add_parser(name, help=summary, add_help=False)
     # The flags of the command itself are read once its own parser is there.
-    chosen = parser.parse_known_args(sys.argv[1:2])[0].command
-    arguments = parser_of(chosen).parse_args(sys.argv[2:])
+    chosen = _choose(parser, "COMMAND", COMMANDS, sys.argv[1:2])
     if chosen == "run":
-        return run_job(Job(arguments.job), arguments.settings)
+        # Pydantic takes a while to import.
+        from spadepis.pipeline.config.command import DESCRIPTIONS
+
+        jobs = {job.value: description for job, description in DESCRIPTIONS.items()}
+        return run_job(Job(_choose(parser_of("run"), "JOB", jobs, sys.argv[2:3])), sys.argv[3:])
+    arguments = parser_of(chosen).parse_args(sys.argv[2:])
     if chosen == "inspect":
         return inspect_image_set(arguments.uri, arguments.verify)
     return exit_status(lambda: _command(chosen)[1](arguments), resumes=chosen in ("demo", "repair"))
 
 
+def _choose(
+    parser: argparse.ArgumentParser,
+    metavar: str,
+    summaries: Mapping[str, str],
+    words: Sequence[str],
+) -> str:
+    """Which command the first of some words names; a wrong one ends the process with status 2."""
+    choices = parser.add_subparsers(dest="chosen", required=True, metavar=metavar)
+    for name, summary in summaries.items():
+        choices.add_parser(name, help=summary, add_help=False)
+    if words and words[0] not in summaries and not words[0].startswith("-"):
+        from spadepis.configuration import similar
+
+        hint = similar(words[0], summaries) or f" (there are {', '.join(summaries)})"
+        parser.error(f"unknown {metavar.lower()} {words[0]!r}{hint}")
+    chosen: str = parser.parse_known_args(words)[0].chosen
+    return chosen
+
+
 def parser_of(command: str) -> argparse.ArgumentParser:
     """The parser of what follows the name of a command."""
     parser = argparse.ArgumentParser(prog=f"spadepis {command}", description=COMMANDS[command])
-    if command == "run":
-        parser.add_argument("job", choices=[job.value for job in Job])
-        parser.add_argument("settings", nargs="...", help="settings of the job, see JOB --help")
-    elif command == "inspect":
+    if command == "inspect":
         parser.add_argument("uri", help="output folder of a job")
         parser.add_argument(
             "--verify", action="store_true", help="read all images back and check them"
         )
-    else:
+    elif command != "run":
         _command(command)[0](parser)
     return parser
 
@@ -66,9 +85,13 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
     """Parse the flags of a job, run it, print its summary, and return the exit status."""
 
     def work() -> int:
-        from spadepis.pipeline.config.command import parse_config
+        from spadepis.pipeline.config.command import read_settings
+        from spadepis.pipeline.config.resolution import resolve
 
-        config = parse_config(job, arguments)
+        settings = read_settings(job, arguments)
+        if settings.get("log_format") == "json":
+            log_as_json()
+        config = resolve(job, settings)
         if config.output.dry_run:
             from spadepis.pipeline.planning.dry_run import dry_run
 
@@ -115,6 +138,10 @@ def _command(
         from spadepis.cli import checkpoints
 
         return checkpoints.add_arguments, checkpoints.run
+    if name == "completion":
+        from spadepis.cli import completion
+
+        return completion.add_arguments, completion.run
     from spadepis.cli import figure
 
     return figure.add_arguments, figure.run

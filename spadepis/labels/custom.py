@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from spadepis.configuration import ConfigurationError, Size, parse_size, read_yaml
+from spadepis.configuration import ConfigurationError, Size, parse_size, read_yaml, similar
 from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.published import LABEL_SPACES
@@ -119,7 +119,8 @@ def _describe(problem: ErrorDetails) -> str:
 def _is_label_space(name: str) -> str:
     if name not in LABEL_SPACES and PurePosixPath(name).suffix not in YAML_SUFFIXES:
         known = ", ".join(LABEL_SPACES)
-        raise ValueError(f"give one of {known}, or a YAML file (.yaml, .yml)")
+        hint = similar(name, LABEL_SPACES)
+        raise ValueError(f"give one of {known}, or a YAML file (.yaml, .yml){hint}")
     return name
 
 

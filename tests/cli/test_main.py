@@ -1,7 +1,10 @@
 """The ``spadepis`` command: its commands, and how little of it is imported for a help text."""
 
+import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +70,57 @@ def test_a_wrong_command_line(arguments: list[str], monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as exit:
         main()
     assert exit.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["inspct"], "unknown command 'inspct' (did you mean inspect?)"),
+        (["run", "sytlize"], "unknown job 'sytlize' (did you mean stylize?)"),
+        (["run", "bogus"], "(there are synthesize, stylize, synthesize_and_stylize)"),
+    ],
+)
+def test_a_misspelt_name_is_suggested(
+    arguments: list[str],
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["spadepis", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_commands_jobs_and_flags(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["spadepis", "completion", shell])
+    assert main() == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in (*COMMANDS, *Job, "--styles-per-mask", "--verify"))
+
+
+def test_bash_completes_a_flag() -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not here")
+    command = [sys.executable, "-m", "spadepis", "completion", "bash"]
+    script = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    ask = "COMP_WORDS=(spadepis run stylize --styles-p); COMP_CWORD=3; "
+    ask += "_shtab_spadepis spadepis --styles-p stylize; echo ${COMPREPLY[@]}"
+    shown = subprocess.run([bash, "-c", script + ask], check=True, capture_output=True, text=True)
+    assert shown.stdout.split() == ["--styles-per-mask"]
+
+
+def test_a_log_in_json_holds_an_object_in_each_line(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("log_format: json")
+    command = [sys.executable, "-m", "spadepis", "run", "stylize", "--config=job.yaml"]
+    command += ["--photos=absent", "--styles=absent", "--output=out"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [set(line) for line in lines] == [{"time", "level", "logger", "message"}] * len(lines)
+    assert [line["level"] for line in lines] == ["info", "info", "error"]
+    assert "absent does not exist" in lines[-1]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from spadepis.configuration import Command, ConfigurationError, Schema, read_values
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
@@ -24,6 +25,15 @@ def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
         ConfigurationError: an unknown flag or key, a value that does not fit, a setting that the
             job needs is missing, or settings that do not go together.
     """
+    return resolve(job, read_settings(job, arguments))
+
+
+def read_settings(job: Job, arguments: Sequence[str]) -> dict[str, Any]:
+    """The settings that flags and the YAML file of ``--config`` give, not yet validated.
+
+    Raises:
+        ConfigurationError: an unknown flag or key, or credentials among them.
+    """
     try:
         # Before any other error can repeat them.
         for argument in arguments:
@@ -31,7 +41,7 @@ def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
             refuse_credentials(value if is_flag and argument.startswith("--") else argument)
     except CredentialsError as error:
         raise ConfigurationError(str(error)) from error
-    return resolve(job, read_values(command_of(job), arguments))
+    return read_values(command_of(job), arguments)
 
 
 def command_of(job: Job) -> Command:

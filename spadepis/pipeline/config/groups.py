@@ -204,6 +204,8 @@ class OutputSettings(Group):
     split_by: Annotated[SplitRule | None, CHOICE] = None
     """Split the image set into train and validation, by scene: the share of scenes for validation,
     such as 0.1, or globs of their ids, with commas between them."""
+    log_format: Annotated[Literal["text", "json"], CHOICE] = "text"
+    """Form of the log: lines for people, or JSON objects with time, level, logger and message."""
 
 
 class NetworkSettings(Group):
