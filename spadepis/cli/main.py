@@ -9,11 +9,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from spadepis import __version__
 from spadepis.cli.exit_status import exit_status
 from spadepis.cli.log import log_as_json
 from spadepis.pipeline.config.job import Job
+
+if TYPE_CHECKING:
+    from spadepis.pipeline.stages.stage import StageSpec
 
 # The command, and what ``spadepis --help`` says about it.
 COMMANDS = {
@@ -26,6 +31,7 @@ COMMANDS = {
     "figure": "show some scenes of an image set in one picture",
     "completion": "print what a shell needs to complete commands and flags",
 }
+SHELLS = ("bash", "zsh", "tcsh")
 
 
 def main() -> int:
@@ -46,6 +52,8 @@ def main() -> int:
     arguments = parser_of(chosen).parse_args(sys.argv[2:])
     if chosen == "inspect":
         return inspect_image_set(arguments.uri, arguments.verify)
+    if chosen == "completion":
+        return _print_completion(arguments.shell)
     return exit_status(lambda: _command(chosen)[1](arguments), resumes=chosen in ("demo", "repair"))
 
 
@@ -76,13 +84,21 @@ def parser_of(command: str) -> argparse.ArgumentParser:
         parser.add_argument(
             "--verify", action="store_true", help="read all images back and check them"
         )
+    elif command == "completion":
+        parser.add_argument("shell", choices=SHELLS)
     elif command != "run":
         _command(command)[0](parser)
     return parser
 
 
-def run_job(job: Job, arguments: Sequence[str]) -> int:
-    """Parse the flags of a job, run it, print its summary, and return the exit status."""
+def run_job(job: Job, arguments: Sequence[str], own_stages: Sequence[StageSpec] = ()) -> int:
+    """Parse the flags of a job, run it, print its summary, and return the exit status.
+
+    Args:
+        job: what is made.
+        arguments: its flags.
+        own_stages: stages that take the place of those of the same name, such as another generator.
+    """
 
     def work() -> int:
         from spadepis.pipeline.config.command import read_settings
@@ -91,7 +107,8 @@ def run_job(job: Job, arguments: Sequence[str]) -> int:
         settings = read_settings(job, arguments)
         if settings.get("log_format") == "json":
             log_as_json()
-        config = resolve(job, settings)
+        own = {stage.declaration.name: stage for stage in own_stages}
+        config = replace(resolve(job, settings), own_stages=own)
         if config.output.dry_run:
             from spadepis.pipeline.planning.dry_run import dry_run
 
@@ -118,6 +135,16 @@ def inspect_image_set(uri: str, verify: bool = False) -> int:
     return exit_status(work)
 
 
+def _print_completion(shell: str) -> int:
+    def work() -> int:
+        from spadepis.cli.completion import completion_script
+
+        print(completion_script(shell, {name: parser_of(name) for name in COMMANDS}))
+        return 0
+
+    return exit_status(work)
+
+
 def _command(
     name: str,
 ) -> tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]:
@@ -138,10 +165,6 @@ def _command(
         from spadepis.cli import checkpoints
 
         return checkpoints.add_arguments, checkpoints.run
-    if name == "completion":
-        from spadepis.cli import completion
-
-        return completion.add_arguments, completion.run
     from spadepis.cli import figure
 
     return figure.add_arguments, figure.run

@@ -58,7 +58,8 @@ def assemble(
         stages.append(_smoothing(devices.get(SMOOTH, "cpu")))
     if config.quality.quality:
         stages.append(_assessment(config))
-    return [*stages, _writing(config, lease)]
+    stages.append(_writing(config, lease))
+    return [config.own_stages.get(stage.declaration.name, stage) for stage in stages]
 
 
 def match_styles(

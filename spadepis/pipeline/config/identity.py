@@ -58,6 +58,7 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
     for name in CHECKPOINTS:
         uri = getattr(config.networks, name)
         identity[f"{name}_sha256"] = None if uri is None else sha256(fetch_checkpoint(uri))
+    identity["own_stages"] = {name: str(spec) for name, spec in config.own_stages.items()} or None
     names = "\n".join(style_ids)
     identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
     return identity

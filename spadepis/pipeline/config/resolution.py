@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -28,6 +28,10 @@ from spadepis.pipeline.config.groups import (
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.models import find_models
 from spadepis.quality.thresholds import Threshold, parse_thresholds
+
+if TYPE_CHECKING:
+    # PyArrow takes a while to import, which ``--help`` should not.
+    from spadepis.pipeline.stages.stage import StageSpec
 
 # The value of --size for results of the size of their label map or photo.
 SOURCE = "source"
@@ -62,6 +66,7 @@ class JobConfig:
         matched_labels: the same, where styles are matched to scenes.
         thresholds: what the quality metrics of a result have to meet.
         storage_environment: environment variables with which a process reaches the object stores.
+        own_stages: stages that take the place of those of the same name.
     """
 
     job: Job
@@ -84,6 +89,7 @@ class JobConfig:
     matched_labels: Sequence[int] | None
     thresholds: Sequence[Threshold]
     storage_environment: Mapping[str, str]
+    own_stages: Mapping[str, StageSpec] = field(default_factory=dict)
 
 
 def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:

@@ -43,6 +43,10 @@ class StageSpec:
         """What the stage says about itself."""
         return self.kind.declaration
 
+    def __str__(self) -> str:
+        arguments = (f"{name}={value!r}" for name, value in self.arguments.items())
+        return f"{self.kind.__qualname__}({', '.join(arguments)})"
+
     def make(self) -> Stage:
         """The stage; its networks are read here."""
         return self.kind(**self.arguments)

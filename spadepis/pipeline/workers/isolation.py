@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import monotonic
 
+import cloudpickle
 import pyarrow as pa
 
 from spadepis.pipeline.division import by_row, by_style, give_up, item_of, join_styles
@@ -109,7 +110,8 @@ class _Process:
         deaths: list[Death] = []
         while self._running is None:
             ours, theirs = context.Pipe()
-            arguments = (theirs, self._stages, self._patience)
+            # Unlike pickle, cloudpickle takes along the classes of a script, such as a user's own.
+            arguments = (theirs, cloudpickle.dumps(self._stages), self._patience)
             process = context.Process(target=_serve, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -162,9 +164,9 @@ def _death(process: BaseProcess) -> Death:
     return Death(f"signal {-status}" if status < 0 else f"exit status {status}")
 
 
-def _serve(connection: Connection, stages: Sequence[StageSpec], patience: float) -> None:
+def _serve(connection: Connection, stages: bytes, patience: float) -> None:
     """Answer batches until the other end is closed."""
-    worker = Worker(stages, patience=patience)
+    worker = Worker(cloudpickle.loads(stages), patience=patience)
     connection.send(None)
     while True:
         try:

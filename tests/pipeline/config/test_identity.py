@@ -1,6 +1,7 @@
 """Image sets that version 0.1 wrote are those of the same configuration today."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from spadepis.pipeline.config.command import command_of
 from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
+from spadepis.pipeline.stages.smooth import Smooth
+from spadepis.pipeline.stages.stage import StageSpec
 
 WRITTEN = Path(__file__).parent / "written_by_0_1"
 STYLE_IDS = [
@@ -88,7 +91,12 @@ def test_a_set_of_0_1_is_resumed(job: Job, tmp_path: Path) -> None:
     identity = identify(configuration(job, tmp_path), style_ids(job))
     later = {name: identity.pop(name) for name in identity.keys() - earlier.keys()}
     of_photos = {"deblock": False} if job is Job.STYLIZE else {}
-    in_all = {"label_grid": None, "label_scaling": None, "keep_instances": False}
+    in_all = {
+        "label_grid": None,
+        "label_scaling": None,
+        "keep_instances": False,
+        "own_stages": None,
+    }
     of_contents = {"content_seed": 0} if job.synthesizes else {}
     assert later == in_all | of_photos | of_contents
     assert identity.items() <= earlier.items()
@@ -187,3 +195,13 @@ def test_a_key_of_a_setting_that_is_gone_is_ignored(tmp_path: Path) -> None:
     job = Job.STYLIZE
     folder = output(tmp_path, written(job, tmp_path) | {"grain": 3})
     check_identity(folder, identify(configuration(job, tmp_path), STYLE_IDS))
+
+
+def test_stages_of_ones_own_are_part_of_it(tmp_path: Path) -> None:
+    plain = configuration(Job.SYNTHESIZE, tmp_path)
+    own = replace(plain, own_stages={"smooth": StageSpec(Smooth, {"radius": 1})})
+    output(tmp_path, identify(own, []))
+    with pytest.raises(
+        ConfigurationError, match=r"own_stages was {'smooth': 'Smooth\(radius=1\)'}, is None"
+    ):
+        check_identity(Folder(str(tmp_path / "out")), identify(plain, []))

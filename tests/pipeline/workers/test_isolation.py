@@ -68,3 +68,18 @@ def test_a_machine_without_memory_for_any_scene() -> None:
     isolation = Isolation("unborn", [StageSpec(Unborn)], 60.0, Attempts())
     with pytest.raises(RepeatedError, match=r"without any scene died 3 times \(signal 9\)"):
         isolation(scenes_to_table([scene("a", "good")]))
+
+
+def test_a_stage_of_a_script_is_isolated_too() -> None:
+    """Pickle would send only the name of such a class, and the other process has other scripts."""
+
+    class Own:
+        declaration: ClassVar = Declaration("own")
+
+        def __call__(self, batch: pa.Table) -> pa.Table:
+            return batch
+
+    isolation = Isolation("own", [StageSpec(Own)], 60.0, Attempts())
+    batch = scenes_to_table([scene("a", "style")])
+    assert isolation(batch).equals(batch)
+    isolation.close()
