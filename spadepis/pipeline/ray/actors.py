@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ import ray
 
 from spadepis.pipeline.ray.metrics import StageMetrics
 from spadepis.pipeline.ray.shared_attempts import shared_attempts
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import Workers
 from spadepis.pipeline.workers.isolation import Isolation
 from spadepis.pipeline.workers.pool import Pool
@@ -59,7 +61,9 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
             self._worker: Worker | None = None
             self._suspect_batches = 0
             if not ray.get_runtime_context().was_current_actor_reconstructed:
-                self._make_worker()
+                # It is tried again with the first batch: what that raises, the job can tell.
+                with suppress(RepeatedError):
+                    self._make_worker()
                 return
             attempts = shared_attempts()
             attempts.tell(f"{pool.name}: a worker died or stalled; its scenes are tried one by one")

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import torch
 
+from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
+
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -17,24 +19,30 @@ def in_halves(
     work: Callable[[Sequence[Item]], None],
     items: Sequence[Item],
     give_up: Callable[[Item, Exception], None],
-    errors: tuple[type[Exception], ...] = (torch.OutOfMemoryError,),
+    further_errors: tuple[type[Exception], ...] = (),
 ) -> None:
     """Do a batch; if it is too large, do each half by itself, and so on.
 
     Args:
-        work: does a batch, or raises one of ``errors`` and leaves nothing done.
+        work: does a batch, or raises an error and leaves nothing done.
         items: the batch.
         give_up: called with a single item that cannot be done, and the error.
-        errors: after which fewer items are tried.
+        further_errors: after which fewer items are tried, beside those of too little memory.
     """
     try:
         work(items)
         return
-    except errors as error:
+    except Exception as error:
+        helps = is_out_of_memory(error) or isinstance(error, further_errors)
+        if not helps or is_broken_device(error):
+            raise
         if len(items) == 1:
             give_up(items[0], error)
             return
         log.info("%s: a batch of %d is done in halves", error, len(items))
+    # Now that the error is gone, so are the tensors of the batch. Libraries have no use for the
+    # memory that PyTorch keeps.
+    torch.cuda.empty_cache()
     middle = len(items) // 2
     for half in (items[:middle], items[middle:]):
-        in_halves(work, half, give_up, errors)
+        in_halves(work, half, give_up, further_errors)

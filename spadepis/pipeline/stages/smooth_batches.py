@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import SMOOTH
@@ -39,7 +38,7 @@ class SmoothBatches:
                 self._smooth,
                 list(alike),
                 lambda scene, error: scene.fail(SMOOTH.name, scene.source, error),
-                errors=(torch.OutOfMemoryError, ConvergenceError),
+                further_errors=(ConvergenceError,),
             )
         return scenes_to_table(scenes)
 

@@ -18,6 +18,7 @@ from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_extent
 from spadepis.matching.matching import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
+from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import STYLIZE
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
@@ -157,7 +158,9 @@ class Stylize:
                 usable.append((style, self.style_statistics(style.source, style.mask_source)))
             except UnreadableImageError as error:
                 scene.fail_style(style, STYLIZE.name, error.uri, error)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or is_broken_device(error):
+                    raise
                 scene.fail_style(style, STYLIZE.name, style.source, error)
         return usable
 

@@ -11,7 +11,9 @@ from typing import Protocol
 import pyarrow as pa
 import torch
 
+from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.division import by_row, by_style, give_up, join_styles
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.stages.stage import Stage, StageSpec
 from spadepis.pipeline.workers.process import ended_after, prepare_process
 
@@ -46,6 +48,9 @@ class Worker:
         stages: each is called with what the one before it returns.
         observers: one for each stage, or none at all.
         patience: seconds after which a stage that works on a batch has stalled; the process ends.
+
+    Raises:
+        RepeatedError: a GPU has too little memory for the networks.
     """
 
     def __init__(
@@ -55,7 +60,7 @@ class Worker:
         patience: float | None = None,
     ) -> None:
         prepare_process()
-        self._stages = [stage.make() for stage in stages]
+        self._stages = [make(stage) for stage in stages]
         self._observers = observers
         self._patience = patience
 
@@ -78,26 +83,54 @@ class Worker:
             return call(stage, batch)
 
 
+def make(spec: StageSpec) -> Stage:
+    """Make a stage, which reads its networks.
+
+    A device that has failed ends the process.
+
+    Raises:
+        RepeatedError: the device has too little memory, which it would have for no scene.
+    """
+    try:
+        return spec.make()
+    except RuntimeError as error:
+        _end_with_device(error)
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).partition(". ")[0]
+        raise RepeatedError(
+            f"{spec.declaration.name}: a worker cannot start, for its GPU has too little memory "
+            f"left ({reason}); fewer workers or --precision half need less"
+        ) from error
+
+
+def _end_with_device(error: Exception) -> None:
+    """End the process if a device has failed: after a CUDA error every later call fails too."""
+    if is_broken_device(error):
+        log.error("the device failed, this worker ends: %s", error)
+        os._exit(BROKEN_DEVICE)
+
+
 def call(stage: Stage, batch: pa.Table) -> pa.Table:
     """Call a stage, the one place where whatever it raises is dealt with.
 
     If it raises, it is called for each row by itself and, if that does not help, for each style,
-    so that only what it cannot do fails. A device that has failed ends the process: after a CUDA
-    error every later call fails too. Ray starts another process, which does the batch again.
+    so that only what it cannot do fails. A device that has failed ends the process. Ray starts
+    another process, which does the batch again.
 
     Raises:
         OSError: nothing can be written, which is not the fault of a scene.
     """
     try:
         return stage(batch)
-    except torch.AcceleratorError as error:
-        log.error("the device failed, this worker ends: %s", error)
-        os._exit(BROKEN_DEVICE)
     except OSError:
         raise
     except Exception as error:
+        _end_with_device(error)
         log.exception("%s failed with %d rows", stage.declaration.name, len(batch))
-        failure = error
+        # Its stack holds the tensors of the batch.
+        failure = error.with_traceback(None)
+    torch.cuda.empty_cache()
     if len(batch) > 1:
         return pa.concat_tables([call(stage, row) for row in by_row(batch)])
     styles = by_style(batch) if stage.declaration.per_result else [batch]

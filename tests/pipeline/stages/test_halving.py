@@ -43,6 +43,26 @@ def test_a_batch_is_halved_until_it_fits() -> None:
     assert tried == [8, 4, 2, 2, 4, 2, 1, 1, 2]
 
 
+def test_a_batch_on_a_broken_device_is_not_halved() -> None:
+    def work(items: Sequence[int]) -> None:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    with pytest.raises(torch.AcceleratorError):
+        in_halves(work, [1, 2], lambda *_: pytest.fail("given up"))
+
+
+def test_other_errors_halve_a_batch_only_if_that_is_wanted() -> None:
+    given_up: list[int] = []
+
+    def work(items: Sequence[int]) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        in_halves(work, [1, 2], lambda *_: None)
+    in_halves(work, [1, 2], lambda item, _: given_up.append(item), (ValueError,))
+    assert given_up == [1, 2]
+
+
 def test_synthesis_goes_on_with_less_memory(
     spade_checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +77,8 @@ def test_synthesis_goes_on_with_less_memory(
 
     def limited(labels: Tensor, edges: Tensor | None, seeds: Tensor) -> Tensor:
         batches.append(len(labels))
+        if len(labels) > 2:
+            raise RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
         if len(labels) > 1 or labels.flatten()[0] == 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(labels, edges, seeds)
@@ -87,7 +109,7 @@ def test_stylization_goes_on_with_fewer_styles_at_once(
 
     def limited(content: Tensor, styles: Sequence[object], *more: Any, **settings: Any) -> Tensor:
         if len(styles) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
         return stylize(content, styles, *more, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stage.network, "stylize", limited)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from spadepis.labels import COCO_STUFF
+from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.declarations import Declaration
@@ -20,7 +21,7 @@ from spadepis.pipeline.stages.smooth_batches import SmoothBatches
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.synthesize import Synthesize
-from spadepis.pipeline.workers.worker import BROKEN_DEVICE, Worker, call
+from spadepis.pipeline.workers.worker import BROKEN_DEVICE, Worker, call, make
 
 
 class Append:
@@ -75,13 +76,62 @@ def test_stages_follow_one_another_on_one_thread() -> None:
     assert scene.id == "abc"
 
 
-def test_a_broken_device_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would end the process raises SystemExit."""
+
     def end(status: int) -> None:
         raise SystemExit(status)
 
     monkeypatch.setattr(os, "_exit", end)
+
+
+BROKEN = [
+    torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+]
+
+
+@pytest.mark.usefixtures("_exits")
+@pytest.mark.parametrize("error", BROKEN, ids=str)
+def test_a_broken_device_ends_the_process(error: Exception) -> None:
     with pytest.raises(SystemExit, match=str(BROKEN_DEVICE)):
-        call(Fail(torch.AcceleratorError("CUDA error: an illegal memory access")), pa.table({}))
+        call(Fail(error), scenes_to_table([Scene("a", [GOOD])]))
+    with pytest.raises(SystemExit, match=str(BROKEN_DEVICE)):
+        make(StageSpec(Unmade, {"error": error}))
+
+
+@pytest.mark.usefixtures("_exits")
+def test_too_little_memory_in_a_part_of_a_stage_divides_the_batch() -> None:
+    error = torch.AcceleratorError("CUDA error: out of memory")
+    scenes = [Scene("a", [GOOD]), Scene("bad", [GOOD, ALSO_GOOD]), Scene("b", [GOOD, BAD])]
+    called = scenes_from_table(call(FailSome(error), scenes_to_table(scenes)))
+    assert outcomes(called) == {
+        "a": (["good"], []),
+        "bad": ([], ["good", "also good"]),
+        "b": (["good"], ["bad"]),
+    }
+    assert called[2].failures[0].message == "CUDA error: out of memory"
+
+
+def test_networks_without_room_on_the_device_are_told_in_a_line() -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB")
+    with pytest.raises(RepeatedError, match=r"^unmade: a worker cannot start, .*--precision half"):
+        make(StageSpec(Unmade, {"error": error}))
+    with pytest.raises(RuntimeError, match="^shapes$"):
+        make(StageSpec(Unmade, {"error": RuntimeError("shapes")}))
+
+
+class Unmade:
+    """A stage that cannot be made."""
+
+    declaration: ClassVar = Declaration("unmade")
+
+    def __init__(self, error: Exception) -> None:
+        raise error
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return batch
 
 
 class FailSome:
@@ -89,11 +139,14 @@ class FailSome:
 
     declaration: ClassVar = Declaration("fail some")
 
+    def __init__(self, error: Exception = ValueError("a\nlong\nstory\n")) -> None:  # noqa: B008
+        self.error = error
+
     def __call__(self, batch: pa.Table) -> pa.Table:
         scenes = scenes_from_table(batch)
         for scene in scenes:
             if "bad" in [scene.id, *(style.id for style in scene.styles)] and scene.styles:
-                raise ValueError("a\nlong\nstory\n")
+                raise self.error
             scene.results = [PHOTO for _ in scene.styles]
         return scenes_to_table(scenes)
 
