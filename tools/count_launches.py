@@ -128,6 +128,8 @@ def _synthesis(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
         generator = SpadeGenerator.from_checkpoint(
             config.spade_checkpoint, COCO_STUFF, "cuda", dtype
         )
+        # The first call folds the weights.
+        generator(inputs.labels[:1], inputs.edges[:1])
         for batch in config.batches:
             gpu.restart()
             generator(inputs.labels[:batch], inputs.edges[:batch]).cpu()

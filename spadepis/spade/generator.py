@@ -14,8 +14,11 @@ from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.loading import load_weights
 from spadepis.checkpoints.reading import read_metadata, read_state_dict
 from spadepis.kernels.convolution import Convolution3x3, convolve_1x1
+from spadepis.kernels.derived import Derived
+from spadepis.kernels.precision import exact_float32
 from spadepis.labels import LabelSpace, instance_edges
-from spadepis.spade.noise import gaussian_noise
+from spadepis.spade.folding import FoldedConvolution
+from spadepis.spade.noise import gaussian_noise, gaussian_noise_of_layers
 from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
@@ -77,13 +80,12 @@ class SpadeResidualBlock(nn.Module):
         self.conv_0 = Convolution3x3(channels_in, channels_middle, padding)
         self.conv_1 = Convolution3x3(channels_middle, channels_out, padding)
         semantics = semantic_channels, hidden_width
-        activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
-        self.norm_0 = SpadeNormalization(channels_in, *semantics, activation)
-        self.norm_1 = SpadeNormalization(channels_middle, *semantics, activation)
+        self.norm_0 = SpadeNormalization(channels_in, *semantics, NEGATIVE_SLOPE)
+        self.norm_1 = SpadeNormalization(channels_middle, *semantics, NEGATIVE_SLOPE)
         self.learned_shortcut = channels_in != channels_out
         if self.learned_shortcut:
             self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
-            self.norm_s = SpadeNormalization(channels_in, *semantics, nn.Identity())
+            self.norm_s = SpadeNormalization(channels_in, *semantics, 1)
         self.noise_strength = nn.Parameter(torch.zeros(channels_in)) if noise else None
 
     def forward(self, x: Tensor, semantics: SemanticMap, noise: Tensor | None = None) -> Tensor:
@@ -109,9 +111,16 @@ class SpadeResidualBlock(nn.Module):
         variance = self.norm_0.param_free_norm.running_var
         assert self.noise_strength is not None and variance is not None
         strength = (self.noise_strength * variance.sqrt()).to(x.dtype)
-        maps_of_channels = torch.arange(x.shape[1], device=x.device) % noise.shape[1]
-        noise = noise.to(x.dtype).index_select(1, maps_of_channels)
-        return torch.addcmul(x, strength.view(1, -1, 1, 1), noise)
+        channels, maps = x.shape[1], noise.shape[1]
+        if channels % maps:
+            noise = noise.repeat(1, channels // maps + 1, 1, 1)[:, :channels]
+            maps = channels
+        # Channels in groups of one channel for each map.
+        grouped = x.view(len(x), -1, maps, *x.shape[2:])
+        added = torch.addcmul(
+            grouped, strength.view(1, -1, maps, 1, 1), noise.to(x.dtype).unsqueeze(1)
+        )
+        return added.flatten(1, 2)
 
 
 class SpadeGenerator(nn.Module):
@@ -144,6 +153,7 @@ class SpadeGenerator(nn.Module):
         super().__init__()
         self.label_space = label_space
         self.dense_above: float | None = None
+        self._folded_fc: Derived[FoldedConvolution] = Derived()
         widths = [base_width * multiple for multiple in (16, 8, 4, 2, 1)]
 
         def block(channels_in: int, channels_out: int) -> SpadeResidualBlock:
@@ -200,6 +210,15 @@ class SpadeGenerator(nn.Module):
                 weights.setdefault(key, torch.zeros((), dtype=torch.int64))
         purpose = f"the label space {label_space.name}"
         load_weights(generator, weights, uri, purpose, device, dtype)
+        if torch.device(device).type != "cpu":
+            # They are folded into weights there. In float16 a variance may overflow.
+            for name, module in generator.named_modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    for statistic in ("running_mean", "running_var"):
+                        exact = weights[f"{name}.{statistic}"].to(
+                            device, torch.promote_types(dtype, torch.float32)
+                        )
+                        setattr(module, statistic, exact)
         return generator
 
     @property
@@ -222,7 +241,8 @@ class SpadeGenerator(nn.Module):
                 noise ignores them.
 
         Returns:
-            [N,3,H,W] in [-1,1], in the dtype of the weights.
+            [N,3,H,W] in [-1,1], in the dtype of the weights. Where values overflow, as they may in
+            float16, it is NaN.
 
         Raises:
             ValueError: the size is not divisible by 32, a class index is outside the label space,
@@ -265,10 +285,11 @@ class SpadeGenerator(nn.Module):
             labels, edges, space.num_classes, weight.dtype, weight.device, dense_above
         )
 
+    @exact_float32()
     def synthesize(self, semantics: SemanticMap, seeds: Tensor | None = None) -> Tensor:
         """Synthesize photos of label maps that are prepared; see ``forward``."""
         noise = self._noise(semantics.labels.shape, seeds)
-        x = self.fc(semantics.one_hot(semantics.labels.shape[1] // STRIDE))
+        x = self._coarsest_features(semantics)
         x = self.head_0(x, semantics, noise[0])
         x = self.G_middle_0(_double(x), semantics, noise[1])
         x = self.G_middle_1(x, semantics, noise[2])
@@ -276,20 +297,37 @@ class SpadeGenerator(nn.Module):
         for block, block_noise in zip(upsampling, noise[3:], strict=True):
             x = block(_double(x), semantics, block_noise)
         image: Tensor = self.conv_img(F.leaky_relu(x, NEGATIVE_SLOPE))
-        return torch.tanh(image)
+        # Otherwise what is infinite would be black or white.
+        return torch.add(torch.tanh(image), image, alpha=0)
 
-    def _noise(self, shape: Sequence[int], seeds: Tensor | None) -> list[Tensor | None]:
+    def _coarsest_features(self, semantics: SemanticMap) -> Tensor:
+        """The features that the first block begins with."""
+        height = semantics.labels.shape[1] // STRIDE
+        weight = self.fc.weight
+        if weight.device.type == "cpu" or weight.requires_grad:
+            features: Tensor = self.fc(semantics.one_hot(height))
+            return features
+
+        def fold() -> FoldedConvolution:
+            return FoldedConvolution(self.fc, self.label_space.num_classes, weight.dtype)
+
+        table = self._folded_fc.get(weight.dtype, list(self.fc.parameters()), fold)
+        neighbourhoods = semantics.neighbourhoods(height)
+        pixels = F.embedding(neighbourhoods.index_3x3, table(neighbourhoods))
+        return pixels.permute(0, 3, 1, 2)
+
+    def _noise(self, shape: Sequence[int], seeds: Tensor | None) -> Sequence[Tensor | None]:
         """The noise maps of each block, or None where the network adds none."""
         if self.head_0.noise_strength is None:
             return [None] * len(BLOCK_STRIDES)
         count, height, width = shape
         if seeds is None:
             seeds = torch.zeros(count, dtype=torch.int64)
-        seeds = seeds.to(self.fc.weight.device)
-        return [
-            gaussian_noise(seeds, layer, NOISE_MAPS, height // stride, width // stride)
-            for layer, stride in enumerate(BLOCK_STRIDES)
-        ]
+        sizes = [(height // stride, width // stride) for stride in BLOCK_STRIDES]
+        device = self.fc.weight.device
+        if device.type != "cpu":
+            return gaussian_noise_of_layers(seeds.cpu(), NOISE_MAPS, sizes, device)
+        return [gaussian_noise(seeds, layer, NOISE_MAPS, *size) for layer, size in enumerate(sizes)]
 
 
 def _double(x: Tensor) -> Tensor:

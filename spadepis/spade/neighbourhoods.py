@@ -75,6 +75,17 @@ class Neighbourhoods:
         positions = torch.arange(9, device=self.rows_3x3.device)
         return self.rows_3x3 - positions * self.table_rows
 
+    @cached_property
+    def offsets_3x3(self) -> Tensor:
+        """Where the rows of each distinct 3x3 neighbourhood begin in ``rows_3x3``, flattened."""
+        return _offsets(self.rows_3x3)
+
+    @cached_property
+    def offsets_5x5(self) -> Tensor:
+        """Where the rows of each distinct 5x5 neighbourhood begin in ``rows_5x5``, flattened."""
+        assert self.rows_5x5 is not None
+        return _offsets(self.rows_5x5)
+
     @property
     def distinct_share(self) -> float:
         """Number of distinct 3x3 neighbourhoods, as a share of the number of pixels."""
@@ -124,6 +135,10 @@ def find_neighbourhoods(
         _number_5x5(padded, first) for (_, padded), first in zip(of_3x3, before, strict=False)
     ]
     return Neighbourhoods(rows, index, *options, *_join(of_5x5))
+
+
+def _offsets(rows: Tensor) -> Tensor:
+    return torch.arange(0, rows.numel(), rows.shape[1], dtype=rows.dtype, device=rows.device)
 
 
 def _count_pixel_values(num_classes: int, has_edges: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,13 +35,48 @@ def gaussian_noise(seeds: Tensor, layer: int, maps: int, height: int, width: int
     Returns:
         float32 [N,M,height,width].
     """
-    rows = torch.arange(height, device=seeds.device).view(-1, 1)
     columns = torch.arange(width, device=seeds.device)
+    return _noise_of_states(_row_states(seeds, layer, maps, height) + _STEP * columns)
+
+
+def gaussian_noise_of_layers(
+    seeds: Tensor, maps: int, sizes: Sequence[tuple[int, int]], device: torch.device
+) -> list[Tensor]:
+    """The noise of all layers on a GPU, in as few steps as that of one.
+
+    Args:
+        seeds: int64 [N] on the CPU.
+        maps: number of independent maps M of each image.
+        sizes: height and width of the maps of each layer, by layer.
+        device: where the noise goes.
+
+    Returns:
+        float32 [N,M,height,width] for each layer.
+    """
+    rows = [_row_states(seeds, layer, maps, height) for layer, (height, _) in enumerate(sizes)]
+    packed = torch.cat([states.flatten() for states in rows]).pin_memory()
+    uploaded = torch.split(packed.to(device, non_blocking=True), [part.numel() for part in rows])
+    steps = _STEP * torch.arange(max(width for _, width in sizes), device=device)
+    shapes = [(len(seeds), maps, height, width) for height, width in sizes]
+    counts = [math.prod(shape) for shape in shapes]
+    states = torch.empty(sum(counts), dtype=torch.int64, device=device)
+    for part, of_rows, (_, width) in zip(torch.split(states, counts), uploaded, sizes, strict=True):
+        torch.add(of_rows[:, None], steps[:width], out=part.view(-1, width))
+    noise = torch.split(_noise_of_states(states), counts)
+    return [part.view(shape) for part, shape in zip(noise, shapes, strict=True)]
+
+
+def _row_states(seeds: Tensor, layer: int, maps: int, height: int) -> Tensor:
+    """What the hashes of a row's pixels begin with, int64 [N,M,height,1]."""
     numbers = torch.arange(maps, device=seeds.device).view(-1, 1, 1)
+    rows = torch.arange(height, device=seeds.device).view(-1, 1)
     stream = _hash(_hash(seeds >> 32) ^ (seeds & LOW_32_BITS)) + _STEP * (layer + 1)
     map_streams = _hash(stream.view(-1, 1, 1, 1)) + _STEP * numbers
-    state = _hash(_hash(map_streams) + _STEP * rows) + _STEP * columns
-    first = _hash(state)
+    return _hash(_hash(map_streams) + _STEP * rows)
+
+
+def _noise_of_states(states: Tensor) -> Tensor:
+    first = _hash(states)
     second = _hash(first ^ _STEP)
     total = (first & 0xFFFF) + (first >> 16) + (second & 0xFFFF) + (second >> 16)
     return (total.float() - _MEAN) / _DEVIATION

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spadepis.kernels.convolution import convolve_1x1
+from spadepis.kernels.derived import Derived
+from spadepis.spade.folding import FoldedNormalization
 from spadepis.spade.neighbourhoods import Neighbourhoods
 from spadepis.spade.semantic_map import SemanticMap
 
@@ -18,22 +20,23 @@ class SpadeNormalization(nn.Module):
     """Normalization whose scale and shift vary over the image with the semantic map.
 
     Park et al., eq. 1-3: ``gamma(s) * (x - mu) / sigma + beta(s)``, where the published networks
-    learn ``gamma - 1``, and gamma and beta come from two stacked 3x3 convolutions of the map. An
-    activation function follows.
+    learn ``gamma - 1``, and gamma and beta come from two stacked 3x3 convolutions of the map. A
+    leaky ReLU follows.
 
     Args:
         channels: channels of the features, C.
         semantic_channels: channels of the semantic map, S.
         hidden_width: channels between the two convolutions, K; 128 in the published networks.
-        activation: applied to the result, in place.
+        negative_slope: slope of the leaky ReLU that follows; 1 for none.
     """
 
     def __init__(
-        self, channels: int, semantic_channels: int, hidden_width: int, activation: nn.Module
+        self, channels: int, semantic_channels: int, hidden_width: int, negative_slope: float
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.activation = activation
+        self.negative_slope = negative_slope
+        self._folded: Derived[FoldedNormalization] = Derived()
         self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
         self.mlp_shared = nn.Sequential(
             nn.Conv2d(semantic_channels, hidden_width, 3, padding=1), nn.ReLU()
@@ -44,9 +47,30 @@ class SpadeNormalization(nn.Module):
     def forward(self, features: Tensor, semantic_map: SemanticMap) -> Tensor:
         """Modulate features [N,C,h,w] by the map, which is shrunk to h x w."""
         neighbourhoods = semantic_map.neighbourhoods(features.shape[2])
+        if self._folds(features):
+            folded = self._fold(features.dtype, neighbourhoods.num_classes)
+            return folded(features, neighbourhoods)
         if neighbourhoods.index_5x5 is None:
             return self.modulate_densely(features, neighbourhoods)
         return self.modulate_by_neighbourhood(features, neighbourhoods)
+
+    def _folds(self, features: Tensor) -> bool:
+        return (
+            features.device.type != "cpu"
+            and not self.training
+            and not (features.requires_grad or self.mlp_gamma.weight.requires_grad)
+        )
+
+    def _fold(self, dtype: torch.dtype, num_classes: int) -> FoldedNormalization:
+        """The weights as a GPU takes them."""
+
+        def fold() -> FoldedNormalization:
+            first, second = self.mlp_shared[0], self._second_convolution()
+            assert isinstance(first, nn.Conv2d)
+            options = self.negative_slope, num_classes, dtype
+            return FoldedNormalization(first, second, self.param_free_norm, *options)
+
+        return self._folded.get(dtype, [*self.parameters(), *self.buffers()], fold)
 
     def modulate_densely(self, features: Tensor, neighbourhoods: Neighbourhoods) -> Tensor:
         """Modulate features [N,C,h,w] with the second convolution done at every pixel.
@@ -57,8 +81,8 @@ class SpadeNormalization(nn.Module):
         kernel, bias = self._second_convolution()
         modulation = F.conv2d(hidden.permute(0, 3, 1, 2), kernel, bias, padding=1)
         scale, shift = self._with_batch_norm(modulation.permute(0, 2, 3, 1))
-        modulated: Tensor = self.activation(torch.addcmul(shift, scale, self._pixels(features)))
-        return modulated.permute(0, 3, 1, 2)
+        modulated = torch.addcmul(shift, scale, self._pixels(features))
+        return self._activate(modulated).permute(0, 3, 1, 2)
 
     def modulate_by_neighbourhood(self, features: Tensor, neighbourhoods: Neighbourhoods) -> Tensor:
         """The same, with each distinct 5x5 neighbourhood computed once.
@@ -76,7 +100,7 @@ class SpadeNormalization(nn.Module):
         pixels = self._pixels(features)
         if scale.requires_grad or pixels.requires_grad:
             modulated = torch.addcmul(F.embedding(index, shift), F.embedding(index, scale), pixels)
-            modulated = self.activation(modulated)
+            modulated = self._activate(modulated)
         else:
             modulated = self._modulate_in_parts(pixels, scale, shift, index)
         return modulated.permute(0, 3, 1, 2)
@@ -96,8 +120,13 @@ class SpadeNormalization(nn.Module):
         for part, rows, result in zip(*(torch.split(t, at_once) for t in tensors), strict=True):
             # Embedding gathers rows several times faster than indexing does.
             torch.addcmul(F.embedding(rows, shift), F.embedding(rows, scale), part, out=result)
-            self.activation(result)
+            self._activate(result)
         return modulated.view(pixels.shape)
+
+    def _activate(self, modulated: Tensor) -> Tensor:
+        if self.negative_slope == 1:
+            return modulated
+        return F.leaky_relu_(modulated, self.negative_slope)
 
     def _pixels(self, features: Tensor) -> Tensor:
         """The features as [N,h,w,C], in training normalized with the statistics of the batch."""
@@ -121,8 +150,8 @@ class SpadeNormalization(nn.Module):
             return scale, shift
         mean, variance = self.param_free_norm.running_mean, self.param_free_norm.running_var
         assert mean is not None and variance is not None
-        scale = scale * torch.rsqrt(variance + self.param_free_norm.eps)
-        return scale, torch.addcmul(shift, scale, mean, value=-1)
+        scale = scale * torch.rsqrt(variance + self.param_free_norm.eps).to(scale.dtype)
+        return scale, torch.addcmul(shift, scale, mean.to(scale.dtype), value=-1)
 
     def _hidden(self, neighbourhoods: Neighbourhoods) -> Tensor:
         """The hidden activations of each distinct 3x3 neighbourhood, [U,K], 0 outside the image."""
