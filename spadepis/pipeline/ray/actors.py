@@ -12,6 +12,7 @@ import pyarrow as pa
 import ray
 
 from spadepis.pipeline.ray.metrics import StageMetrics
+from spadepis.pipeline.ray.same_code import class_with_same_code
 from spadepis.pipeline.ray.shared_attempts import shared_attempts
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import Workers
@@ -88,4 +89,4 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
 
     # Ray Data names its operators by the class.
     Host.__name__ = Host.__qualname__ = pool.name
-    return Actors(Host, pool.workers)
+    return Actors(class_with_same_code(Host), pool.workers)

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import ray
@@ -19,6 +20,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.ray.control_service import watched
+from spadepis.pipeline.ray.same_code import function_with_same_code
 from spadepis.pipeline.ray.shared_attempts import deaths_in_log
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import ClusterSize
@@ -65,7 +67,7 @@ def _started() -> Iterator[None]:
     with _environment({**defaults, **os.environ}), _level("ray"):
         log.info("connecting to the cluster" if on_cluster() else "starting Ray on this machine")
         try:
-            with _same_handler():
+            with _same_handler(), _same_versions():
                 ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
             with watched(ray.get_runtime_context().gcs_address):
                 yield
@@ -83,6 +85,24 @@ def _same_handler() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _same_versions() -> Iterator[None]:
+    """Refuse a cluster whose Ray or Python is another, in one sentence.
+
+    Raises:
+        ConfigurationError: it is.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise
+        # Ray's message has a line for each version.
+        raise ConfigurationError(
+            f"{' '.join(str(error).split())}; use the same environment or image everywhere"
+        ) from None
 
 
 @contextmanager
@@ -104,13 +124,15 @@ def errors_of_workers() -> Iterator[None]:
 
     Raises:
         OSError: a worker raised it.
-        RepeatedError: a worker cannot even start.
+        RepeatedError: a worker cannot even start, or is not to compute with the code that it has.
     """
     try:
         yield
     except RayTaskError as error:
         if isinstance(error.cause, OSError | RepeatedError):
             raise error.cause from None
+        if isinstance(error.cause, ImportError):
+            raise RepeatedError(str(error.cause)) from None
         raise
 
 
@@ -176,13 +198,15 @@ def try_stages(config: JobConfig, styles: float) -> dict[Declaration, float]:
 
     Raises:
         CheckpointError: a checkpoint cannot be read or does not fit.
+        ConfigurationError: a stage cannot do scenes of this size, or the node has other code.
     """
     if not on_cluster():
         return seconds_per_scene(config, styles)
     with connection():
         # The driver may be on a node that has no more than it needs itself.
         trial = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(config.storage_environment)})
-        running = trial(seconds_per_scene).remote(config, styles)
+        work = function_with_same_code(partial(seconds_per_scene, config, styles))
+        running = trial(work).remote()
         if not ray.wait([running], timeout=SECONDS_WITHOUT_A_NODE)[0]:
             log.info("a trial of the stages runs, or waits until the cluster has a node with a CPU")
         try:
@@ -190,4 +214,6 @@ def try_stages(config: JobConfig, styles: float) -> dict[Declaration, float]:
         except (CheckpointError, ConfigurationError) as error:
             # Ray's own error shows the stack of the other process; the first one is within it.
             raise error.args[0] from None
+        except ImportError as error:
+            raise ConfigurationError(str(error.args[0])) from None
     return seconds
