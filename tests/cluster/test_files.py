@@ -197,6 +197,11 @@ def test_kuberay_files_have_known_fields_and_one_cluster() -> None:
         ('num-cpus: "0"', 'cpus: "0"'),
         ("image: IMAGE", "img: IMAGE"),
         ("workerGroupSpecs", "workerGroups"),
+        ("runAsNonRoot: true", "runAsNonRoot: false"),
+        ("runAsUser: 1000", "runAsUser: 0"),
+        ("RuntimeDefault", "Unconfined"),
+        ("allowPrivilegeEscalation: false, ", ""),
+        ("drop: [ALL]", "drop: [KILL]"),
     ],
 )
 def test_a_broken_kuberay_file_is_refused(name: str, part: str, other: str) -> None:
