@@ -31,3 +31,20 @@ def quantize(images: Tensor) -> Tensor:
 def download(levels: Tensor) -> list[NDArray[np.uint8]]:
     """Images uint8 [N,H,W,3] as arrays [H,W,3]."""
     return list(levels.cpu().numpy())
+
+
+def are_finite(images: Tensor) -> Tensor:
+    """Whether all values of each image [N,...] are finite, bool [N], on the same device."""
+    dimensions = tuple(range(1, images.ndim))
+    largest: Tensor = torch.linalg.vector_norm(images, torch.inf, dim=dimensions)
+    return largest.isfinite()
+
+
+def download_finite(levels: Tensor, finite: Tensor) -> list[NDArray[np.uint8] | None]:
+    """Images uint8 [N,H,W,3] as arrays [H,W,3], None for those that are not finite.
+
+    Both come in one copy, so that the host waits once.
+    """
+    packed = torch.cat([levels.flatten(1), finite.byte().unsqueeze(1)], dim=1).cpu().numpy()
+    images = packed[:, :-1].reshape(levels.shape)
+    return [image if row[-1] else None for image, row in zip(images, packed, strict=True)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from time import perf_counter
@@ -15,14 +17,17 @@ import torch
 from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
+from spadepis.kernels.precision import bfloat16_or_float16
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
-from spadepis.pipeline.stages.device_transfer import download, quantize, upload
+from spadepis.pipeline.stages.device_transfer import are_finite, download_finite, quantize
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.pipeline.stages.padding import padded
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.generator import STRIDE
+
+log = logging.getLogger(__name__)
 
 # On a CPU a batch gains nothing, and one at a time a result does not depend on its neighbours.
 CPU_BATCH, GPU_BATCH = 1, 16
@@ -38,7 +43,8 @@ class Synthesize:
         checkpoint: path or URI of the generator's weights.
         label_space: label space that the weights were trained for.
         device: device of PyTorch, "cpu" or e.g. "cuda:0".
-        half: whether to compute in bfloat16.
+        half: whether to compute in half precision: bfloat16 or, on GPUs without, float16. What
+            overflows then is computed again in float32.
         classes: the class of ``label_space`` for each class of the label maps, by class index; None
             if they are the same.
         content_seed: with the id of the scene, the seed of the noise that the generator adds.
@@ -55,13 +61,13 @@ class Synthesize:
         classes: Sequence[int] | None = None,
         content_seed: int = 0,
     ) -> None:
-        dtype = torch.bfloat16 if half else torch.float32
-        self.generator = SpadeGenerator.from_checkpoint(
-            fetch_checkpoint(checkpoint), label_space, device, dtype
-        )
+        self.checkpoint = fetch_checkpoint(checkpoint)
+        self.label_space = label_space
+        self.half = half
         self.classes = None if classes is None else np.array(classes, np.uint8)
         self.content_seed = content_seed
         self.device = device
+        self.generator = self._load(bfloat16_or_float16(device) if half else torch.float32)
         self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -76,18 +82,40 @@ class Synthesize:
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
+        photos = self._photos(self.generator, scenes)
+        if self.half:
+            for i, scene in enumerate(scenes):
+                if photos[i] is None:
+                    log.info("%s: overflows in half precision and is done in float32", scene.id)
+                    photos[i : i + 1] = self._photos(self.exact_generator, [scene])
+        seconds = (perf_counter() - start) / len(scenes)
+        for scene, photo in zip(scenes, photos, strict=True):
+            scene.seconds[SYNTHESIZE.name] = seconds
+            if photo is None:
+                _give_up(scene, FloatingPointError("SPADE's values overflow, also in float32"))
+            else:
+                height, width = _label_map(scene).shape
+                scene.content = photo[:height, :width]
+
+    def _photos(
+        self, generator: SpadeGenerator, scenes: Sequence[Scene]
+    ) -> list[NDArray[np.uint8] | None]:
+        """Photos [H,W,3] of the padded size; None where values overflow."""
         label_maps = np.stack([padded(_label_map(scene)) for scene in scenes])
         if self.classes is not None:
             label_maps = self.classes.take(label_maps)
         edges = [scene.edges for scene in scenes if scene.edges is not None]
-        edge_maps = upload(np.stack(edges), self.device) if edges else None
-        photos = self.generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
-        for scene, photo in zip(scenes, download(quantize((photos + 1) / 2)), strict=True):
-            height, width = _label_map(scene).shape
-            scene.content = photo[:height, :width]
-        seconds = perf_counter() - start
-        for scene in scenes:
-            scene.seconds[SYNTHESIZE.name] = seconds / len(scenes)
+        edge_maps = torch.from_numpy(np.stack(edges)) if edges else None
+        photos = generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
+        return download_finite(quantize((photos + 1) / 2), are_finite(photos))
+
+    @cached_property
+    def exact_generator(self) -> SpadeGenerator:
+        """The generator in float32."""
+        return self._load(torch.float32)
+
+    def _load(self, dtype: torch.dtype) -> SpadeGenerator:
+        return SpadeGenerator.from_checkpoint(self.checkpoint, self.label_space, self.device, dtype)
 
     def _seeds(self, scenes: Sequence[Scene]) -> torch.Tensor:
         """Seeds of the noise, int64 [N]."""

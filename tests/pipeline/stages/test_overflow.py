@@ -1,0 +1,81 @@
+"""Scenes whose values overflow in half precision are synthesized in float32."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from spadepis.labels import COCO_STUFF
+from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.stages.synthesize import Synthesize
+from spadepis.spade.spectral_norm import fold_spectral_norm
+from tools.pretended_gpu import PretendedGpu
+
+Weights = dict[str, Tensor]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def overflowing(spade_weights: Callable[..., Weights], tmp_path: Path) -> tuple[str, int]:
+    """A checkpoint whose float16 form overflows for one class, and that class."""
+    weights = fold_spectral_norm(spade_weights())
+    index = COCO_STUFF.names.index("grass")
+    weights["fc.weight"][:, index] = 3e4
+    safetensors.torch.save_file(weights, tmp_path / "net.safetensors")
+    return str(tmp_path / "net.safetensors"), index
+
+
+def scenes(index: int) -> list[Scene]:
+    label_maps = np.random.default_rng(0).integers(0, index, (3, 32, 32), dtype=np.uint8)
+    label_maps[1] = index
+    return [
+        Scene(str(i), [Style("s", "s")], label_map=label_map)
+        for i, label_map in enumerate(label_maps)
+    ]
+
+
+def through(stage: Synthesize, given: list[Scene]) -> list[Scene]:
+    return scenes_from_table(stage(scenes_to_table(given)))
+
+
+def test_a_scene_that_overflows_is_done_in_float32(
+    overflowing: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint, index = overflowing
+    caplog.set_level("INFO")
+    expected = through(Synthesize(checkpoint, COCO_STUFF, "cpu", half=False), scenes(index))
+    with PretendedGpu(capability=(7, 5)):
+        stage = Synthesize(checkpoint, COCO_STUFF, "cuda", half=True)
+        assert stage.generator.fc.weight.dtype == torch.float16
+        results = through(stage, scenes(index))
+    for result, exact in zip(results, expected, strict=True):
+        assert result.content is not None and exact.content is not None
+        difference = np.abs(result.content.astype(int) - exact.content)
+        # What did not overflow is rounded to float16.
+        assert difference.max() <= (1 if result.id == "1" else 2)
+    assert [line for line in caplog.messages if "float32" in line] == [
+        "1: overflows in half precision and is done in float32"
+    ]
+
+
+def test_what_overflows_in_float32_too_fails_alone(overflowing: tuple[str, int]) -> None:
+    checkpoint, index = overflowing
+    weights = safetensors.torch.load_file(checkpoint)
+    weights["fc.weight"][:, index] = 3e38
+    safetensors.torch.save_file(weights, checkpoint)
+    stage = Synthesize(checkpoint, COCO_STUFF, "cpu", half=False)
+    results = through(stage, scenes(index))
+    assert [scene.has_failed for scene in results] == [False, True, False]
+    (failure,) = results[1].failures
+    assert (failure.stage, failure.error) == ("synthesize", "FloatingPointError")
+
+
+def test_half_precision_is_bfloat16_where_the_card_has_it(overflowing: tuple[str, int]) -> None:
+    with PretendedGpu(capability=(8, 0)):
+        stage = Synthesize(overflowing[0], COCO_STUFF, "cuda", half=True)
+        assert stage.generator.fc.weight.dtype == torch.bfloat16
