@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spadepis.kernels.triton_driver import runs_triton
+
 
 def modulate(
     features: Tensor, modulation: Tensor, index: Tensor | None, negative_slope: float
@@ -21,6 +23,12 @@ def modulate(
     Returns:
         [N,C,h,w], channels last.
     """
+    if runs_triton(features.device) and features.dtype != torch.float64:
+        # Not every platform has Triton.
+        from spadepis.spade import triton_modulation
+
+        with torch.cuda.device_of(features):  # type: ignore[no-untyped-call]
+            return triton_modulation.modulate(features, modulation, index, negative_slope)
     pixels = features.permute(0, 2, 3, 1)
     if index is None:
         gathered = modulation.view(*pixels.shape[:3], -1)

@@ -99,7 +99,7 @@ def test_smoothing_uses_the_kernels_where_triton_works(monkeypatch: pytest.Monke
 
 
 def test_kernels_compile_for_gpus(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.support.kernel_compiler", "75"]
+    command = [sys.executable, "-m", "tests.support.kernel_compiler", "smoothing", "75"]
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

@@ -1,12 +1,14 @@
 """Compiles Triton's kernels for GPUs that need not be there.
 
-    python -m tests.support.kernel_compiler 75
+    python -m tests.support.kernel_compiler smoothing 75
 
-The argument is the compute capability of the GPU. Kernels that compile are printed.
+The arguments are a part of the package and the compute capability of the GPU. Kernels that compile
+are printed.
 """
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import triton
@@ -14,25 +16,52 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from spadepis.smoothing import triton_solver
+from spadepis.spade import triton_modulation
 
 WARP = 32
-# The parameters that are no pointers to float32.
-INTEGERS = ("plane_stride", "pixels", "width", "tiles")
-INTEGER_POINTERS = ("iterations",)
-SIZES = {"tile_size": triton_solver.TILE, "part_count": triton_solver.PARTS}
-KERNELS = (triton_solver._multiply, triton_solver._reduce)
 
 
-def compile_kernel(kernel: Any, constants: Mapping[str, int], capability: int) -> None:
-    """Compile a kernel as its first launch would."""
-    types = dict.fromkeys(INTEGERS, "i32") | dict.fromkeys(INTEGER_POINTERS, "*i32")
-    types |= dict.fromkeys(constants, "constexpr")
-    signature = {name: types.get(name, "*fp32") for name in kernel.arg_names}
-    source = ASTSource(kernel, signature, constexprs=dict(constants))
-    triton.compile(source, target=GPUTarget("cuda", capability, WARP))
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel as one of its launches has it.
+
+    Attributes:
+        function: the kernel.
+        types: types of its parameters; those not named are pointers to float32.
+        constants: values of the parameters that are known when it is compiled.
+    """
+
+    function: Any
+    types: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, int | None] = field(default_factory=dict)
+
+    def compile(self, capability: int) -> None:
+        """Compile it as the first such launch would."""
+        types = dict(self.types) | dict.fromkeys(self.constants, "constexpr")
+        signature = {name: types.get(name, "*fp32") for name in self.function.arg_names}
+        source = ASTSource(self.function, signature, constexprs=dict(self.constants))
+        triton.compile(source, target=GPUTarget("cuda", capability, WARP))
+
+
+_SOLVER_TYPES = dict.fromkeys(("plane_stride", "pixels", "width", "tiles"), "i32")
+_SOLVER_TYPES["iterations"] = "*i32"
+_SOLVER_SIZES = {"tile_size": triton_solver.TILE, "part_count": triton_solver.PARTS}
+_HALF = dict.fromkeys(("features", "modulation", "output"), "*fp16")
+_HALF |= {"index": "*i32", "count": "i64", "negative_slope": "fp32"}
+_MODULATION_SIZES = {"channels": 48, "block": triton_modulation.BLOCK}
+KERNELS = {
+    "smoothing": [
+        Kernel(triton_solver._multiply, _SOLVER_TYPES, _SOLVER_SIZES),
+        Kernel(triton_solver._reduce, _SOLVER_TYPES, _SOLVER_SIZES),
+    ],
+    "spade": [
+        Kernel(triton_modulation._modulate, _HALF, _MODULATION_SIZES),
+        Kernel(triton_modulation._modulate, _HALF, _MODULATION_SIZES | {"index": None}),
+    ],
+}
 
 
 if __name__ == "__main__":
-    for kernel in KERNELS:
-        compile_kernel(kernel, SIZES, int(sys.argv[1]))
-        print(kernel.__name__)
+    for kernel in KERNELS[sys.argv[1]]:
+        kernel.compile(int(sys.argv[2]))
+        print(kernel.function.__name__)
