@@ -1,7 +1,10 @@
 """The small models that come with spadepis; ``models/README.md`` says how they were trained."""
 
+import hashlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 _FOLDER = files("spadepis") / "checkpoints" / "models"
@@ -18,3 +21,10 @@ REPLACED_DEFAULTS: Final[Mapping[str, str]] = {
     ),
 }
 """Where to find former default weights, by their SHA-256."""
+
+
+@cache
+def shipped_weights() -> frozenset[str]:
+    """Hexadecimal SHA-256 of the files of weights that come with spadepis."""
+    paths = (DEFAULT_SPADE_CHECKPOINT, DEFAULT_PHOTOWCT_CHECKPOINT)
+    return frozenset(hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths)

@@ -11,6 +11,8 @@ import pyarrow as pa
 from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import CARD, REPORT
 from spadepis.labels.training import TrainingLabels
+from spadepis.pipeline.config.identity import CHECKPOINTS
+from spadepis.pipeline.config.kept_command import run_starts
 from spadepis.pipeline.planning.preparation import Prepared
 from spadepis.report.card import dataset_card
 from spadepis.report.html import html_report
@@ -47,7 +49,15 @@ def write_set_index(job: Prepared, commits: pa.Table) -> Outcome:
         "label_space": labels.to_manifest(),
         "versions": versions(),
     }
-    report = html_report(summary, commits, job.identity, job.config.label_space, job.folder)
+    report = html_report(
+        summary,
+        commits,
+        job.identity,
+        job.config.label_space,
+        job.folder,
+        checkpoints={name: getattr(job.config.networks, name) for name in CHECKPOINTS},
+        starts=run_starts(job.folder),
+    )
     pages = {CARD: dataset_card(summary, commits, job.identity, labels, split_by), REPORT: report}
     write_index(job.folder, commits, pages, manifest, split_by)
     return _outcome(job, commits, summary)

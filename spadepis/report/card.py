@@ -6,16 +6,14 @@ belong to the data, whatever their names are, and the columns.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.checkpoints.defaults import shipped_weights
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.index import metadata_columns, rows_by_split
 from spadepis.dataset.image_set.layout import KINDS, METADATA, SHARDS, shards_of_split
@@ -169,12 +167,8 @@ def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:
 
 def _licence(identity: Mapping[str, Any]) -> dict[str, str]:
     """The licence of the weights, which applies to the images."""
-    shipped = {
-        hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        for path in (DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT)
-    }
     used = {identity[name] for name in CHECKPOINTS if identity.get(name)}
-    if used & shipped:
+    if used & shipped_weights():
         return {
             "license": "other",
             "license_name": "for research only: weights that come with spadepis",

@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jinja2 import Environment, StrictUndefined
 
+from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LabelSpace
 from spadepis.report.gallery import make_gallery, style_thumbnails
+from spadepis.report.heading import facts
 from spadepis.report.pictures import VIEWS
 from spadepis.report.summary import failure_reasons, rejection_reasons, revisions_text
 from spadepis.report.throughput import measure_throughput
 
 TEMPLATE = files("spadepis.report") / "report.html.jinja"
 SHOWN_REASONS = 20
+# More classes are shown on demand.
+LEGEND_SIZE = 24
 # Size of the drawing of the throughput, in its own units.
 WIDTH, HEIGHT = 600, 120
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A class that images of a set have.
+
+    Attributes:
+        name: its name.
+        colour: its colour, six hexadecimal digits.
+        images: number of images whose label map has it.
+    """
+
+    name: str
+    colour: str
+    images: int
 
 
 def html_report(
@@ -29,8 +51,10 @@ def html_report(
     identity: Mapping[str, Any],
     label_space: LabelSpace,
     folder: Folder,
+    checkpoints: Mapping[str, str | None],
+    starts: Sequence[datetime],
 ) -> str:
-    """Counts, seconds by stage, throughput, failures by reason, configuration, and some images.
+    """What an image set is, some of its images, and figures of the job that made it.
 
     Ids and messages come from file names and may contain anything, so that they are escaped.
     Images that are files are linked by relative URLs; images in shards, and styles, are part of
@@ -42,24 +66,30 @@ def html_report(
         identity: the settings that the image set was made with.
         label_space: label space of the label maps.
         folder: the image set.
+        checkpoints: paths or URIs of the weights, by the names of their settings.
+        starts: when the runs of the job began, as far as that is known.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     reasons = failure_reasons(log)
     pictures = make_gallery(folder, log)
-    over_time = measure_throughput(log)
+    over_time = measure_throughput(log, starts)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=folder.uri.rstrip("/").rpartition("/")[2],
+        facts=facts(log, identity, checkpoints),
         summary=summary,
         identity=identity,
         revisions=revisions_text(summary) if len(summary["revisions"]) > 1 else None,
         total_seconds=sum(summary["seconds_per_image"].values()),
         throughput=over_time,
-        curve=None if over_time is None else _curve(over_time.images_a_minute),
+        curve=_curve(over_time.images_a_minute) if over_time else "",
         drawing=(WIDTH, HEIGHT),
         pictures=pictures,
         views=[view for view in VIEWS if any(view in picture.shown_as for picture in pictures)],
         thumbnails=style_thumbnails(log, pictures),
+        legend=_legend(log, label_space),
+        legend_size=LEGEND_SIZE,
         rejections=rejection_reasons(log),
         reasons=reasons[:SHOWN_REASONS],
         more_reasons=len(reasons[SHOWN_REASONS:]),
@@ -68,14 +98,25 @@ def html_report(
 
 
 def _curve(rates: Sequence[float]) -> str:
-    """The points of an SVG polyline that fills the drawing."""
-    highest = max(rates)
-    last = len(rates) - 1
+    """The points of an SVG polyline that fills the drawing, with a step for each interval."""
     points = (
-        f"{WIDTH * index / last:.1f},{HEIGHT * (1 - rate / highest):.1f}"
+        f"{WIDTH * edge / len(rates):.1f},{HEIGHT * (1 - rate / max(rates)):.1f}"
         for index, rate in enumerate(rates)
+        for edge in (index, index + 1)
     )
     return " ".join(points)
+
+
+def _legend(log: pa.Table, label_space: LabelSpace) -> list[LegendEntry]:
+    """The classes that images have, those of the most images first."""
+    finished = done(log)
+    colours = dict(zip(label_space.names, label_space.colours, strict=True))
+    counts = pc.value_counts(pc.list_flatten(finished["classes"])).to_pylist()
+    return [
+        LegendEntry(each["values"], bytes(colours[each["values"]]).hex(), each["counts"])
+        for each in sorted(counts, key=lambda each: -each["counts"])
+        if each["values"] in colours
+    ]
 
 
 def _colour_tables(label_space: LabelSpace) -> dict[str, str]:

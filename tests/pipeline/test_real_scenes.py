@@ -113,7 +113,7 @@ def test_the_report_of_real_scenes(
         commit = Commit(id, style.stem, str(labels), str(style), classes=classes[id])
         pairs.append(Encoded(commit, image, encode_png(raw), image))
     log = to_table(writer.publish(pairs))
-    html = html_report(summarize(log), log, {"job": "stylize"}, COCO_STUFF, folder)
+    html = html_report(summarize(log), log, {"job": "stylize"}, COCO_STUFF, folder, {}, ())
     links = Links(html).found
     assert len(links) == len(landscapes)
     for link in links:

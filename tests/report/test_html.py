@@ -1,6 +1,7 @@
 """The report: what it says, that ids stay text in it, and that its links lead somewhere."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -16,12 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.report.html import SHOWN_REASONS, html_report
+from spadepis.report.html import LEGEND_SIZE, SHOWN_REASONS, html_report
 from spadepis.report.pictures import EXTREME_IMAGES, SPREAD, SPREAD_IMAGES
 from spadepis.report.summary import summarize
 from spadepis.report.throughput import measure_throughput
@@ -60,9 +62,18 @@ class Page(HTMLParser):
         return [link for link in self.all("a") if "data-result" in link]
 
 
-def report(commits: Sequence[Commit], folder: str = "memory://none") -> str:
+def report(
+    commits: Sequence[Commit],
+    folder: str = "memory://none",
+    starts: Sequence[datetime] = (),
+    **identity: Any,
+) -> str:
     log = to_table(commits)
-    return html_report(summarize(log), log, IDENTITY, COCO_STUFF, Folder(folder))
+    settings = IDENTITY | identity
+    checkpoints = {"spade_checkpoint": "/weights/ade20k_pretrained/latest_net_G.pth"}
+    return html_report(
+        summarize(log), log, settings, COCO_STUFF, Folder(folder), checkpoints, starts
+    )
 
 
 def done(mask_id: str) -> Commit:
@@ -126,8 +137,8 @@ def test_it_says_what_was_made_how_fast_and_what_failed() -> None:
     commits = [done("a"), done("b"), failed("c", "not an image"), failed("d", "not an image")]
     page = Page(report([*commits, failed("e", "cannot be read")]))
     words = " ".join(page.text.split())
-    assert "2 images 2 scenes 3 failed pairs 1.75 seconds per image" in words
-    assert "read 0.250 14 % synthesize 1.500 86 %" in words
+    assert "none 2 images of 2 scenes, 3 failed " in words
+    assert "read 0.250 14 % synthesize 1.500 86 % total 1.750" in words
     assert "2 read not an image c.png 1 read cannot be read e.png" in words
     assert "job synthesize_and_stylize" in words
     widths = [bar["style"] for bar in page.all("div") if "width" in (bar.get("style") or "")]
@@ -265,6 +276,56 @@ def test_images_in_shards_are_part_of_the_page(tmp_path: Path) -> None:
     assert "data-content" not in link
 
 
+def test_it_begins_with_what_the_set_is() -> None:
+    committed = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+    sizes = {"a": (64, 32), "b": (32, 32)}
+    commits = [
+        replace(done(id), width=width, height=height, style_id=f"of {id}", committed=committed)
+        for id, (width, height) in sizes.items()
+    ]
+    settings: dict[str, Any] = {
+        "label_space": "coco-stuff",
+        "pairing": "match",
+        "styles_per_mask": 1,
+    }
+    made = "label space coco-stuff size 2 sizes, 32x32 to 64x32 "
+    made += "styles 2, 1 for each scene, matched to it made 2026-01-01 12:30 UTC "
+    (shipped, other) = hashlib.sha256(Path(DEFAULT_SPADE_CHECKPOINT).read_bytes()), "f" * 64
+    for spade, photowct, weights in (
+        (None, shipped.hexdigest(), "weights the small ones that come with spadepis"),
+        (
+            other,
+            shipped.hexdigest(),
+            "SPADE weights ade20k_pretrained/latest_net_G.pth (SHA-256 ffffffffffff…) "
+            "PhotoWCT weights the small ones that come with spadepis",
+        ),
+    ):
+        settings |= {"spade_checkpoint_sha256": spade, "photowct_checkpoint_sha256": photowct}
+        page = Page(report(commits, starts=[committed - timedelta(minutes=1)], **settings))
+        assert made + weights in " ".join(page.text.split())
+    parts = [section.get("id") for section in page.all("section")]
+    assert parts == ["images", "throughput", "stages"]
+
+
+def test_the_legend_has_the_colours_of_the_classes() -> None:
+    names = ["car", "road", "sea"]
+    commits = [assessed(str(i), "s", 0.5, classes=names[: i + 1]) for i in range(3)]
+    page = Page(report([*commits, assessed("x", "s", 0.5, classes=["a class of another version"])]))
+    assert "car 3 road 2 sea 1" in " ".join(page.text.split())
+    assert [entry["data-class"] for entry in page.all("li")] == names
+    colours = COCO_STUFF.colours[[COCO_STUFF.names.index(name) for name in names]]
+    expected = [f"background: #{bytes(colour).hex()}" for colour in colours]
+    assert [swatch["style"] for swatch in page.all("i")] == expected
+    many = [assessed("a", "s", 0.5, classes=list(COCO_STUFF.names))]
+    assert f"{COCO_STUFF.num_classes - LEGEND_SIZE} more classes" in Page(report(many)).text
+
+
+def test_every_picture_says_what_it_is(hostile: list[Commit]) -> None:
+    page = Page(report(hostile))
+    shown = [image["alt"] for image in page.all("img") if "src" in image]
+    assert shown == [link["title"] for link in page.gallery]
+
+
 def test_throughput_over_time_shows_a_pause() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     times = [start + timedelta(seconds=s) for s in [*range(60), *range(240, 300)]]
@@ -275,15 +336,46 @@ def test_throughput_over_time_shows_a_pause() -> None:
     assert sum(over_time.images_a_minute) * over_time.minutes / 24 == pytest.approx(120)
     assert over_time.images_a_minute[12] == 0 < over_time.images_a_minute[2]
     page = Page(report(commits))
-    assert "2026-01-01 00:00:00 to 2026-01-01 00:04:59 UTC, 5.0 minutes" in page.text
-    assert "0 min 5.0 min" in page.text
+    words = " ".join(page.text.split())
+    assert "1,445 images an hour 120 images in 5.0 minutes, counted from the first image" in words
+    assert "2026-01-01 00:00:00 to 2026-01-01 00:04:59 UTC" in words
+    assert "0 min 5.0 min" in words
     (line,) = page.all("polyline")
-    assert len(str(line["points"]).split()) == 24
+    assert len(str(line["points"]).split()) == 2 * 24
     assert (
         measure_throughput(to_table(commits[:1]))
         is None
         is measure_throughput(to_table([done("a")]))
     )
+
+
+def test_throughput_counts_from_the_start_of_each_run() -> None:
+    first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    times = [first + timedelta(seconds=s) for s in (60, 61)]
+    # Within a run, a long time without images counts.
+    times += [second + timedelta(seconds=s) for s in (30, 3600)]
+    commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
+    # A run that made nothing takes no time of those that did.
+    starts = [second + timedelta(hours=2), second, first]
+    over_time = measure_throughput(to_table(commits), starts)
+    assert over_time is not None and over_time.start == first and over_time.from_start_of_job
+    assert over_time.minutes == pytest.approx((61 + 3600) / 60)
+    assert over_time.images_an_hour == pytest.approx(4 * 3600 / 3661)
+    page = Page(report(commits, starts=starts))
+    words = " ".join(page.text.split())
+    assert "4 images an hour 4 images in 61.0 minutes, counted from the start of the job" in words
+    # So few images make no curve.
+    assert not page.all("polyline")
+
+
+def test_runs_before_starts_were_kept_are_told_apart_by_gaps() -> None:
+    first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    times = [first, first + timedelta(seconds=60), second - timedelta(hours=1)]
+    times += [second + timedelta(seconds=60)]
+    commits = [replace(done(str(i)), committed=time) for i, time in enumerate(times)]
+    over_time = measure_throughput(to_table(commits), [second])
+    assert over_time is not None and not over_time.from_start_of_job
+    assert over_time.minutes == pytest.approx(2)
 
 
 def test_hours_between_two_runs_are_no_part_of_the_throughput() -> None:
@@ -304,7 +396,7 @@ def test_rejections_are_counted_by_threshold() -> None:
     ]
     page = Page(report([done("a"), *rejected, failed("b", "bad")]))
     words = " ".join(page.text.split())
-    assert "1 images 1 scenes 1 failed pairs 2 rejected pairs" in words
+    assert "1 images of 1 scenes, 1 failed , 2 rejected " in words
     assert "2 structure < 0.5 1 clipped > 0.2" in words
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ class Prepared:
         folder: the image set.
         check: what a sample of the inputs shows.
         classes: classes of each label map, if the choice of scenes depends on them.
+        start: when this run of the job began.
     """
 
     config: JobConfig
@@ -43,6 +45,7 @@ class Prepared:
     folder: Folder
     check: InputCheck
     classes: Classes | None
+    start: datetime
 
 
 def prepare(config: JobConfig) -> Prepared:
@@ -52,6 +55,7 @@ def prepare(config: JobConfig) -> Prepared:
         ConfigurationError: the configuration cannot be run.
         CheckpointError: a checkpoint cannot be read.
     """
+    start = datetime.now(UTC)
     log.info("listing and checking the inputs")
     inputs = list_inputs(config)
     identity = identify(config, inputs.style_ids)
@@ -59,7 +63,7 @@ def prepare(config: JobConfig) -> Prepared:
     check_identity(folder, identity)
     check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
     classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
-    return Prepared(config, inputs, identity, folder, check, classes)
+    return Prepared(config, inputs, identity, folder, check, classes, start)
 
 
 def refuse_other_pairs(job: Prepared, commits: pa.Table) -> None:

@@ -123,7 +123,7 @@ def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
         make(job, lease, plan, missing)
     else:
         log.info("all %d pairs are in %s: writing its index", plan.pairs, job.folder.uri)
-        keep_command(job.folder, job.config)
+        keep_command(job.folder, job.config, job.start)
         record_plan(job, plan)
     lease.check()
     commits = compact(job.folder)

@@ -78,7 +78,7 @@ def _share_cluster(
 
 def _begin(job: Prepared) -> None:
     """Mark the image set as unfinished, and keep the command that finishes it."""
-    keep_command(job.folder, job.config)
+    keep_command(job.folder, job.config, job.start)
     if job.classes is not None:
         write_survey(job.folder, job.inputs.mask_sources, job.classes)
     # The index of an earlier run is no longer that of the whole set.
