@@ -18,7 +18,7 @@ from PIL import Image
 
 from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.synthesize import Synthesize
 
@@ -56,7 +56,7 @@ def _photo(source: str, instances: str, size: tuple[int, int] | None) -> NDArray
     read = ReadScenes(COCO_STUFF, size, longest_side=None, max_pixels=10**6)
     synthesize = Synthesize(DEFAULT_SPADE_CHECKPOINT, COCO_STUFF, "cpu", False)
     scene = Scene("a", [Style(None, None)], mask_source=source, instance_source=instances)
-    (scene,) = scenes_from_table(synthesize(read(scenes_to_table([scene]))))
+    (scene,) = synthesize(read([scene]))
     assert scene.content is not None, scene.failures
     return scene.content
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import ImageSetWriter
@@ -14,10 +13,11 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.matching.matching import Matching
 from spadepis.matching.style_index import StyleIndex
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.file import File
 from spadepis.pipeline.scene import Style
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.declarations import SMOOTH, STYLIZE, SYNTHESIZE, Declaration
-from spadepis.pipeline.stages.describe_styles import DescribeStyles
+from spadepis.pipeline.stages.describe_styles import DescribedStyle, DescribeStyles
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.smooth import Smooth
@@ -65,7 +65,7 @@ def assemble(
 def match_styles(
     config: JobConfig,
     styles: Sequence[Style],
-    describe: Callable[[StageSpec, pa.Table], pa.Table],
+    describe: Callable[[StageSpec, list[File]], Iterable[DescribedStyle]],
     conventions: LabelConventions = UNKNOWN_CONVENTIONS,
 ) -> Matching | None:
     """What chooses the styles of scenes, if a job matches them; the styles are described for it.
@@ -75,7 +75,7 @@ def match_styles(
     Args:
         config: the configuration of the job.
         styles: the styles to choose from.
-        describe: has a table of styles described by a stage, in any order.
+        describe: has styles described by a stage, in any order.
         conventions: how label maps of styles are read where a file leaves it open.
     """
     if config.matched_labels is None:
@@ -89,17 +89,14 @@ def match_styles(
         "conventions": conventions,
     }
     ids = [str(style.id) for style in styles]
-    columns = {
-        "id": ids,
-        "source": [style.source for style in styles],
-        "mask_source": pa.array([style.mask_source for style in styles], pa.string()),
-    }
-    found = describe(StageSpec(DescribeStyles, arguments), pa.table(columns))
-    descriptors = dict(zip(found["id"].to_pylist(), found["descriptor"].to_pylist(), strict=True))
-    length = next((len(row) for row in descriptors.values() if row is not None), 1)
+    files = [File(str(style.id), style.source, style.mask_source) for style in styles]
+    found = {each.id: each for each in describe(StageSpec(DescribeStyles, arguments), files)}
+    descriptors = [found[id].descriptor for id in ids]
+    length = next((len(each) for each in descriptors if each is not None), 1)
     # A style that cannot be read is chosen last, and then fails where it is used.
-    rows = [descriptors[id] or [np.nan] * length for id in ids]
-    index = StyleIndex(ids, np.array(rows, np.float32), by_classes)
+    unknown = np.full(length, np.nan, np.float32)
+    rows = [unknown if each is None else each for each in descriptors]
+    index = StyleIndex(ids, np.stack(rows), by_classes)
     return Matching(index, config.styles.match_diversity, config.matched_labels)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+
+from spadepis.pipeline.outcome import UnexpectedFailure
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ class RepeatedErrors:
         self._counts: Counter[str] = Counter()
         self._lines = 0
 
-    def update(self, done: int, unexpected: Iterable[Mapping[str, str]]) -> None:
+    def update(self, done: int, unexpected: Iterable[UnexpectedFailure]) -> None:
         """Add what became of some scenes.
 
         Args:
@@ -34,7 +36,7 @@ class RepeatedErrors:
             RepeatedError: there were more than ``MOST_EQUAL_ERRORS`` equal ones, and no result.
         """
         # A scene that was done style by style may have several.
-        failures = {(failure["mask_id"], failure["error"]) for failure in unexpected}
+        failures = {(failure.mask_id, failure.error) for failure in unexpected}
         self._log(failures)
         if done:
             self._counts.clear()

@@ -24,8 +24,8 @@ _ARRAY = pa.struct([("dtype", pa.string()), ("shape", _SHAPE), ("data", pa.large
 def schema_of(kind: type) -> pa.Schema:
     """A column for each field of a dataclass, in order.
 
-    Fields are strings, booleans, integers, floats, NumPy arrays of any shape and other dataclasses,
-    any of which may be None, and lists and dictionaries of these.
+    Fields are strings, booleans, integers, floats, NumPy arrays of any shape, other dataclasses,
+    lists and dictionaries of these. Any but a dictionary may be None.
     """
     return pa.schema(list(_arrow_type(kind)))
 
@@ -89,7 +89,10 @@ def _column(values: Sequence[Any], hint: Any) -> pa.Array:
         return pa.StructArray.from_arrays(_columns(values, hint), fields=fields, mask=missing)
     if origin is list:
         (item,) = get_args(hint)
-        offsets = list(accumulate((len(value or ()) for value in values), initial=0))
+        ends = accumulate((len(value or ()) for value in values), initial=0)
+        # Where a list is missing, its offset is.
+        missing = [*(value is None for value in values), False]
+        offsets = [None if gone else end for end, gone in zip(ends, missing, strict=True)]
         items = _column([each for value in values for each in value or ()], _without_none(item))
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)
     return pa.array(values, _arrow_type(hint))
@@ -131,7 +134,8 @@ def _values(column: pa.Array, hint: Any) -> list[Any]:
     if origin is list:
         (item,) = get_args(hint)
         items = iter(_values(column.flatten(), _without_none(item)))
-        return [list(islice(items, length)) for length in column.value_lengths().to_pylist()]
+        lengths = column.value_lengths().to_pylist()
+        return [None if length is None else list(islice(items, length)) for length in lengths]
     values: list[Any] = column.to_pylist()
     return list(map(dict, values)) if origin is dict else values
 

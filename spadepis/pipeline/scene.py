@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -91,6 +93,12 @@ class Scene:
     quality: list[dict[str, float | None]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def copy(self) -> Scene:
+        """The same scene with lists and dictionaries of its own; images are shared."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        own: dict[str, Any] = {name: copy(it) for name, it in values if isinstance(it, list | dict)}
+        return replace(self, **own)
+
     @property
     def source(self) -> str | None:
         """The file that the scene was read from."""
@@ -138,13 +146,14 @@ class Scene:
         """This scene with each of its styles by itself; without styles, this scene."""
         if not self.styles:
             return [self]
-        empty = replace(self, failures=[], seconds={})
         parts = [
             replace(
-                empty,
+                self,
                 styles=[style],
+                failures=[],
                 results=self.results[i : i + 1],
                 quality=self.quality[i : i + 1],
+                seconds={},
             )
             for i, style in enumerate(self.styles)
         ]
@@ -176,3 +185,13 @@ def scenes_to_table(scenes: Sequence[Scene]) -> pa.Table:
 def scenes_from_table(table: pa.Table) -> list[Scene]:
     """The scenes of a table; their arrays are read-only."""
     return from_table(table, Scene)
+
+
+def join_styles(parts: Sequence[Sequence[Any]]) -> list[Any]:
+    """Undo ``Scene.by_style``; what writing returns for the parts stays as it is."""
+    first, *others = (item for part in parts for item in part)
+    if not isinstance(first, Scene):
+        return [first, *others]
+    for other in others:
+        first.join(other)
+    return [first]

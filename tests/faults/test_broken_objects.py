@@ -26,7 +26,7 @@ from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.write import Write
 from tests.support.bad_inputs import PHOTO
 from tests.support.broken_objects import FORMS, KINDS, WAYS, an_object
@@ -50,7 +50,7 @@ def write_set(folder: Folder, in_shards: bool, compacted: bool) -> None:
         styles = [Style(style, f"{style}.png") for style in "st"]
         scene = Scene(id, styles, f"{id}.png", label_map=labels, content=PHOTO, results=[PHOTO])
         scene.fail_style(styles[1], "smooth", None, ValueError("why"))
-        stage(scenes_to_table([scene]))
+        stage([scene])
     log = compact(folder) if compacted else read_log(folder)
     write_record(folder, CONFIGURATION, {"seed": 0})
     write_record(folder, PLAN, {"pairs": 4})

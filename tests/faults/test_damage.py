@@ -14,7 +14,7 @@ from spadepis.dataset.image_set.layout import METADATA, content_name, image_name
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.write import Write
 from tests.support.bad_inputs import PHOTO
 from tests.support.damage import Damage, find_damage, read_files
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     scene = Scene(
         "a", styles, "a.png", label_map=labels, content=PHOTO, results=[PHOTO, 255 - PHOTO]
     )
-    Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, True)(scenes_to_table([scene]))
+    Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, True)([scene])
     write_index(folder, read_log(folder), {}, {})
     return folder
 

@@ -25,7 +25,6 @@ from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
 from spadepis.pipeline.resources.trial import seconds_per_scene
-from spadepis.pipeline.scene import scenes_to_table
 from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.photos import list_pairs
 
@@ -195,9 +194,9 @@ def test_from_label_maps_to_an_image_set(
 
     plan = planned(config)
     assert [stage.name for stage in seconds_per_scene(config, styles=1)] == ["synthesize", "assess"]
-    table = scenes_to_table(plan.scenes)
+    scenes = list(plan.scenes)
     for stage in assemble(config, devices={}):
-        table = stage.make()(table)
+        scenes = stage.make()(scenes)
 
     good, other = sorted(
         read_commits(Folder(str(tmp_path / "out"))), key=lambda commit: commit.mask_id

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -19,12 +18,13 @@ from spadepis.dataset.image_set.commits import Commit
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels
-from spadepis.matching.descriptors import describe_label_map
+from spadepis.matching.descriptors import Descriptor, describe_label_map
 from spadepis.matching.matching import Matching
 from spadepis.matching.style_index import StyleIndex
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.file import File
 from spadepis.pipeline.planning.plan import Plan
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe_styles import DescribeStyles
@@ -66,21 +66,23 @@ def flags(inputs: Path, *more: str) -> list[str]:
 
 
 def test_styles_are_described_by_label_map_or_by_photo(inputs: Path) -> None:
-    sources = {
-        "id": ["sea", "town", "gone"],
-        "source": [str(inputs / "styles" / f"{name}.png") for name in ("sea", "town", "gone")],
-        "mask_source": [str(inputs / "style_masks" / f"{n}.png") for n in ("sea", "town", "gone")],
-    }
-    by_classes = DescribeStyles(COCO_STUFF, REGIONS, None, 10**6)(pa.table(sources)).to_pylist()
-    assert np.argmax(by_classes[0]["descriptor"]) == REGIONS[COCO_STUFF.names.index("sea")]
-    assert sum(by_classes[1]["descriptor"]) == pytest.approx(1)
-    by_features = DescribeStyles(COCO_STUFF, REGIONS, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(
-        pa.table(sources)
-    )
-    sea, town, gone = by_features["descriptor"].to_pylist()
+    styles = [
+        File(name, *(str(inputs / folder / f"{name}.png") for folder in ("styles", "style_masks")))
+        for name in ("sea", "town", "gone")
+    ]
+
+    def describe(checkpoint: str | None) -> list[Descriptor | None]:
+        stage = DescribeStyles(COCO_STUFF, REGIONS, checkpoint, 10**6)
+        return [each.descriptor for each in stage(styles)]
+
+    sea, town, gone = describe(None)
+    assert sea is not None and town is not None and gone is None
+    assert np.argmax(sea) == REGIONS[COCO_STUFF.names.index("sea")]
+    assert sum(town) == pytest.approx(1)
+    sea, town, gone = describe(DEFAULT_PHOTOWCT_CHECKPOINT)
+    assert sea is not None and town is not None and gone is None
     assert len(sea) == len(town) > 16
-    assert np.abs(np.array(sea) - town).max() > 0
-    assert gone is by_classes[2]["descriptor"] is None
+    assert np.abs(sea - town).max() > 0
 
 
 def test_related_classes_are_one_and_unknown_pixels_are_nothing() -> None:
@@ -98,12 +100,10 @@ def test_a_scene_is_matched_by_the_features_of_its_content(inputs: Path) -> None
     """The content is one of the styles itself."""
     network = PhotoWCT.from_checkpoint(DEFAULT_PHOTOWCT_CHECKPOINT)
     styles = [Style(name, str(inputs / "styles" / f"{name}.png")) for name in CLASSES]
-    table = {"id": list(CLASSES), "source": [style.source for style in styles]}
-    table["mask_source"] = [""] * len(styles)
     described = DescribeStyles(COCO_STUFF, REGIONS, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(
-        pa.table(table)
+        [File(str(style.id), style.source) for style in styles]
     )
-    descriptors = np.array(described["descriptor"].to_pylist(), np.float32)
+    descriptors = np.array([each.descriptor for each in described], np.float32)
     matching = Matching(StyleIndex(list(CLASSES), descriptors, False), 0.0, REGIONS)
     for name, style in zip(CLASSES, styles, strict=True):
         content = np.asarray(Image.open(str(style.source)))

@@ -3,8 +3,9 @@
 import io
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,9 +23,10 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
+from spadepis.pipeline.stages.stage import Stage
 from spadepis.pipeline.stages.stylize import Stylize
 from spadepis.pipeline.stages.write import Write
 from tests.support.s3_service import Service
@@ -89,7 +91,7 @@ def test_what_is_not_there_or_forbidden_is_told_at_once(service: Service, bucket
     stage = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)
     sources = {f"{bucket}/none.png": "No such file", f"{closed}/a.png": "Forbidden|Access Denied"}
     scenes = [Scene("a", [Style("s", "s")], mask_source=source) for source in sources]
-    for scene in scenes_from_table(stage(scenes_to_table(scenes))):
+    for scene in stage(scenes):
         (failure,) = scene.failures
         assert failure.source is not None
         assert re.search(rf"cannot be read \(.*({sources[failure.source]})", failure.message)
@@ -161,8 +163,8 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
     output = str(tmp_path / "out")
     settings = {"photos": photos, "masks": masks, "styles": styles, "styles_per_mask": 2}
     config = resolve(Job.STYLIZE, settings | {"output": output})
-    batch = scenes_to_table(planned(config).scenes)
-    for stage in (
+    scenes: list[Any] = list(planned(config).scenes)
+    stages: Sequence[Stage] = (
         ReadScenes(COCO_STUFF, None, config.longest_side, config.inputs.max_pixels),
         Stylize(
             photowct_checkpoint,
@@ -173,8 +175,9 @@ def test_a_job_from_s3_to_s3_gives_what_its_stages_give_here(
         ),
         Smooth(),
         Write(ImageSetWriter(Folder(output), "png", 95), COCO_STUFF, True),
-    ):
-        batch = stage(batch)
+    )
+    for stage in stages:
+        scenes = stage(scenes)
     here, there = Folder(output), Folder(remote)
     images = [name for name in here.names() if name.endswith(".png")]
     assert len(images) == 3 * 2 + 3 + 3

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from spadepis.pipeline.outcome import UnexpectedFailure
 from spadepis.pipeline.repeated_errors import (
     MOST_EQUAL_ERRORS,
     MOST_LINES,
@@ -18,9 +19,9 @@ def ids() -> Iterator[int]:
     return count()
 
 
-def failures(ids: Iterator[int], *errors: str) -> list[dict[str, str]]:
+def failures(ids: Iterator[int], *errors: str) -> list[UnexpectedFailure]:
     """Each twice, as two styles of a scene."""
-    return 2 * [{"mask_id": str(next(ids)), "error": error} for error in errors]
+    return 2 * [UnexpectedFailure(str(next(ids)), error) for error in errors]
 
 
 def test_equal_errors_without_a_success(ids: Iterator[int]) -> None:

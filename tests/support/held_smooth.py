@@ -5,8 +5,7 @@ from pathlib import Path
 from time import sleep
 from typing import ClassVar
 
-import pyarrow as pa
-
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.smooth import Smooth
 
 # Path of a file at whose coming the stage goes on.
@@ -23,8 +22,8 @@ class HeldSmooth:
         self._smooth = Smooth()
         self._free = True
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         while not self._free and not Path(os.environ[GO_ON]).exists():
             sleep(POLL_SECONDS)
         self._free = False
-        return self._smooth(batch)
+        return self._smooth(scenes)

@@ -20,7 +20,7 @@ from spadepis.dataset.image_set.orphans import remove_orphans
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.write import Write
 
 STYLES = [Style("s", "s.png"), Style("t", "t.png")]
@@ -52,7 +52,7 @@ def run(output: str, scenes: int) -> int:
         write = Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, True, lease=lease)
         for index in range(scenes):
             if f"m{index}" not in settled:
-                write(scenes_to_table([scene(index)]))
+                write([scene(index)])
                 time.sleep(SECONDS / scenes)
         lease.check()
         log = compact(folder)

@@ -15,7 +15,7 @@ from spadepis.dataset.inputs.listing import list_images
 from spadepis.dataset.inputs.photos import read_photo
 from spadepis.labels import COCO_STUFF, LABEL_SPACES
 from spadepis.labels.numbering import find_misnumbering
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from tests.truth.case import Array
 
@@ -92,7 +92,7 @@ class Product:
         self, scene: Scene, size: tuple[int, int] | None, conventions: LabelConventions
     ) -> Scene:
         stage = ReadScenes(COCO_STUFF, size, 1000, LIMIT, conventions)
-        (found,) = scenes_from_table(stage(scenes_to_table([scene])))
+        (found,) = stage([scene])
         if found.failures:
             raise RefusedSceneError(found.failures[0].message)
         return found

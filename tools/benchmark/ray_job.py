@@ -22,7 +22,7 @@ from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
-from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SMOOTH, STYLIZE, SYNTHESIZE
 from spadepis.pipeline.workers.worker import Worker
 from tools.benchmark.config import BenchmarkConfig
@@ -138,8 +138,8 @@ def _seconds_alone(config: JobConfig, scenes: Sequence[Scene]) -> float:
     allocation = allocate(config.machines, cluster, len(scenes), ANY_SECONDS)
     devices = {stage: workers.device for stage, workers in allocation.items()}
     worker = Worker(assemble(config, devices))
-    worker(scenes_to_table(scenes[:1]))
+    worker(scenes[:1])
     start = perf_counter()
     for scene in scenes:
-        worker(scenes_to_table([scene]))
+        worker([scene])
     return perf_counter() - start

@@ -10,7 +10,7 @@ import torch
 
 from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.synthesize import Synthesize
 from tools.gpu_check.config import GpuCheckConfig
 from tools.gpu_check.facts import Fact
@@ -39,7 +39,7 @@ def check_memory(config: GpuCheckConfig) -> Iterator[Fact]:
         for number, labels in enumerate(classes)
     ]
     with _little_memory(config.device):
-        done = scenes_from_table(stage(scenes_to_table(scenes)))
+        done = stage(scenes)
     missing = sum(scene.content is None for scene in done)
     yield Fact(
         f"{count} photos of {size}x{size} with little memory: missing photos",

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
-
-import pyarrow as pa
+from collections.abc import Iterable, Mapping
 
 from spadepis.dataset.image_set.sealed_parquet import SealError, seal, unseal
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.stages.find_classes import SCHEMA
+from spadepis.pipeline.rows import from_table, to_table
+from spadepis.pipeline.stages.find_classes import LabelMapClasses
 
 log = logging.getLogger(__name__)
 
 # Names of classes by id of the label map; None for a label map that cannot be read.
-Classes = Mapping[str, Sequence[str] | None]
+Classes = Mapping[str, list[str] | None]
 
 
 def read_survey(folder: Folder, sources: Mapping[str, str]) -> Classes | None:
     """The classes that an earlier run found in the same label maps, if one did."""
     try:
-        return to_classes(unseal(folder.read(_name(sources))))
+        return to_classes(from_table(unseal(folder.read(_name(sources))), LabelMapClasses))
     except FileNotFoundError:
         return None
     except SealError as error:
@@ -31,13 +30,13 @@ def read_survey(folder: Folder, sources: Mapping[str, str]) -> Classes | None:
 
 def write_survey(folder: Folder, sources: Mapping[str, str], classes: Classes) -> None:
     """Keep the classes for later runs."""
-    columns = [pa.array(classes), pa.array(classes.values(), SCHEMA.field("classes").type)]
-    folder.write(_name(sources), seal(pa.table(columns, SCHEMA)))
+    rows = [LabelMapClasses(id, names) for id, names in classes.items()]
+    folder.write(_name(sources), seal(to_table(rows, LabelMapClasses)))
 
 
-def to_classes(table: pa.Table) -> Classes:
-    """The classes in a table of ``SCHEMA``."""
-    return dict(zip(table["id"].to_pylist(), table["classes"].to_pylist(), strict=True))
+def to_classes(found: Iterable[LabelMapClasses]) -> Classes:
+    """The classes by id of the label map."""
+    return {each.id: each.classes for each in found}
 
 
 def _name(sources: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,6 +16,7 @@ from spadepis.pipeline.ray.same_code import class_with_same_code
 from spadepis.pipeline.ray.shared_attempts import shared_attempts
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import Workers
+from spadepis.pipeline.rows import from_table, to_table
 from spadepis.pipeline.workers.isolation import Isolation
 from spadepis.pipeline.workers.pool import Pool
 from spadepis.pipeline.workers.worker import Worker
@@ -76,16 +77,20 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
             return self._worker
 
         def __call__(self, batch: pa.Table) -> pa.Table:
+            items: list[Any] = from_table(batch, pool.takes)
+            return to_table(self._do(items), pool.returns)
+
+        def _do(self, items: Sequence[Any]) -> Sequence[Any]:
             if not self._suspect_batches:
-                return (self._worker or self._make_worker())(batch)
+                return (self._worker or self._make_worker())(items)
             start = perf_counter()
-            result = self._isolation(batch)
+            results = self._isolation(items)
             for metrics in self._metrics[-1:]:
-                metrics.end(batch, result, perf_counter() - start)
+                metrics.end(items, results, perf_counter() - start)
             self._suspect_batches -= 1
             if not self._suspect_batches:
                 self._isolation.close()
-            return result
+            return results
 
     # Ray Data names its operators by the class.
     Host.__name__ = Host.__qualname__ = pool.name

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import pairs
@@ -17,6 +15,7 @@ from spadepis.dataset.image_set.lease import Lease
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.outcome import BatchOutcome
 from spadepis.pipeline.planning.class_survey import write_survey
 from spadepis.pipeline.planning.plan import Plan
 from spadepis.pipeline.planning.preparation import Prepared, plan_pairs, record_plan
@@ -34,14 +33,13 @@ from spadepis.pipeline.ray.passes import describe_styles
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
 from spadepis.pipeline.repeated_errors import RepeatedErrors
 from spadepis.pipeline.resources.allocation import Allocation, allocate
+from spadepis.pipeline.rows import from_table
 from spadepis.pipeline.scene import Scene, scenes_to_table
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 
-# Columns of what ``Write`` returns.
-OUTCOMES = ("done", "failed", "rejected")
 # A worker has stalled if it takes longer than ``--stall-minutes`` plus this many times what the
 # trial measured.
 LONGER_THAN_EXPECTED = 10.0
@@ -134,12 +132,10 @@ def _stream(
     repeated = RepeatedErrors()
     with closing(progress), errors_of_workers():
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            done, failed, rejected = (sum(batch[name].to_pylist()) for name in OUTCOMES)
-            spent: Counter[str] = Counter()
-            for entry in pc.list_flatten(batch["seconds"]).to_pylist():
-                spent[entry["stage"]] += entry["seconds"]
-            progress.update(done, failed, rejected, spent)
-            repeated.update(done, pc.list_flatten(batch["unexpected"]).to_pylist())
+            for outcome in from_table(batch, BatchOutcome):
+                spent = outcome.seconds
+                progress.update(outcome.done, outcome.failed, outcome.rejected, spent)
+                repeated.update(outcome.done, outcome.unexpected)
 
 
 def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from ray.util.metrics import Counter, Gauge
 
 from spadepis.dataset.image_set.commits import REJECTED
+from spadepis.pipeline.outcome import BatchOutcome
+from spadepis.pipeline.scene import Failure, Scene
 
 log = logging.getLogger(__name__)
 
@@ -45,31 +44,36 @@ class StageMetrics:
         """A block has come."""
         self.batches.set(1)
 
-    def end(self, batch: pa.Table, result: pa.Table, seconds: float) -> None:
+    def end(
+        self, items: Sequence[Scene], results: Sequence[Scene | BatchOutcome], seconds: float
+    ) -> None:
         """A block is done.
 
         Args:
-            batch: rows of scenes, as they came.
-            result: the same rows as the stage returns them, or how many pairs were written.
+            items: scenes as they came.
+            results: the scenes as the stage returns them, or what became of those it has written.
             seconds: duration of the work.
         """
         self.batches.set(0)
         _increase(self.seconds, seconds)
-        if "done" in result.column_names:
-            _increase(self.pairs, pc.sum(result["done"]).as_py())
-            return
-        _increase(self.pairs, pc.sum(pc.list_value_length(result["styles"])).as_py())
-        failures = list(_new_failures(batch, result))
-        rejected = sum(failure["error"] == REJECTED for _, failure in failures)
+        written = [result for result in results if isinstance(result, BatchOutcome)]
+        scenes = [result for result in results if isinstance(result, Scene)]
+        pairs = [outcome.done for outcome in written] + [len(scene.styles) for scene in scenes]
+        _increase(self.pairs, sum(pairs))
+        known = {scene.id: len(scene.failures) for scene in items}
+        failures = [
+            (scene.id, failure) for scene in scenes for failure in scene.failures[known[scene.id] :]
+        ]
+        rejected = sum(failure.error == REJECTED for _, failure in failures)
         _increase(self.rejected, rejected)
         _increase(self.failed, len(failures) - rejected)
         for mask_id, failure in failures:
-            if failure["error"] != REJECTED:
+            if failure.error != REJECTED:
                 self._log(mask_id, failure)
 
-    def _log(self, mask_id: str, failure: dict[str, Any]) -> None:
+    def _log(self, mask_id: str, failure: Failure) -> None:
         if self.lines < MOST_LINES:
-            line = {"mask_id": mask_id, **failure, "style_id": failure["style"]["id"]}
+            line = {"mask_id": mask_id, **vars(failure), "style_id": failure.style.id}
             del line["style"]
             log.warning("%s", json.dumps({"event": "failed pair", **line}))
         elif self.lines == MOST_LINES:
@@ -82,13 +86,3 @@ def _increase(counter: Counter, value: float) -> None:
     # Ray's counters take no zero.
     if value > 0:
         counter.inc(value)
-
-
-def _new_failures(batch: pa.Table, result: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The failures that a stage has added to its scenes, each with the id of the label map."""
-    known = pc.list_value_length(batch["failures"]).to_pylist()
-    if pc.sum(pc.list_value_length(result["failures"])).as_py() == sum(known):
-        return
-    before = dict(zip(batch["id"].to_pylist(), known, strict=True))
-    for id, failures in zip(result["id"].to_pylist(), result["failures"].to_pylist(), strict=True):
-        yield from ((id, failure) for failure in failures[before[id] :])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
-import pyarrow as pa
 import ray
 
 from spadepis.dataset.inputs.conventions import LabelConventions
 from spadepis.matching.matching import Matching
 from spadepis.pipeline.assembly import match_styles
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.file import File
 from spadepis.pipeline.planning.class_survey import Classes, to_classes
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import errors_of_workers
 from spadepis.pipeline.ray.streaming import stream
 from spadepis.pipeline.resources.allocation import Workers
+from spadepis.pipeline.rows import from_table, to_table
+from spadepis.pipeline.stages.describe_styles import DescribedStyle
 from spadepis.pipeline.stages.find_classes import FindClasses
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -37,15 +41,14 @@ def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventi
     """
     sources = inputs.mask_sources
     log.info("reading the classes of %d label maps", len(sources))
-    table = pa.table({"id": list(sources), "source": list(sources.values())})
+    label_maps = [File(id, source) for id, source in sources.items()]
     arguments = {
         "label_space": config.label_space,
         "max_pixels": config.inputs.max_pixels,
         "conventions": conventions,
     }
     stage = StageSpec(FindClasses, arguments)
-    found = on_all_cpus(table, stage, LABEL_MAPS_IN_BLOCK, config)
-    return to_classes(found)
+    return to_classes(on_all_cpus(label_maps, stage, LABEL_MAPS_IN_BLOCK, config))
 
 
 def describe_styles(
@@ -53,35 +56,39 @@ def describe_styles(
 ) -> Matching | None:
     """Describe all styles if they are to be matched to scenes; see ``match_styles``."""
 
-    def describe(stage: StageSpec, table: pa.Table) -> pa.Table:
+    def describe(stage: StageSpec, styles: list[File]) -> list[DescribedStyle]:
         kind = "classes" if stage.arguments["checkpoint"] is None else "features"
-        log.info("describing %d styles by their %s", len(table), kind)
-        return on_all_cpus(table, stage, STYLES_IN_BLOCK, config)
+        log.info("describing %d styles by their %s", len(styles), kind)
+        return on_all_cpus(styles, stage, STYLES_IN_BLOCK, config)
 
     styles = [inputs.style(id) for id in inputs.style_ids]
     return match_styles(config, styles, describe, conventions)
 
 
 def on_all_cpus(
-    table: pa.Table, stage: StageSpec, rows_in_block: int, config: JobConfig
-) -> pa.Table:
-    """Send a table block by block through workers on all CPUs of the cluster.
+    files: Sequence[File], stage: StageSpec, files_in_block: int, config: JobConfig
+) -> list[Any]:
+    """Send files block by block through workers on all CPUs of the cluster.
 
     Args:
-        table: one row at least.
-        stage: called with a block, it returns a table.
-        rows_in_block: number of rows of ``table`` in a block.
+        files: one at least.
+        stage: what the workers do with them.
+        files_in_block: number of files in a block.
         config: the configuration, which says how storage is reached and when a worker has stalled.
 
     Returns:
-        What the workers returned, in any order.
+        What the stage returned, in any order.
     """
-    starts = range(0, len(table), rows_in_block)
-    blocks = [table.slice(start, rows_in_block) for start in starts]
+    starts = range(0, len(files), files_in_block)
+    blocks = [to_table(files[start : start + files_in_block], File) for start in starts]
     cpus = int(ray.cluster_resources().get("CPU", 1))
     # One CPU is left to what feeds them.
     workers = Workers(min(len(blocks), max(1, cpus - 1)), cpus=1)
-    actors = hosting(Pool([stage], workers), 60 * config.machines.stall_minutes, measured=False)
+    pool = Pool([stage], workers)
+    actors = hosting(pool, 60 * config.machines.stall_minutes, measured=False)
     results = stream(blocks, [actors], config.storage_environment, elastic=False)
     with errors_of_workers():
-        return pa.concat_tables(results.iter_batches(batch_size=None, batch_format="pyarrow"))
+        found: list[Any] = []
+        for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
+            found += from_table(batch, pool.returns)
+    return found

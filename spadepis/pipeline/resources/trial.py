@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -19,9 +18,11 @@ from spadepis.dataset.encoding import encode_png
 from spadepis.labels import instance_edges
 from spadepis.pipeline.assembly import assemble, match_styles
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.file import File
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Rejected
 from spadepis.pipeline.stages.declarations import SYNTHESIZE, Declaration
+from spadepis.pipeline.stages.describe_styles import DescribedStyle
 from spadepis.pipeline.stages.stage import StageSpec
 
 # The size that is tried where every photo keeps its own.
@@ -57,17 +58,16 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
         scene = _make_scene(config, [] if matching else list(known.values()))
         scene = replace(scene, choices=count if matching else 0)
         seconds: dict[Declaration, float] = {}
-        batch = scenes_to_table([scene])
         for spec in assemble(config, {}, matching, known):
             if not spec.declaration.computes:
                 continue
             stage = spec.make()
             # The first call compiles, and reads the styles.
-            stage(batch)
+            stage([scene.copy()])
             start = perf_counter()
-            batch = stage(batch)
+            (scene,) = stage([scene])
             elapsed = perf_counter() - start
-            _check(batch, spec.declaration, config)
+            _check(scene, spec.declaration, config)
             per_scene = spec.declaration == SYNTHESIZE
             seconds[spec.declaration] = elapsed * (1.0 if per_scene else styles / count)
     return seconds
@@ -84,12 +84,11 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _describe(stage: StageSpec, styles: pa.Table) -> pa.Table:
+def _describe(stage: StageSpec, styles: list[File]) -> list[DescribedStyle]:
     return stage.make()(styles)
 
 
-def _check(batch: pa.Table, stage: Declaration, config: JobConfig) -> None:
-    (scene,) = scenes_from_table(batch)
+def _check(scene: Scene, stage: Declaration, config: JobConfig) -> None:
     for failure in scene.failures:
         if failure.error != Rejected.__name__:
             height, width = _size(config)

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import read_photo, resize_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import ASSESS
 from spadepis.pipeline.stages.device_transfer import upload
 from spadepis.quality.look import Look, channel_statistics, colour_statistics
@@ -68,14 +67,13 @@ class Assess:
         self.thresholds = thresholds
         self.style_look = lru_cache(KEPT_STYLES)(self._style_look)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``quality`` of the results; rejected results become failures."""
-        scenes = scenes_from_table(batch)
         for scene in scenes:
             if scene.styles:
                 with scene.timed(ASSESS.name):
                     self._assess(scene)
-        return scenes_to_table(scenes)
+        return scenes
 
     def _assess(self, scene: Scene) -> None:
         assert scene.content is not None

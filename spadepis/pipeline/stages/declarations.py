@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spadepis.pipeline.outcome import BatchOutcome
+from spadepis.pipeline.scene import Scene
+
 # Reading and writing take so little that what other workers leave of a node always suffices.
 CPU_OF_READING_OR_WRITING = 0.05
 
@@ -24,6 +27,8 @@ class Declaration:
         cpu_rate: items a second on one CPU core, at 256x256 with networks of the published widths
             and four styles (docs/benchmarks.md); 0 if it is negligible.
         per_result: whether its items are results, rather than label maps.
+        takes: dataclass of what it is called with.
+        returns: dataclass of what it returns.
     """
 
     name: str
@@ -33,6 +38,8 @@ class Declaration:
     rate_setting: str = ""
     cpu_rate: float = 0.0
     per_result: bool = True
+    takes: type = Scene
+    returns: type = Scene
 
     @property
     def computes(self) -> bool:
@@ -65,4 +72,4 @@ SMOOTH = Declaration(
 )
 # The rate was measured on a core that other processes used as well.
 ASSESS = Declaration("assess", rate_setting="quality_rate", cpu_rate=19.0)
-WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING)
+WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING, returns=BatchOutcome)

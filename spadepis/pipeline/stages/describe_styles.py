@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-import pyarrow as pa
+import numpy as np
+from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
@@ -16,9 +18,21 @@ from spadepis.labels import LabelSpace
 from spadepis.matching.descriptors import LEVEL, Descriptor, describe_label_map, describe_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
+from spadepis.pipeline.file import File
 from spadepis.pipeline.stages.declarations import Declaration
 
-SCHEMA = pa.schema([("id", pa.string()), ("descriptor", pa.list_(pa.float32()))])
+
+@dataclass(frozen=True)
+class DescribedStyle:
+    """A style, and what scenes are compared with.
+
+    Attributes:
+        id: id of the style photo.
+        descriptor: float32 [D]; None if the style cannot be read.
+    """
+
+    id: str
+    descriptor: NDArray[np.float32] | None
 
 
 class DescribeStyles:
@@ -32,7 +46,7 @@ class DescribeStyles:
         conventions: how label maps are read where a file leaves it open.
     """
 
-    declaration: ClassVar = Declaration("describe styles")
+    declaration: ClassVar = Declaration("describe styles", takes=File, returns=DescribedStyle)
 
     def __init__(
         self,
@@ -50,24 +64,19 @@ class DescribeStyles:
         self.max_pixels = max_pixels
         self.conventions = conventions
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """From columns ``id``, ``source`` and ``mask_source`` to rows of ``SCHEMA``.
+    def __call__(self, styles: list[File]) -> list[DescribedStyle]:
+        """The descriptor of each style."""
+        return [DescribedStyle(style.id, self._describe(style)) for style in styles]
 
-        Styles that cannot be read, or have no source, have no descriptor.
-        """
-        rows = batch.to_pylist()
-        found = [self._describe(row["source"], row["mask_source"]) for row in rows]
-        return pa.table([batch["id"], pa.array(found, SCHEMA.field("descriptor").type)], SCHEMA)
-
-    def _describe(self, source: str | None, mask_source: str | None) -> Descriptor | None:
-        if source is None:
+    def _describe(self, style: File) -> Descriptor | None:
+        if style.source is None:
             return None
         try:
             if self.encoder is not None:
-                return describe_photo(read_photo(source, self.max_pixels), self.encoder)
-            assert mask_source is not None
+                return describe_photo(read_photo(style.source, self.max_pixels), self.encoder)
+            assert style.mask_source is not None
             label_map = read_classes(
-                mask_source, self.label_space, self.max_pixels, self.conventions
+                style.mask_source, self.label_space, self.max_pixels, self.conventions
             )
         except UnreadableImageError:
             return None

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.labels import LabelSpace
+from spadepis.pipeline.file import File
 from spadepis.pipeline.stages.declarations import Declaration
 
-SCHEMA = pa.schema([("id", pa.string()), ("classes", pa.list_(pa.string()))])
+
+@dataclass(frozen=True)
+class LabelMapClasses:
+    """The classes of a label map.
+
+    Attributes:
+        id: id of the label map.
+        classes: their names; None if the label map cannot be read.
+    """
+
+    id: str
+    classes: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -27,19 +38,15 @@ class FindClasses:
         conventions: how label maps are read where a file leaves it open.
     """
 
-    declaration: ClassVar = Declaration("find classes")
+    declaration: ClassVar = Declaration("find classes", takes=File, returns=LabelMapClasses)
 
     label_space: LabelSpace
     max_pixels: int
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """From columns ``id`` and ``source`` to rows of ``SCHEMA``.
-
-        Label maps that cannot be read, or have no source, have no classes.
-        """
-        classes = [self._classes(source) for source in batch["source"].to_pylist()]
-        return pa.table([batch["id"], pa.array(classes, SCHEMA.field("classes").type)], SCHEMA)
+    def __call__(self, label_maps: list[File]) -> list[LabelMapClasses]:
+        """The classes of each label map."""
+        return [LabelMapClasses(each.id, self._classes(each.source)) for each in label_maps]
 
     def _classes(self, source: str | None) -> list[str] | None:
         if source is None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
@@ -23,7 +22,7 @@ from spadepis.dataset.inputs.photos import (
     resize_photo,
 )
 from spadepis.labels import LabelSpace, instance_edges
-from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import READ
 from spadepis.pipeline.stages.padding import padded
 
@@ -57,9 +56,8 @@ class ReadScenes:
     keep_instances: bool = False
     deblock: bool = False
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in the content from a photo, and what the label map and the instance map tell."""
-        scenes = scenes_from_table(batch)
         for scene in scenes:
             if not scene.has_failed:
                 with scene.timed(READ.name):
@@ -67,7 +65,7 @@ class ReadScenes:
                         self._read(scene)
                     except UnreadableImageError as error:
                         scene.fail(READ.name, error.uri, error)
-        return scenes_to_table(scenes)
+        return scenes
 
     def _read(self, scene: Scene) -> None:
         size = self.size

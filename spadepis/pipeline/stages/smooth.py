@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 
-from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SMOOTH
 from spadepis.smoothing import ConvergenceError, smooth
 
@@ -17,14 +16,13 @@ class Smooth:
 
     declaration: ClassVar = SMOOTH
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Replace ``results`` of the scenes that have styles left."""
-        scenes = scenes_from_table(batch)
         for scene in scenes:
             if scene.styles:
                 with scene.timed(SMOOTH.name):
                     self._smooth(scene)
-        return scenes_to_table(scenes)
+        return scenes
 
     def _smooth(self, scene: Scene) -> None:
         assert scene.content is not None

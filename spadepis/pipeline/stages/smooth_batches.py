@@ -8,9 +8,8 @@ from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 
-from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SMOOTH
 from spadepis.pipeline.stages.device_transfer import upload
 from spadepis.pipeline.stages.halving import in_halves
@@ -29,9 +28,8 @@ class SmoothBatches:
     def __init__(self, device: str) -> None:
         self.device = device
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Replace ``results`` of the scenes that have styles left."""
-        scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.styles]
         for _, alike in groupby(sorted(waiting, key=_shape), key=_shape):
             in_halves(
@@ -40,7 +38,7 @@ class SmoothBatches:
                 lambda scene, error: scene.fail(SMOOTH.name, scene.source, error),
                 further_errors=(ConvergenceError,),
             )
-        return scenes_to_table(scenes)
+        return scenes
 
     def _smooth(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
-
-import pyarrow as pa
+from typing import Any, ClassVar, Protocol, Self
 
 from spadepis.pipeline.stages.declarations import Declaration
 
 
+class Item(Protocol):
+    """What a stage works on: a scene or, in passes over inputs, a file."""
+
+    id: str
+
+    @property
+    def source(self) -> str | None:
+        """The file that it was read from."""
+        ...
+
+    def copy(self) -> Self:
+        """The same item, which a stage may change."""
+        ...
+
+    def by_style(self) -> list[Self]:
+        """The item with each of its styles by itself, or as it is."""
+        ...
+
+    def fail(
+        self, stage: str, source: str | None, error: Exception, unexpected: bool = False
+    ) -> None:
+        """Give it up, so that no stage has anything left to do with it."""
+        ...
+
+
 class Stage(Protocol):
-    """One step of a job, called with tables of scenes.
+    """One step of a job, called with scenes.
 
     Making or calling one changes nothing of its process but memory, so that it can be used in a
     notebook too. What sets a process up is ``pipeline.workers``. Scenes that have failed pass
@@ -21,8 +44,11 @@ class Stage(Protocol):
 
     declaration: ClassVar[Declaration]
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """The same scenes, one step further."""
+    def __call__(self, items: list[Any], /) -> list[Any]:
+        """The same scenes, one step further.
+
+        A stage may change what it is given, but for the values of arrays.
+        """
         ...
 
 

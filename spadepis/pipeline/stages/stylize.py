@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 import torch
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_e
 from spadepis.matching.matching import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import STYLIZE
 from spadepis.pipeline.stages.device_transfer import download, quantize, upload
 from spadepis.pipeline.stages.halving import in_halves
@@ -84,9 +83,8 @@ class Stylize:
         )
         self.style_statistics = cached(kept)(self._style_statistics)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
-        scenes = scenes_from_table(batch)
         for scene in scenes:
             if scene.choices and self.matching is not None:
                 with scene.timed(STYLIZE.name):
@@ -96,7 +94,7 @@ class Stylize:
         for scene, parts in zip(scenes, stylized, strict=True):
             with scene.timed(STYLIZE.name):
                 scene.results = [result for part in parts for result in download(part)]
-        return scenes_to_table(scenes)
+        return scenes
 
     def _choose_styles(self, scene: Scene, matching: Matching) -> None:
         chosen = matching.choose(

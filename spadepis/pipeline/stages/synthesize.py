@@ -12,14 +12,13 @@ from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.kernels.precision import bfloat16_or_float16
 from spadepis.labels import LabelSpace
-from spadepis.pipeline.scene import Scene, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import are_finite, download_finite, quantize
 from spadepis.pipeline.stages.halving import in_halves
@@ -70,15 +69,14 @@ class Synthesize:
         self.generator = self._load(bfloat16_or_float16(device) if half else torch.float32)
         self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``content`` of the scenes that have not failed."""
-        scenes = scenes_from_table(batch)
         waiting = [scene for scene in scenes if scene.is_waiting]
         for _, alike in groupby(sorted(waiting, key=_padded_size), key=_padded_size):
             group = list(alike)
             for start in range(0, len(group), self.batch):
                 in_halves(self._synthesize, group[start : start + self.batch], _give_up)
-        return scenes_to_table(scenes)
+        return scenes
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()

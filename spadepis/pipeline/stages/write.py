@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import write_commits
@@ -17,21 +17,10 @@ from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.credentials import without_queries
 from spadepis.labels import LabelSpace
+from spadepis.pipeline.outcome import BatchOutcome, UnexpectedFailure
 from spadepis.pipeline.revision import REVISION
-from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table
+from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.declarations import WRITE
-
-# How many pairs of a batch are done, failed and rejected, the seconds that each stage spent on
-# them, and the scenes that failed unexpectedly: stage, type and message of their errors.
-OUTCOME = pa.schema(
-    [
-        ("done", pa.int64()),
-        ("failed", pa.int64()),
-        ("rejected", pa.int64()),
-        ("seconds", pa.list_(pa.struct([("stage", pa.string()), ("seconds", pa.float64())]))),
-        ("unexpected", pa.list_(pa.struct([("mask_id", pa.string()), ("error", pa.string())]))),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -52,9 +41,8 @@ class Write:
     keep_contents: bool
     lease: Lease | None = None
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """One row of ``OUTCOME``."""
-        scenes = scenes_from_table(batch)
+    def __call__(self, scenes: list[Scene]) -> list[BatchOutcome]:
+        """What became of all of them together."""
         encoded = [self._encode(scene) for scene in scenes]
         start = perf_counter()
         published = iter(self.writer.publish([pair for pairs in encoded for pair in pairs]))
@@ -75,16 +63,14 @@ class Write:
         rejected = sum(commit.rejected for commit in commits)
         done = len(commits) - failed - rejected
         unexpected = [
-            {"mask_id": scene.id, "error": error}
+            UnexpectedFailure(scene.id, error)
             for scene in scenes
             for error in _unexpected_errors(scene)
         ]
-        seconds = [
-            {"stage": stage, "seconds": spent}
-            for scene in scenes
-            for stage, spent in scene.seconds.items()
-        ]
-        return pa.table([[done], [failed], [rejected], [seconds], [unexpected]], OUTCOME)
+        seconds: Counter[str] = Counter()
+        for scene in scenes:
+            seconds.update(scene.seconds)
+        return [BatchOutcome(done, failed, rejected, dict(seconds), unexpected)]
 
     def _encode(self, scene: Scene) -> list[Encoded]:
         if not scene.styles:

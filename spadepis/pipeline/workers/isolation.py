@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import monotonic
+from typing import Any
 
 import cloudpickle
-import pyarrow as pa
 
-from spadepis.pipeline.division import by_row, by_style, give_up, item_of, join_styles
 from spadepis.pipeline.repeated_errors import RepeatedError
-from spadepis.pipeline.stages.stage import StageSpec
+from spadepis.pipeline.scene import Scene, join_styles
+from spadepis.pipeline.stages.stage import Item, StageSpec
 from spadepis.pipeline.workers.attempts import Attempts, Death, Key, WorkerDied, describe
 from spadepis.pipeline.workers.worker import Worker
 
@@ -41,55 +41,63 @@ class Isolation:
         self._attempts = attempts
         self._process = _Process(stages, patience)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """What the last stage makes of a batch."""
-        return pa.concat_tables([self._do_row(row) for row in by_row(batch)])
+    def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
+        """What the last stage makes of scenes."""
+        return [result for item in items for result in self._do(item)]
 
     def close(self) -> None:
         """End the process."""
         self._process.close()
 
-    def _do_row(self, row: pa.Table) -> pa.Table:
-        parts = by_style(row) if self._by_style else [row]
-        results: list[pa.Table] = []
+    def _do(self, item: Item) -> Sequence[Any]:
+        parts = item.by_style() if self._by_style else [item]
+        results: list[Sequence[Any]] = []
         killers: list[tuple[Key, Sequence[Death]]] = []
         for part in parts:
-            key = (self._name, *item_of(part, with_style=self._by_style))
+            key = (self._name, item.id, _only_style(part) if self._by_style else None)
             # If one style has used up its attempts, the scene may be the culprit.
-            result = self._try(part, key, most=1 if killers else MOST_DEATHS)
-            if not isinstance(result, pa.Table):
-                killers.append((key, result))
-                error = WorkerDied(f"its worker {describe(result)}")
-                result = self._must_do(give_up(part, self._name, error))
+            result, deaths = self._try(part, key, most=1 if killers else MOST_DEATHS)
+            if result is None:
+                killers.append((key, deaths))
+                error = WorkerDied(f"its worker {describe(deaths)}")
+                failed = part.copy()
+                failed.fail(self._name, part.source, error, unexpected=True)
+                result = self._must_do(failed)
             results.append(result)
         if len(killers) < len(parts):
             for key, deaths in killers:
                 self._attempts.suspect(key, deaths)
         return join_styles(results)
 
-    def _try(self, part: pa.Table, key: Key, most: int) -> pa.Table | Sequence[Death]:
-        """What a scene becomes, or the deaths of its workers."""
+    def _try(self, part: Item, key: Key, most: int) -> tuple[Sequence[Any] | None, Sequence[Death]]:
+        """What a scene becomes, or None and the deaths of its workers."""
         deaths = self._attempts.deaths_of_bad_style(key)
         if deaths:
-            return deaths
+            return None, deaths
         self._process.start()
         while len(deaths := self._attempts.begin(key, most)) < most:
             result = self._process.call(part)
-            if isinstance(result, pa.Table):
+            if not isinstance(result, Death):
                 self._attempts.succeed(key)
-                return result
+                return result, ()
             self._attempts.die(key, result)
             self._process.start()
-        return deaths
+        return None, deaths
 
-    def _must_do(self, part: pa.Table) -> pa.Table:
+    def _must_do(self, part: Item) -> Sequence[Any]:
         deaths: list[Death] = []
         while len(deaths) < MOST_DEATHS:
             result = self._process.call(part)
-            if isinstance(result, pa.Table):
+            if not isinstance(result, Death):
                 return result
             deaths.append(result)
         raise RepeatedError(f"{self._name}: with nothing left to do, a worker {describe(deaths)}")
+
+
+def _only_style(part: Item) -> str | None:
+    """The id of the only style of a scene."""
+    styles = part.styles if isinstance(part, Scene) else []
+    return styles[0].id if len(styles) == 1 else None
 
 
 class _Process:
@@ -128,7 +136,7 @@ class _Process:
                 )
         return self._running
 
-    def call(self, batch: pa.Table) -> pa.Table | Death:
+    def call(self, item: Item) -> Sequence[Any] | Death:
         """What the worker returns, or how it died.
 
         Raises:
@@ -137,7 +145,7 @@ class _Process:
         process, connection = self.start()
         start = monotonic()
         try:
-            connection.send(batch)
+            connection.send([item])
             answer = connection.recv()
         except (EOFError, OSError):
             self._running = None
@@ -147,7 +155,8 @@ class _Process:
             return death
         if isinstance(answer, OSError):
             raise answer
-        return answer
+        results: Sequence[Any] = answer
+        return results
 
     def close(self) -> None:
         """End the process, which stops when nobody can ask it any more."""
@@ -165,17 +174,17 @@ def _death(process: BaseProcess) -> Death:
 
 
 def _serve(connection: Connection, stages: bytes, patience: float) -> None:
-    """Answer batches until the other end is closed."""
+    """Do scenes until the other end is closed."""
     worker = Worker(cloudpickle.loads(stages), patience=patience)
     connection.send(None)
     while True:
         try:
-            batch = connection.recv()
+            items = connection.recv()
         except EOFError:
             return
-        answer: pa.Table | OSError
+        answer: Sequence[Any] | OSError
         try:
-            answer = worker(batch)
+            answer = worker(items)
         except OSError as error:
             answer = error
         connection.send(answer)

@@ -6,15 +6,14 @@ import logging
 import os
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
-import pyarrow as pa
 import torch
 
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
-from spadepis.pipeline.division import by_row, by_style, give_up, join_styles
 from spadepis.pipeline.repeated_errors import RepeatedError
-from spadepis.pipeline.stages.stage import Stage, StageSpec
+from spadepis.pipeline.scene import join_styles
+from spadepis.pipeline.stages.stage import Item, Stage, StageSpec
 from spadepis.pipeline.workers.process import ended_after, prepare_process
 
 log = logging.getLogger(__name__)
@@ -30,12 +29,12 @@ class Observer(Protocol):
         """A batch has come."""
         ...
 
-    def end(self, batch: pa.Table, result: pa.Table, seconds: float) -> None:
+    def end(self, items: Sequence[Any], results: Sequence[Any], seconds: float) -> None:
         """A batch is done.
 
         Args:
-            batch: rows of scenes, as they came.
-            result: what the stage made of them.
+            items: scenes as they came.
+            results: what the stage made of them.
             seconds: duration of the call.
         """
         ...
@@ -64,23 +63,23 @@ class Worker:
         self._observers = observers
         self._patience = patience
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """What the last stage makes of a batch."""
+    def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
+        """What the last stage makes of scenes."""
         if not self._observers:
             for stage in self._stages:
-                batch = self._call(stage, batch)
-            return batch
+                items = self._call(stage, items)
+            return items
         for stage, observer in zip(self._stages, self._observers, strict=True):
             observer.begin()
             start = perf_counter()
-            result = self._call(stage, batch)
-            observer.end(batch, result, perf_counter() - start)
-            batch = result
-        return batch
+            results = self._call(stage, items)
+            observer.end(items, results, perf_counter() - start)
+            items = results
+        return items
 
-    def _call(self, stage: Stage, batch: pa.Table) -> pa.Table:
+    def _call(self, stage: Stage, items: Sequence[Item]) -> list[Any]:
         with ended_after(self._patience):
-            return call(stage, batch)
+            return call(stage, items)
 
 
 def make(spec: StageSpec) -> Stage:
@@ -111,10 +110,10 @@ def _end_with_device(error: Exception) -> None:
         os._exit(BROKEN_DEVICE)
 
 
-def call(stage: Stage, batch: pa.Table) -> pa.Table:
+def call(stage: Stage, items: Sequence[Item]) -> list[Any]:
     """Call a stage, the one place where whatever it raises is dealt with.
 
-    If it raises, it is called for each row by itself and, if that does not help, for each style,
+    If it raises, it is called for each scene by itself and, if that does not help, for each style,
     so that only what it cannot do fails. A device that has failed ends the process. Ray starts
     another process, which does the batch again.
 
@@ -122,19 +121,22 @@ def call(stage: Stage, batch: pa.Table) -> pa.Table:
         OSError: nothing can be written, which is not the fault of a scene.
     """
     try:
-        return stage(batch)
+        return stage([item.copy() for item in items])
     except OSError:
         raise
     except Exception as error:
         _end_with_device(error)
-        log.exception("%s failed with %d rows", stage.declaration.name, len(batch))
+        log.exception("%s failed with %d scenes", stage.declaration.name, len(items))
         # Its stack holds the tensors of the batch.
         failure = error.with_traceback(None)
     torch.cuda.empty_cache()
-    if len(batch) > 1:
-        return pa.concat_tables([call(stage, row) for row in by_row(batch)])
-    styles = by_style(batch) if stage.declaration.per_result else [batch]
+    if len(items) > 1:
+        return [result for item in items for result in call(stage, [item])]
+    (item,) = items
+    styles = item.by_style() if stage.declaration.per_result else [item]
     if len(styles) > 1:
-        return join_styles([call(stage, style) for style in styles])
+        return join_styles([call(stage, [style]) for style in styles])
     # Now it passes on what has failed, or writes it down.
-    return stage(give_up(batch, stage.declaration.name, failure))
+    failed = item.copy()
+    failed.fail(stage.declaration.name, item.source, failure, unexpected=True)
+    return stage([failed])

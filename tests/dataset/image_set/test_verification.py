@@ -15,7 +15,6 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -41,7 +40,7 @@ from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.write import Write
 
 SIZE = 32
@@ -68,7 +67,7 @@ def scene(index: int) -> Scene:
 def write(folder: Folder, in_shards: bool, *batches: range) -> None:
     stage = Write(ImageSetWriter(folder, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
     for batch in batches:
-        stage(scenes_to_table([scene(index) for index in batch]))
+        stage([scene(index) for index in batch])
 
 
 def finish(folder: Folder) -> None:
@@ -156,13 +155,13 @@ def test_a_writer_that_comes_again_with_other_batches(empty: Folder, in_shards: 
     assert orphans(empty, read_log(empty)) == []
 
 
-def failing(*indices: int) -> pa.Table:
+def failing(*indices: int) -> list[Scene]:
     """A batch of scenes that all fail."""
     scenes = [scene(index) for index in indices]
     for each in scenes:
         each.fail("smooth", None, ValueError("why"))
         each.results = []
-    return scenes_to_table(scenes)
+    return scenes
 
 
 def held_back(

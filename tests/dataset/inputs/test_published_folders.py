@@ -16,7 +16,6 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
-from spadepis.pipeline.scene import scenes_from_table, scenes_to_table
 from spadepis.pipeline.stages.read import ReadScenes
 
 CITYSCAPES_FILES = [
@@ -249,7 +248,7 @@ def test_real_splits_are_read(
         scenes = planned(config).scenes
         assert {scene.id for scene in scenes} == {path.stem for path in tmp_path.rglob("*.jpg")}
         read = ReadScenes(space, (64, 64), longest_side=64, max_pixels=10**7)
-        for scene in scenes_from_table(read(scenes_to_table(scenes))):
+        for scene in read(list(scenes)):
             assert scene.failures == []
             assert scene.label_map is not None and len(np.unique(scene.label_map)) > 1
             assert (scene.content is not None) == (job is Job.STYLIZE)

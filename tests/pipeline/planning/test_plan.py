@@ -20,7 +20,7 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.write import Write
 
@@ -114,9 +114,7 @@ def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) ->
     masks = str(tmp_path / "masks.parquet")
     settings = {"masks": masks, "instances": f"{masks}#mask", "output": str(tmp_path / "unused")}
     config = resolve(Job.SYNTHESIZE, settings)
-    batch = scenes_to_table(planned(config).scenes)
-    batch = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(batch)
-    scenes = scenes_from_table(batch)
+    scenes = ReadScenes(COCO_STUFF, (32, 32), 64, 10**6)(list(planned(config).scenes))
     assert [scene.id for scene in scenes] == ids
     for scene in scenes:
         assert scene.label_map is not None and scene.edges is not None
@@ -124,7 +122,7 @@ def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) ->
     scenes.append(Scene("../none", [Style("../style\n", None)], mask_source="m"))
     scenes[-1].fail("read", "../none\n", ValueError("bad\n\0"))
     write = Write(ImageSetWriter(Folder(str(output)), "jpg", 95), COCO_STUFF, keep_contents=True)
-    write(scenes_to_table(scenes))
+    write(scenes)
 
     commits = {commit.mask_id: commit for commit in read_commits(Folder(str(output)))}
     assert set(commits) == {*ids, "../none"}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -18,7 +17,8 @@ from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
-from spadepis.pipeline.planning.class_survey import read_survey, write_survey
+from spadepis.pipeline.file import File
+from spadepis.pipeline.planning.class_survey import read_survey, to_classes, write_survey
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
 from spadepis.pipeline.stages.find_classes import FindClasses
@@ -73,14 +73,13 @@ def test_unknown_classes_are_refused(flags: list[str], message: str) -> None:
 def test_finds_the_classes_of_label_maps(masks: Path, tmp_path: Path) -> None:
     names = [*SCENES, "e"]
     sources = {id: str(masks / f"{id}.png") for id in names}
-    batch = pa.table({"id": names, "source": list(sources.values())})
-    found = FindClasses(COCO_STUFF, 10**6)(batch).to_pylist()
-    for row in found[:-1]:
-        assert sorted(row["classes"]) == sorted(SCENES[row["id"]])
-    assert found[-1] == {"id": "e", "classes": None}
+    classes = to_classes(
+        FindClasses(COCO_STUFF, 10**6)([File(id, source) for id, source in sources.items()])
+    )
+    found = {id: names and sorted(names) for id, names in classes.items()}
+    assert found == {**{id: sorted(names) for id, names in SCENES.items()}, "e": None}
 
     folder = Folder(str(tmp_path / "out"))
-    classes = {row["id"]: row["classes"] for row in found}
     assert read_survey(folder, sources) is None
     write_survey(folder, sources, classes)
     assert read_survey(folder, sources) == classes

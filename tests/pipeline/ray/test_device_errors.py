@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import pyarrow as pa
 import pytest
 import torch
 from ray.data import DataContext
@@ -26,8 +25,8 @@ class Large:
     def __init__(self) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return batch
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        return scenes
 
 
 @pytest.mark.usefixtures("cluster")

@@ -5,13 +5,13 @@ import logging
 from collections import defaultdict
 from typing import Any, ClassVar
 
-import pyarrow as pa
 import pytest
 from ray.util.metrics import Counter, Gauge
 
+from spadepis.pipeline.outcome import BatchOutcome
 from spadepis.pipeline.ray import metrics
 from spadepis.pipeline.ray.metrics import MOST_LINES, StageMetrics
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import Stage, StageSpec
 from spadepis.pipeline.workers.worker import Worker
@@ -31,13 +31,12 @@ class Odd:
     def __init__(self, message: str) -> None:
         self.message = message
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        scenes = scenes_from_table(batch)
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         for scene in scenes:
             first, second = scene.styles[:2]
             scene.fail_style(first, "odd", "file.png", ValueError(self.message))
             scene.fail_style(second, "odd", None, Rejected("too odd"))
-        return scenes_to_table(scenes)
+        return scenes
 
 
 class Count:
@@ -45,8 +44,8 @@ class Count:
 
     declaration: ClassVar = Declaration("count")
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return pa.table({"done": [7], "failed": [len(batch)], "rejected": [0]})
+    def __call__(self, scenes: list[Scene]) -> list[BatchOutcome]:
+        return [BatchOutcome(done=7, failed=len(scenes), rejected=0, seconds={}, unexpected=[])]
 
 
 @pytest.fixture
@@ -63,12 +62,12 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
     return values
 
 
-def batch_of(scenes: int) -> pa.Table:
+def batch_of(scenes: int) -> list[Scene]:
     styles = [Style(name, f"{name}.jpg") for name in "abc"]
     failed = Scene("mask0", list(styles))
     failed.fail_style(styles[2], "read", None, ValueError("before"))
     others = [Scene(f"mask{i}", list(styles)) for i in range(1, scenes)]
-    return scenes_to_table([failed, *others])
+    return [failed, *others]
 
 
 def measured(kind: type[Stage], **arguments: str) -> Worker:
@@ -78,7 +77,7 @@ def measured(kind: type[Stage], **arguments: str) -> Worker:
 @pytest.mark.usefixtures("process_settings")
 def test_a_measured_stage_is_the_stage(reported: Reported) -> None:
     batch = batch_of(4)
-    assert measured(Odd, message="odd")(batch).equals(Odd("odd")(batch))
+    assert measured(Odd, message="odd")(batch) == Odd("odd")(batch)
 
 
 @pytest.mark.usefixtures("process_settings")

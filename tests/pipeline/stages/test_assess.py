@@ -17,7 +17,7 @@ from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import rejected
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.quality.appearance import sharpness
 from spadepis.quality.metrics import METRICS
@@ -49,7 +49,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def assess(scene: Scene, thresholds: Sequence[Threshold] = ()) -> Scene:
     stage = Assess(DEFAULT_PHOTOWCT_CHECKPOINT, 10**6, thresholds)
-    (assessed,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (assessed,) = stage([scene.copy()])
     return assessed
 
 
@@ -85,7 +85,7 @@ def test_results_beyond_a_threshold_are_rejected_with_the_figure(scene: Scene) -
 def test_a_picture_that_was_only_synthesized_has_no_style(scene: Scene) -> None:
     scene.styles, scene.results = [Style(None, None)], []
     stage = Assess(None, 10**6)
-    (assessed,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (assessed,) = stage([scene.copy()])
     (figures,) = assessed.quality
     assert figures["structure"] is figures["lab_distance"] is figures["feature_distance"] is None
     assert None not in (figures["clipped"], figures["sharpness"], figures["boundary_disagreement"])

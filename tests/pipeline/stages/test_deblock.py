@@ -9,7 +9,7 @@ from PIL import Image
 from spadepis.dataset.inputs.photos import read_photo_with_extent
 from spadepis.deblocking.shifted_dct import deblock
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.deblock import without_blocks
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.quality.appearance import blockiness
@@ -25,7 +25,7 @@ def deblocked(file: Path) -> Picture:
 def read(file: Path, deblock: bool) -> Picture:
     stage = ReadScenes(COCO_STUFF, None, None, 10**6, deblock=deblock)
     scene = Scene("a", [Style("s", "s.png")], photo_source=str(file))
-    (scene,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (scene,) = stage([scene])
     assert scene.content is not None
     return scene.content
 

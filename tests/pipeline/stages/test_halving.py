@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
@@ -72,7 +72,7 @@ def test_synthesis_goes_on_with_less_memory(
         Scene(str(i), [Style("s", "s.png")], "m.png", label_map=np.full((32, 32), i, np.uint8))
         for i in range(4)
     ]
-    whole = scenes_from_table(stage(scenes_to_table(scenes)))
+    whole = stage([scene.copy() for scene in scenes])
     batches: list[int] = []
 
     def limited(labels: Tensor, edges: Tensor | None, seeds: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def test_synthesis_goes_on_with_less_memory(
 
     forward: Callable[[Tensor, Tensor | None, Tensor], Tensor] = stage.generator
     monkeypatch.setattr(stage, "generator", limited)
-    halved = scenes_from_table(stage(scenes_to_table(scenes)))
+    halved = stage([scene.copy() for scene in scenes])
     assert batches == [4, 2, 1, 1, 2, 1, 1]
     for one, other in zip(whole[:3], halved[:3], strict=True):
         assert one.content is not None and other.content is not None
@@ -104,7 +104,7 @@ def test_stylization_goes_on_with_fewer_styles_at_once(
         styles.append(Style(str(i), path))
     stage = Stylize(photowct_checkpoint, "cpu", half=False, longest_side=64, max_pixels=10_000)
     scene = Scene("a", styles, photo_source="p.png", content=photo(0))
-    (whole,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (whole,) = stage([scene.copy()])
     stylize = stage.network.stylize
 
     def limited(content: Tensor, styles: Sequence[object], *more: Any, **settings: Any) -> Tensor:
@@ -113,7 +113,7 @@ def test_stylization_goes_on_with_fewer_styles_at_once(
         return stylize(content, styles, *more, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stage.network, "stylize", limited)
-    (halved,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (halved,) = stage([scene.copy()])
     np.testing.assert_array_equal(np.stack(halved.results), np.stack(whole.results))
 
 
@@ -129,8 +129,8 @@ def test_smoothing_in_batches_equals_smoothing_one_by_one() -> None:
         for i, (height, width, styles) in enumerate(shapes)
     ]
     scenes.append(Scene("failed", []))
-    singly = scenes_from_table(Smooth()(scenes_to_table(scenes)))
-    batched = scenes_from_table(SmoothBatches("cpu")(scenes_to_table(scenes)))
+    singly = Smooth()([scene.copy() for scene in scenes])
+    batched = SmoothBatches("cpu")(scenes)
     for one, other, (_, _, styles) in zip(singly, batched, shapes, strict=False):
         assert len(other.results) == styles
         assert other.seconds["smooth"] > 0

@@ -21,7 +21,7 @@ from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.label_maps import resize_label_map
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace, instance_edges
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.padding import padded
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.write import Write
@@ -58,7 +58,7 @@ def read(
     longest_side: int | None = None,
 ) -> Scene:
     stage = ReadScenes(space, size, longest_side, max_pixels=10**5, keep_instances=True)
-    (found,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (found,) = stage([scene])
     return found
 
 
@@ -91,7 +91,7 @@ def test_maps_of_a_turned_photo_are_turned_with_it(orientation: int, tmp_path: P
     stage = ReadScenes(COCO_STUFF, None, None, 10**5, keep_instances=True)
     if orientation in (2, 3, 4):
         stage = replace(stage, conventions=replace(stage.conventions, grid="stored"))
-    (found,) = scenes_from_table(stage(scenes_to_table([given])))
+    (found,) = stage([given])
     assert found.instances is not None and found.label_map is not None
     np.testing.assert_array_equal(found.instances, turned(LARGE, orientation))
     assert found.label_map.shape == found.instances.shape
@@ -116,7 +116,7 @@ def test_written_verified_and_read_back(in_shards: bool, tmp_path: Path) -> None
         scenes.append(
             replace(found, id=str(i), styles=styles, content=content, results=[content] * 2)
         )
-    stage(scenes_to_table(scenes))
+    stage(scenes)
     log = read_log(folder)
     assert orphans(folder, log) == [] and list(chain.from_iterable(verify(folder, log))) == []
     write_index(folder, log, {}, {})

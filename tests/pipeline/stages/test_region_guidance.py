@@ -16,7 +16,7 @@ from spadepis.photowct import PhotoWCT, StyleStatistics
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
 from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages import stylize
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.stylize import Stylize
@@ -38,7 +38,7 @@ def guided(fallback: bool, related: str | None = None) -> RegionGuidance:
 
 
 def through(stage: Stylize, scene: Scene) -> Scene:
-    (result,) = scenes_from_table(stage(scenes_to_table([scene])))
+    (result,) = stage([scene.copy()])
     return result
 
 

@@ -15,7 +15,7 @@ from spadepis.labels import COCO_STUFF, instance_edges
 from spadepis.pipeline.config.identity import identify
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.padding import padded
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.synthesize import Synthesize
@@ -36,7 +36,7 @@ def synthesize(spade_checkpoint: str) -> Synthesize:
 def test_photos_have_the_sizes_of_their_label_maps(synthesize: Synthesize) -> None:
     sizes = [(33, 64), (64, 95), (64, 64), (1, 40)]
     scenes = [scene(str(i), *size) for i, size in enumerate(sizes)]
-    found = scenes_from_table(synthesize(scenes_to_table(scenes)))
+    found = synthesize(scenes)
     # In the order in which they came, whatever the batches were.
     assert [each.id for each in found] == ["0", "1", "2", "3"]
     assert [each.content.shape[:2] for each in found if each.content is not None] == sizes
@@ -47,7 +47,7 @@ def test_the_border_of_a_label_map_is_repeated(synthesize: Synthesize) -> None:
     assert small.label_map is not None
     label_map = np.pad(small.label_map, [(0, 24), (0, 14)], mode="edge")
     large = Scene("large", STYLES, label_map=label_map, edges=instance_edges(label_map))
-    found = scenes_from_table(synthesize(scenes_to_table([small, large])))
+    found = synthesize([small, large])
     small_photo, large_photo = (each.content for each in found)
     assert small_photo is not None and large_photo is not None
     np.testing.assert_array_equal(small_photo, large_photo[:40, :50])
@@ -66,7 +66,7 @@ def test_a_batch_holds_scenes_of_equal_padded_size(
 
     monkeypatch.setattr(synthesize, "generator", counted)
     sizes = [(33, 64), (20, 20), (64, 60), (32, 32)]
-    synthesize(scenes_to_table([scene(str(i), *size) for i, size in enumerate(sizes)]))
+    synthesize([scene(str(i), *size) for i, size in enumerate(sizes)])
     assert sorted(shapes) == [(2, 32, 32), (2, 64, 64)]
     assert generator is not None
 
@@ -81,7 +81,7 @@ def test_label_maps_are_read_at_their_size_or_shrunk(
     Image.fromarray(instances).save(tmp_path / "instances.png")
     read = ReadScenes(COCO_STUFF, None, longest, max_pixels=10**6)
     given = Scene("a", STYLES, str(tmp_path / "a.png"), str(tmp_path / "instances.png"))
-    (found,) = scenes_from_table(read(scenes_to_table([given])))
+    (found,) = read([given])
     assert found.failures == []
     assert found.label_map is not None and found.edges is not None
     assert found.label_map.shape == size

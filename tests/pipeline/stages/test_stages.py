@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -29,11 +28,11 @@ from spadepis.quality.metrics import METRICS
 from spadepis.smoothing import smooth
 from spadepis.spade import SpadeGenerator
 
-Stage = Callable[[pa.Table], pa.Table]
+Stage = Callable[[list[Scene]], list[Scene]]
 
 
 def through(stage: Stage, *scenes: Scene) -> list[Scene]:
-    return scenes_from_table(stage(scenes_to_table(scenes)))
+    return stage([scene.copy() for scene in scenes])
 
 
 def random_photo(height: int = 32, width: int = 64, seed: int = 0) -> NDArray[np.uint8]:
@@ -263,12 +262,10 @@ def test_writes_images_then_commits_them(tmp_path: Path) -> None:
         seconds={"read": 0.3},
     )
     stage = Write(ImageSetWriter(folder, "png", 95), COCO_STUFF, keep_contents=True)
-    counts = stage(scenes_to_table([scene]))
-    (row,) = counts.to_pylist()
-    spent = row.pop("seconds")
-    assert row == {"done": 2, "failed": 1, "rejected": 0, "unexpected": []}
-    assert "write" in {entry["stage"] for entry in spent}
-    assert all(entry["seconds"] > 0 for entry in spent)
+    (outcome,) = stage([scene])
+    assert (outcome.done, outcome.failed, outcome.rejected, outcome.unexpected) == (2, 1, 0, [])
+    assert "write" in outcome.seconds
+    assert all(seconds > 0 for seconds in outcome.seconds.values())
     commits = read_commits(folder)
     assert [(commit.style_id, commit.failed) for commit in commits] == [
         ("s", False),
@@ -294,7 +291,7 @@ def test_without_styles_the_content_is_the_result(tmp_path: Path) -> None:
         content=random_photo(),
     )
     folder = Folder(str(tmp_path))
-    Write(ImageSetWriter(folder, "png", 95), ADE20K, keep_contents=False)(scenes_to_table([scene]))
+    Write(ImageSetWriter(folder, "png", 95), ADE20K, keep_contents=False)([scene])
     (commit,) = read_commits(folder)
     assert (commit.style_id, commit.content_file_name) == (None, None)
     assert commit.file_name is not None

@@ -4,11 +4,10 @@ import os
 import signal
 from typing import ClassVar
 
-import pyarrow as pa
 import pytest
 
 from spadepis.pipeline.repeated_errors import RepeatedError
-from spadepis.pipeline.scene import Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.attempts import Attempts
@@ -20,14 +19,14 @@ class Deadly:
 
     declaration: ClassVar = Declaration("deadly")
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        for scene in scenes_from_table(batch):
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        for scene in scenes:
             for style in scene.styles:
                 if style.id == "deadly":
                     os.kill(os.getpid(), signal.SIGSEGV)
             if scene.id == "disk full":
                 raise OSError(28, "No space left on device")
-        return batch
+        return scenes
 
 
 class Unborn:
@@ -38,8 +37,8 @@ class Unborn:
     def __init__(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return batch
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        return scenes
 
 
 def scene(id: str, *styles: str) -> Scene:
@@ -50,7 +49,7 @@ def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
     attempts = Attempts()
     isolation = Isolation("deadly", [StageSpec(Deadly)], 60.0, attempts)
     scenes = [scene(id, "good", "deadly") for id in "abc"]
-    done = scenes_from_table(isolation(scenes_to_table([*scenes, scene("d", "good")])))
+    done = isolation([*scenes, scene("d", "good")])
     for each in done[:3]:
         assert [style.id for style in each.styles] == ["good"]
         (failure,) = each.failures
@@ -60,14 +59,14 @@ def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
     # Nobody had to die for the third scene.
     assert len(attempts.take_news()) == 6
     with pytest.raises(OSError, match="No space left"):
-        isolation(scenes_to_table([scene("disk full", "good")]))
+        isolation([scene("disk full", "good")])
     isolation.close()
 
 
 def test_a_machine_without_memory_for_any_scene() -> None:
     isolation = Isolation("unborn", [StageSpec(Unborn)], 60.0, Attempts())
     with pytest.raises(RepeatedError, match=r"without any scene died 3 times \(signal 9\)"):
-        isolation(scenes_to_table([scene("a", "good")]))
+        isolation([scene("a", "good")])
 
 
 def test_a_stage_of_a_script_is_isolated_too() -> None:
@@ -76,10 +75,9 @@ def test_a_stage_of_a_script_is_isolated_too() -> None:
     class Own:
         declaration: ClassVar = Declaration("own")
 
-        def __call__(self, batch: pa.Table) -> pa.Table:
-            return batch
+        def __call__(self, scenes: list[Scene]) -> list[Scene]:
+            return scenes
 
     isolation = Isolation("own", [StageSpec(Own)], 60.0, Attempts())
-    batch = scenes_to_table([scene("a", "style")])
-    assert isolation(batch).equals(batch)
+    assert isolation([scene("a", "style")]) == [scene("a", "style")]
     isolation.close()

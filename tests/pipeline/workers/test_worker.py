@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
 from spadepis.labels import COCO_STUFF
+from spadepis.pipeline.file import File
 from spadepis.pipeline.repeated_errors import RepeatedError
-from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.smooth import Smooth
@@ -32,11 +32,10 @@ class Append:
     def __init__(self, letter: str) -> None:
         self.letter = letter
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        scenes = scenes_from_table(batch)
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         for scene in scenes:
             scene.id += self.letter
-        return scenes_to_table(scenes)
+        return scenes
 
 
 class Fail:
@@ -48,23 +47,21 @@ class Fail:
         self.error = error
         self.unless_failed = unless_failed
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        if self.unless_failed and not any(s.is_waiting for s in scenes_from_table(batch)):
-            return batch
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        if self.unless_failed and not any(scene.is_waiting for scene in scenes):
+            return scenes
         raise self.error
 
 
 class Lengths:
     """A pass over files: the lengths of their names."""
 
-    declaration: ClassVar = Declaration("lengths")
+    declaration: ClassVar = Declaration("lengths", takes=File)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        sources = batch["source"].to_pylist()
-        if "bad.png" in sources:
+    def __call__(self, files: list[File]) -> list[int]:
+        if "bad.png" in [file.source for file in files]:
             raise ValueError("bad")
-        lengths = pa.array([source and len(source) for source in sources], pa.int64())
-        return pa.table({"id": batch["id"], "length": lengths})
+        return [len(file.source or "") for file in files]
 
 
 @pytest.mark.usefixtures("process_settings")
@@ -72,7 +69,7 @@ def test_stages_follow_one_another_on_one_thread() -> None:
     torch.set_num_threads(2)
     worker = Worker([StageSpec(Append, {"letter": letter}) for letter in "bc"])
     assert torch.get_num_threads() == 1
-    (scene,) = scenes_from_table(worker(scenes_to_table([Scene("a", [])])))
+    (scene,) = worker([Scene("a", [])])
     assert scene.id == "abc"
 
 
@@ -96,7 +93,7 @@ BROKEN = [
 @pytest.mark.parametrize("error", BROKEN, ids=str)
 def test_a_broken_device_ends_the_process(error: Exception) -> None:
     with pytest.raises(SystemExit, match=str(BROKEN_DEVICE)):
-        call(Fail(error), scenes_to_table([Scene("a", [GOOD])]))
+        call(Fail(error), [Scene("a", [GOOD])])
     with pytest.raises(SystemExit, match=str(BROKEN_DEVICE)):
         make(StageSpec(Unmade, {"error": error}))
 
@@ -105,7 +102,7 @@ def test_a_broken_device_ends_the_process(error: Exception) -> None:
 def test_too_little_memory_in_a_part_of_a_stage_divides_the_batch() -> None:
     error = torch.AcceleratorError("CUDA error: out of memory")
     scenes = [Scene("a", [GOOD]), Scene("bad", [GOOD, ALSO_GOOD]), Scene("b", [GOOD, BAD])]
-    called = scenes_from_table(call(FailSome(error), scenes_to_table(scenes)))
+    called = call(FailSome(error), scenes)
     assert outcomes(called) == {
         "a": (["good"], []),
         "bad": ([], ["good", "also good"]),
@@ -130,8 +127,8 @@ class Unmade:
     def __init__(self, error: Exception) -> None:
         raise error
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return batch
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        return scenes
 
 
 class FailSome:
@@ -142,13 +139,12 @@ class FailSome:
     def __init__(self, error: Exception = ValueError("a\nlong\nstory\n")) -> None:  # noqa: B008
         self.error = error
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        scenes = scenes_from_table(batch)
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
         for scene in scenes:
             if "bad" in [scene.id, *(style.id for style in scene.styles)] and scene.styles:
                 raise self.error
             scene.results = [PHOTO for _ in scene.styles]
-        return scenes_to_table(scenes)
+        return scenes
 
 
 PHOTO = np.zeros((2, 2, 3), np.uint8)
@@ -174,7 +170,7 @@ def test_only_the_culprit_of_an_error_fails() -> None:
         Scene("bad", [GOOD, ALSO_GOOD], "bad.png"),
         Scene("b", [GOOD, BAD, ALSO_GOOD], failures=[EARLIER], seconds={"read": 1.0}),
     ]
-    called = scenes_from_table(call(FailSome(), scenes_to_table(scenes)))
+    called = call(FailSome(), scenes)
     assert outcomes(called) == {
         "a": (["good", "also good"], []),
         "bad": ([], ["good", "also good"]),
@@ -186,21 +182,19 @@ def test_only_the_culprit_of_an_error_fails() -> None:
 
 
 def test_a_scene_whose_styles_are_not_chosen_fails_once() -> None:
-    batch = scenes_to_table([Scene("a", [], choices=3), Scene("b", [GOOD])])
+    batch = [Scene("a", [], choices=3), Scene("b", [GOOD])]
     choosing = call(Fail(ValueError("mine"), unless_failed=True), batch)
-    first, second = scenes_from_table(choosing)
+    first, second = choosing
     assert (first.choices, len(first.failures), len(second.failures)) == (0, 1, 1)
 
 
 def test_what_cannot_be_written_is_no_fault_of_a_scene() -> None:
     with pytest.raises(OSError, match="disk full"):
-        call(Fail(OSError("disk full"), unless_failed=True), scenes_to_table([Scene("a", [GOOD])]))
+        call(Fail(OSError("disk full"), unless_failed=True), [Scene("a", [GOOD])])
 
 
 def test_a_file_that_cannot_be_used_loses_its_source() -> None:
-    batch = pa.table({"id": ["a", "b"], "source": ["a.png", "bad.png"]})
-    found = call(Lengths(), batch)
-    assert found.to_pylist() == [{"id": "a", "length": 5}, {"id": "b", "length": None}]
+    assert call(Lengths(), [File("a", "a.png"), File("b", "bad.png")]) == [5, 0]
 
 
 def test_stages_change_nothing_of_their_process(
@@ -228,14 +222,11 @@ def test_stages_change_nothing_of_their_process(
     try:
         before = settings()
         scene = Scene("a", [Style(None, None)], label_map=np.zeros((32, 32), np.uint8))
-        (scene,) = scenes_from_table(
-            Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False)(scenes_to_table([scene]))
-        )
+        (scene,) = Synthesize(spade_checkpoint, COCO_STUFF, "cpu", half=False)([scene])
         assert scene.content is not None
         scene.results = [scene.content]
-        batch = scenes_to_table([scene])
         for stage in (Smooth(), SmoothBatches("cpu"), Assess(None, 10**6)):
-            batch = stage(batch)
+            (scene,) = stage([scene])
         Stylize(photowct_checkpoint, "cpu", half=False, longest_side=64, max_pixels=10**6)
         assert settings() == before
     finally:

@@ -65,14 +65,15 @@ class Poisoned:
         self.stage = stage
         self.declaration = stage.declaration
 
-    def __call__(self, batch: Any) -> Any:
-        for row in batch.to_pylist() if "failures" in batch.column_names else []:
-            styles = [style["id"] for style in row["styles"]]
-            for id in [row["id"], *styles] if styles else []:
+    def __call__(self, items: Any) -> Any:
+        for item in items:
+            # Files have none.
+            styles = [style.id for style in getattr(item, "styles", [])]
+            for id in [item.id, *styles] if styles else []:
                 stage, *effect = (id or "").split("-")
                 if stage == self.declaration.name:
                     EFFECTS[effect[0]]()
-        return self.stage(batch)
+        return self.stage(items)
 
 
 class Poisoner(importlib.abc.MetaPathFinder):
