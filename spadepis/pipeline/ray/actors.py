@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -21,10 +22,17 @@ from spadepis.pipeline.workers.isolation import Isolation
 from spadepis.pipeline.workers.pool import Pool
 from spadepis.pipeline.workers.worker import Worker
 
-# Ray Data hands a worker its next task while it still works on one; both are done again if it dies.
+# On a GPU a worker computes one block while it reads the next one and serialises the last one.
+CALLS_ON_GPU = 3
+# Ray Data hands a worker its next task while it still works on others; all of them are done again
+# if it dies.
 TASKS_IN_FLIGHT = 2
-# Blocks of uneven sizes are bundled into tasks of up to two batches.
-SUSPECT_BATCHES = 2 * TASKS_IN_FLIGHT
+TASKS_IN_FLIGHT_ON_GPU = CALLS_ON_GPU + 1
+
+
+def tasks_in_flight(workers: Workers) -> int:
+    """How many tasks a worker has at a time."""
+    return TASKS_IN_FLIGHT_ON_GPU if workers.gpus else TASKS_IN_FLIGHT
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
             self._metrics = [StageMetrics(stage.declaration.name) for stage in stages]
             self._worker: Worker | None = None
             self._suspect_batches = 0
+            self._turn = Lock()
             if not ray.get_runtime_context().was_current_actor_reconstructed:
                 # It is tried again with the first batch: what that raises, the job can tell.
                 with suppress(RepeatedError):
@@ -69,8 +78,9 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
                 return
             attempts = shared_attempts()
             attempts.tell(f"{pool.name}: a worker died or stalled; its scenes are tried one by one")
-            self._suspect_batches = SUSPECT_BATCHES
-            self._isolation = Isolation(pool.name, pool.stages, patience, attempts)
+            # Blocks of uneven sizes are bundled into tasks of up to two batches.
+            self._suspect_batches = 2 * tasks_in_flight(pool.workers)
+            self._isolations = [Isolation(each, patience, attempts) for each in pool.stages]
 
         def _make_worker(self) -> Worker:
             self._worker = Worker(pool.stages, self._metrics, patience)
@@ -81,16 +91,24 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
             return to_table(self._do(items), pool.returns)
 
         def _do(self, items: Sequence[Any]) -> Sequence[Any]:
-            if not self._suspect_batches:
-                return (self._worker or self._make_worker())(items)
-            start = perf_counter()
-            results = self._isolation(items)
-            for metrics in self._metrics[-1:]:
-                metrics.end(items, results, perf_counter() - start)
+            with self._turn:
+                if self._suspect_batches:
+                    return self._isolate(items)
+                worker = self._worker or self._make_worker()
+            return worker(items)
+
+        def _isolate(self, items: Sequence[Any]) -> Sequence[Any]:
+            for i, isolation in enumerate(self._isolations):
+                start = perf_counter()
+                results = isolation(items)
+                for metrics in self._metrics[i : i + 1]:
+                    metrics.end(items, results, perf_counter() - start)
+                items = results
             self._suspect_batches -= 1
             if not self._suspect_batches:
-                self._isolation.close()
-            return results
+                for isolation in self._isolations:
+                    isolation.close()
+            return items
 
     # Ray Data names its operators by the class.
     Host.__name__ = Host.__qualname__ = pool.name

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import groupby
 
 import pyarrow as pa
 
@@ -36,6 +37,7 @@ from spadepis.pipeline.resources.allocation import Allocation, allocate
 from spadepis.pipeline.rows import from_table
 from spadepis.pipeline.scene import Scene, scenes_to_table
 from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ def _begin(job: Prepared) -> None:
 
 
 def _make_pools(job: Prepared, lease: Lease, allocation: Allocation) -> list[Pool]:
-    """The assembled stages with their workers, one stage in a worker."""
+    """The assembled stages with their workers."""
     matching = describe_styles(job.config, job.inputs, job.check.style_conventions)
     styles = {}
     if matching is not None:
@@ -99,7 +101,19 @@ def _make_pools(job: Prepared, lease: Lease, allocation: Allocation) -> list[Poo
         job.check.style_conventions,
         lease,
     )
-    return [Pool([stage], allocation[stage.declaration]) for stage in stages]
+    return [
+        Pool(list(together), allocation[together[0].declaration])
+        for together in _sharing_a_worker(stages)
+    ]
+
+
+def _sharing_a_worker(stages: Sequence[StageSpec]) -> Iterator[Sequence[StageSpec]]:
+    """Consecutive stages on GPUs, and each of the others by itself."""
+    for device, together in groupby(stages, key=lambda stage: stage.device):
+        if device == "cpu":
+            yield from ([stage] for stage in together)
+        else:
+            yield list(together)
 
 
 def _stream(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
-from spadepis.pipeline.ray.actors import TASKS_IN_FLIGHT, Actors
+from spadepis.pipeline.ray.actors import CALLS_ON_GPU, Actors, tasks_in_flight
 from spadepis.pipeline.resources.allocation import Workers
 
 MOST_SCENES_IN_BLOCK = 16
@@ -41,8 +42,6 @@ def stream(
         elastic: whether the pools follow the cluster as it grows and shrinks; if not, each keeps
             all its actors from the first block to the last, which saves starts.
     """
-    # The processes of a cluster do not see the storage that this one is set to.
-    options = {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
     # Ray Data spreads the workers of a stage over the nodes and prefers, for a block, one on the
     # node where it is. Blocks may overtake each other: the commit log needs no order.
     dataset = ray.data.from_arrow(list(blocks))
@@ -55,17 +54,31 @@ def stream(
             compute=_strategy(pool.workers, elastic),
             num_cpus=pool.workers.cpus,
             num_gpus=pool.workers.gpus,
-            **options,
+            **_options(pool.workers, environment),
         )
     return dataset
 
 
+def _options(workers: Workers, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The environment of the actors' processes, if it differs from that of their node."""
+    # The processes of a cluster do not see the storage that this one is set to.
+    variables = dict(environment)
+    if workers.gpus:
+        # Batches of many sizes would leave gaps in the memory that nothing fits into.
+        variables |= {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    return {"runtime_env": {"env_vars": variables}} if variables else {}
+
+
 def _strategy(workers: Workers, elastic: bool) -> ActorPoolStrategy:
+    options: dict[str, Any] = {"max_tasks_in_flight_per_actor": tasks_in_flight(workers)}
+    if workers.gpus:
+        options |= {"max_concurrent_calls_per_actor": CALLS_ON_GPU}
+        options |= {"enable_true_multi_threading": True}
     if not elastic:
-        return ActorPoolStrategy(size=workers.count, max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT)
+        return ActorPoolStrategy(size=workers.count, **options)
     return ActorPoolStrategy(
         min_size=1,
         max_size=workers.count,
         initial_size=workers.at_first,
-        max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+        **options,
     )

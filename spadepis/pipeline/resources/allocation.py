@@ -63,10 +63,10 @@ def allocate(
 
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
     slowest so far. On one node there may be more workers than CPUs, each with a part of one, so
-    that in a long job no stage keeps the others waiting. With GPUs each of them holds a worker of
-    every network, and the spare CPUs smooth, or, if there are too few, the GPUs do that as well. A
-    worker on a GPU reserves no CPU, so that smoothing on the spare CPUs of its node cannot keep it
-    out; the count of the others leaves one for it.
+    that in a long job no stage keeps the others waiting. The stages on GPUs share their workers,
+    usually one on each GPU, so that every GPU has all of them. The spare CPUs smooth, or, if there
+    are too few, the GPUs do that as well. A worker on a GPU reserves no CPU, so that smoothing on
+    the spare CPUs of its node cannot keep it out; the count of the others leaves one for it.
 
     Args:
         machines: may fix devices and numbers of workers.
@@ -102,11 +102,13 @@ def allocate(
 
     def on_gpus(count: int) -> Workers:
         # No worker can have parts of two GPUs.
-        gpus = 1 / len(on_gpu) / math.ceil(count / cluster.gpus)
+        gpus = 1 / math.ceil(count / cluster.gpus)
         return Workers(count, 0.0, gpus, at_first(count, started.gpus / cluster.gpus), "cuda")
 
+    # They share their workers, so that each GPU has all of them.
+    shared = on_gpus(max(counts[stage] for stage in on_gpu)) if on_gpu else None
     computing = {
-        stage: on_gpus(count) if stage in on_gpu else on_cpus(count, stage.cpus * cpus)
+        stage: shared if shared and stage in on_gpu else on_cpus(count, stage.cpus * cpus)
         for stage, count in counts.items()
     }
     io_workers = min(scenes, max(1, int(cluster.cpus / CPUS_PER_IO_WORKER)))

@@ -1,25 +1,44 @@
-"""Images in 8 bits: they travel between stages, to a device and back in this form."""
+"""Images in 8 bits: they travel between stages, to a device and back in this form.
+
+Between the stages of one worker on a GPU they stay there, as tensors uint8 [H,W,3] in the places
+of arrays. ``start_download`` brings them back before the scenes leave the worker.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spadepis.pipeline.scene import Scene
 
-def upload(array: NDArray[Any], device: str) -> Tensor:
-    """A copy of an array on a device.
+Image = NDArray[np.uint8]
 
-    CUDA copies it from pinned memory, so that this process need not wait until the GPU has done
-    what it was given before.
+
+def upload(array: NDArray[Any] | Tensor, device: str) -> Tensor:
+    """An array on a device, or a tensor that may be there already.
+
+    CUDA copies an array from pinned memory, so that this process need not wait until the GPU has
+    done what it was given before.
     """
+    if isinstance(array, Tensor):
+        return array.to(device)
     copy = torch.tensor(array)
     if torch.device(device).type == "cuda":
         copy = copy.pin_memory()
     return copy.to(device, non_blocking=True)
+
+
+def upload_batch(images: Sequence[NDArray[Any] | Tensor], device: str) -> Tensor:
+    """Images of equal shape as one tensor [N,...] on a device."""
+    if any(isinstance(image, Tensor) for image in images):
+        return torch.stack([upload(image, device) for image in images])
+    return upload(np.stack(images), device)
 
 
 def quantize(images: Tensor) -> Tensor:
@@ -28,9 +47,11 @@ def quantize(images: Tensor) -> Tensor:
     return levels.permute(0, 2, 3, 1).contiguous()
 
 
-def download(levels: Tensor) -> list[NDArray[np.uint8]]:
-    """Images uint8 [N,H,W,3] as arrays [H,W,3]."""
-    return list(levels.cpu().numpy())
+def split_batch(levels: Tensor) -> list[Image]:
+    """The images of a batch uint8 [N,H,W,3]: arrays or, on a GPU, tensors that stay there."""
+    if levels.device.type == "cpu":
+        return list(levels.numpy())
+    return cast(list[Image], list(levels))
 
 
 def are_finite(images: Tensor) -> Tensor:
@@ -40,11 +61,61 @@ def are_finite(images: Tensor) -> Tensor:
     return largest.isfinite()
 
 
-def download_finite(levels: Tensor, finite: Tensor) -> list[NDArray[np.uint8] | None]:
-    """Images uint8 [N,H,W,3] as arrays [H,W,3], None for those that are not finite.
+def split_finite(levels: Tensor, finite: Tensor) -> list[Image | None]:
+    """The images of a batch uint8 [N,H,W,3], as ``split_batch`` has them; None where not finite.
 
-    Both come in one copy, so that the host waits once.
+    Args:
+        levels: the images.
+        finite: whether each of them was finite, bool [N]; the host waits for it.
     """
-    packed = torch.cat([levels.flatten(1), finite.byte().unsqueeze(1)], dim=1).cpu().numpy()
-    images = packed[:, :-1].reshape(levels.shape)
-    return [image if row[-1] else None for image, row in zip(images, packed, strict=True)]
+    known = finite.cpu().tolist()
+    images = split_batch(levels)
+    return [image if good else None for image, good in zip(images, known, strict=True)]
+
+
+def on_host(image: Image) -> Image:
+    """An image as an array, wherever it is."""
+    return image.cpu().numpy() if isinstance(image, Tensor) else image
+
+
+def start_download(scenes: Sequence[Scene]) -> Callable[[], None]:
+    """Begin to bring the images of scenes back from a GPU.
+
+    Returns:
+        A function that waits for them, and not for what the GPU is given later, and puts them into
+        the scenes.
+    """
+    by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
+    for image in _images(scenes):
+        if isinstance(image, Tensor):
+            by_shape[image.shape].append(image)
+    # From the GPU into pinned memory, so that this process need not wait.
+    copies = [torch.stack(images).to("cpu", non_blocking=True) for images in by_shape.values()]
+    copied = _record() if copies and torch.cuda.is_available() else None
+
+    def finish() -> None:
+        if copied is not None:
+            copied.synchronize()
+        arrays: dict[int, Image] = {}
+        for images, copy in zip(by_shape.values(), copies, strict=True):
+            arrays |= {id(image): array for image, array in zip(images, copy.numpy(), strict=True)}
+        for scene in scenes:
+            if scene.content is not None:
+                scene.content = arrays.get(id(scene.content), scene.content)
+            scene.results = [arrays.get(id(result), result) for result in scene.results]
+
+    return finish
+
+
+def _record() -> torch.cuda.Event:
+    """What the GPU has been given so far."""
+    event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _images(scenes: Sequence[Scene]) -> Iterator[Image]:
+    for scene in scenes:
+        if scene.content is not None:
+            yield scene.content
+        yield from scene.results

@@ -11,7 +11,7 @@ import numpy as np
 
 from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SMOOTH
-from spadepis.pipeline.stages.device_transfer import upload
+from spadepis.pipeline.stages.device_transfer import split_batch, upload_batch
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.smoothing import ConvergenceError, smooth_batch
 
@@ -42,12 +42,15 @@ class SmoothBatches:
 
     def _smooth(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
-        contents = upload(np.stack([_content(scene) for scene in scenes]), self.device)
-        stylized = upload(np.stack([np.stack(scene.results) for scene in scenes]), self.device)
-        smoothed = smooth_batch(contents, stylized).mul(255).round().byte().cpu().numpy()
+        contents = upload_batch([_content(scene) for scene in scenes], self.device)
+        results = [result for scene in scenes for result in scene.results]
+        stylized = upload_batch(results, self.device)
+        stylized = stylized.view(len(scenes), -1, *stylized.shape[1:])
+        levels = smooth_batch(contents, stylized).mul(255).round().byte()
+        smoothed = iter(split_batch(levels.flatten(0, 1)))
         seconds = perf_counter() - start
-        for scene, results in zip(scenes, smoothed, strict=True):
-            scene.results = list(results)
+        for scene in scenes:
+            scene.results = [next(smoothed) for _ in scene.results]
             scene.seconds[SMOOTH.name] = scene.seconds.get(SMOOTH.name, 0.0) + seconds / len(scenes)
 
 

@@ -73,6 +73,11 @@ class StageSpec:
         arguments = (f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{self.kind.__qualname__}({', '.join(arguments)})"
 
+    @property
+    def device(self) -> str:
+        """The device that it is made for."""
+        return str(self.arguments.get("device", "cpu"))
+
     def make(self) -> Stage:
         """The stage; its networks are read here."""
         return self.kind(**self.arguments)

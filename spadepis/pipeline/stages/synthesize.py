@@ -20,7 +20,7 @@ from spadepis.kernels.precision import bfloat16_or_float16
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
-from spadepis.pipeline.stages.device_transfer import are_finite, download_finite, quantize
+from spadepis.pipeline.stages.device_transfer import are_finite, quantize, split_finite
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.pipeline.stages.padding import padded
 from spadepis.spade import SpadeGenerator
@@ -105,7 +105,7 @@ class Synthesize:
         edges = [scene.edges for scene in scenes if scene.edges is not None]
         edge_maps = torch.from_numpy(np.stack(edges)) if edges else None
         photos = generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
-        return download_finite(quantize((photos + 1) / 2), are_finite(photos))
+        return split_finite(quantize((photos + 1) / 2), are_finite(photos))
 
     @cached_property
     def exact_generator(self) -> SpadeGenerator:

@@ -27,22 +27,19 @@ class Isolation:
     Where a stage works on each style, so does this: a style photo can be the culprit.
 
     Args:
-        name: of the stages, in failures.
-        stages: each is called with what the one before it returns.
+        stage: called with one scene at a time.
         patience: seconds that a stage may take for a scene.
         attempts: remembers deaths, even if this process is killed too.
     """
 
-    def __init__(
-        self, name: str, stages: Sequence[StageSpec], patience: float, attempts: Attempts
-    ) -> None:
-        self._name = name
-        self._by_style = all(stage.declaration.per_result for stage in stages)
+    def __init__(self, stage: StageSpec, patience: float, attempts: Attempts) -> None:
+        self._name = stage.declaration.name
+        self._by_style = stage.declaration.per_result
         self._attempts = attempts
-        self._process = _Process(stages, patience)
+        self._process = _Process(stage, patience)
 
     def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
-        """What the last stage makes of scenes."""
+        """What the stage makes of scenes."""
         return [result for item in items for result in self._do(item)]
 
     def close(self) -> None:
@@ -103,8 +100,8 @@ def _only_style(part: Item) -> str | None:
 class _Process:
     """A worker in a process of its own."""
 
-    def __init__(self, stages: Sequence[StageSpec], patience: float) -> None:
-        self._stages = stages
+    def __init__(self, stage: StageSpec, patience: float) -> None:
+        self._stage = stage
         self._patience = patience
         self._running: tuple[BaseProcess, Connection] | None = None
 
@@ -119,7 +116,7 @@ class _Process:
         while self._running is None:
             ours, theirs = context.Pipe()
             # Unlike pickle, cloudpickle takes along the classes of a script, such as a user's own.
-            arguments = (theirs, cloudpickle.dumps(self._stages), self._patience)
+            arguments = (theirs, cloudpickle.dumps(self._stage), self._patience)
             process = context.Process(target=_serve, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -129,10 +126,10 @@ class _Process:
             except (EOFError, OSError):
                 deaths.append(_death(process))
             if len(deaths) == MOST_DEATHS:
-                names = "+".join(stage.declaration.name for stage in self._stages)
                 raise RepeatedError(
-                    f"{names}: a worker without any scene {describe(deaths)}; signal 9 usually "
-                    "means that the machine has too little memory for it"
+                    f"{self._stage.declaration.name}: a worker without any scene "
+                    f"{describe(deaths)}; signal 9 usually means that the machine has too little "
+                    "memory for it"
                 )
         return self._running
 
@@ -173,9 +170,9 @@ def _death(process: BaseProcess) -> Death:
     return Death(f"signal {-status}" if status < 0 else f"exit status {status}")
 
 
-def _serve(connection: Connection, stages: bytes, patience: float) -> None:
+def _serve(connection: Connection, stage: bytes, patience: float) -> None:
     """Do scenes until the other end is closed."""
-    worker = Worker(cloudpickle.loads(stages), patience=patience)
+    worker = Worker([cloudpickle.loads(stage)], patience=patience)
     connection.send(None)
     while True:
         try:

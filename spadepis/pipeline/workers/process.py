@@ -7,6 +7,7 @@ import faulthandler
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import torch
 
@@ -16,6 +17,9 @@ TOP_PAD_BYTES = 1 << 26
 NEVER = (1 << 31) - 1
 
 STANDARD_ERROR = 2
+
+_watch_lock = Lock()
+_watched_blocks = 0
 
 
 def prepare_process() -> None:
@@ -35,6 +39,7 @@ def ended_after(seconds: float | None) -> Iterator[None]:
     """End this process if a ``with`` block takes too long; the log then says where it was.
 
     The thread that watches needs no lock of the interpreter, which a stalled extension may hold.
+    It watches all threads of the process together: a block that begins or ends is progress.
 
     Args:
         seconds: that it may take; None for no limit.
@@ -42,11 +47,21 @@ def ended_after(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    faulthandler.dump_traceback_later(seconds, exit=True, file=STANDARD_ERROR)
+    _watch(seconds, begun=1)
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        _watch(seconds, begun=-1)
+
+
+def _watch(seconds: float, begun: int) -> None:
+    global _watched_blocks
+    with _watch_lock:
+        _watched_blocks += begun
+        if _watched_blocks:
+            faulthandler.dump_traceback_later(seconds, exit=True, file=STANDARD_ERROR)
+        else:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def keep_freed_memory() -> None:

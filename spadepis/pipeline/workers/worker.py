@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -12,7 +14,8 @@ import torch
 
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.repeated_errors import RepeatedError
-from spadepis.pipeline.scene import join_styles
+from spadepis.pipeline.scene import Scene, join_styles
+from spadepis.pipeline.stages.device_transfer import start_download
 from spadepis.pipeline.stages.stage import Item, Stage, StageSpec
 from spadepis.pipeline.workers.process import ended_after, prepare_process
 
@@ -60,26 +63,91 @@ class Worker:
     ) -> None:
         prepare_process()
         self._stages = [make(stage) for stage in stages]
+        self._devices = [stage.device for stage in stages]
         self._observers = observers
         self._patience = patience
+        self._turn = Lock()
 
     def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
-        """What the last stage makes of scenes."""
-        if not self._observers:
-            for stage in self._stages:
-                items = self._call(stage, items)
-            return items
-        for stage, observer in zip(self._stages, self._observers, strict=True):
-            observer.begin()
-            start = perf_counter()
-            results = self._call(stage, items)
-            observer.end(items, results, perf_counter() - start)
-            items = results
-        return items
+        """What the last stage makes of scenes.
+
+        Several threads may call it. One batch at a time goes through the stages. On a GPU these
+        only start what it is to do, so that the next batch can follow while the first is awaited.
+        """
+        passed = [items]
+        with self._turn:
+            clock = _Clock(self._devices)
+            for i, (stage, device) in enumerate(zip(self._stages, self._devices, strict=True)):
+                for observer in self._observers[i : i + 1]:
+                    observer.begin()
+                passed.append(self._call(stage, _reachable(passed[-1], device)))
+                clock.mark()
+            finish = start_download(_scenes(passed[-1]))
+        with ended_after(self._patience):
+            _with_device(finish)
+        seconds = clock.seconds()
+        if clock.is_of_gpu:
+            self._correct(_scenes(passed[-1]), seconds)
+        for i, observer in enumerate(self._observers):
+            observer.end(passed[i], passed[i + 1], seconds[i])
+        return passed[-1]
+
+    def _correct(self, scenes: Sequence[Scene], seconds: Sequence[float]) -> None:
+        """Replace the time that it took to start a stage by that which the GPU took for it."""
+        for stage, spent in zip(self._stages, seconds, strict=True):
+            name = stage.declaration.name
+            done = [scene for scene in scenes if name in scene.seconds]
+            for scene in done:
+                scene.seconds[name] = spent / len(done)
 
     def _call(self, stage: Stage, items: Sequence[Item]) -> list[Any]:
         with ended_after(self._patience):
             return call(stage, items)
+
+
+class _Clock:
+    """The times at which the stages of a batch begin and end, on a GPU as the GPU gets there."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        on_gpu = any(torch.device(device).type == "cuda" for device in devices)
+        self.is_of_gpu = on_gpu and torch.cuda.is_available()
+        self._events: list[torch.cuda.Event] = []
+        self._times: list[float] = []
+        self.mark()
+
+    def mark(self) -> None:
+        """A stage ends here, and the next one begins."""
+        self._times.append(perf_counter())
+        if self.is_of_gpu:
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            event.record()
+            self._events.append(event)
+
+    def seconds(self) -> list[float]:
+        """The seconds between one mark and the next, when the last one has been reached."""
+        if self.is_of_gpu:
+            return [a.elapsed_time(b) / 1000 for a, b in pairwise(self._events)]
+        return [b - a for a, b in pairwise(self._times)]
+
+
+def _scenes(items: Sequence[Any]) -> list[Scene]:
+    return [item for item in items if isinstance(item, Scene)]
+
+
+def _reachable(items: Sequence[Item], device: str) -> Sequence[Item]:
+    """Scenes whose images are where a stage can use them."""
+    if torch.device(device).type == "cpu":
+        _with_device(start_download(_scenes(items)))
+    return items
+
+
+def _with_device(finish: Callable[[], None]) -> None:
+    """Wait for a GPU, whose errors are raised here."""
+    try:
+        finish()
+    except RuntimeError as error:
+        _end_with_device(error)
+        raise
 
 
 def make(spec: StageSpec) -> Stage:

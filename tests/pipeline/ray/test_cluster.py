@@ -62,8 +62,8 @@ def test_the_workers_fit_on_nodes_wherever_the_small_ones_go(
     on_gpu = [stage for stage in stages if stage.gpus]
     assert len(on_gpu) == (2 if gpus else 0)
     assert all(stage.cpus == 0 for stage in on_gpu)
-    # As many on each GPU, and no worker on parts of two.
-    assert all(stage.gpus == pytest.approx(1 / 2) for stage in on_gpu)
+    # They share one worker on each GPU.
+    assert all(stage.gpus == 1 and stage.count == nodes * gpus for stage in on_gpu)
 
 
 def test_blocks_are_small_enough_for_all_workers_to_have_some() -> None:

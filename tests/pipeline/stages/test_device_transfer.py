@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spadepis.pipeline.stages.device_transfer import are_finite, download_finite, quantize
+from spadepis.pipeline.stages.device_transfer import are_finite, on_host, quantize, split_finite
 from tools.pretended_gpu import PretendedGpu
 
 
@@ -16,8 +16,9 @@ def test_images_come_with_whether_they_are_finite(dtype: torch.dtype) -> None:
     levels = quantize(images)
     with PretendedGpu() as gpu:
         on_gpu = images.to("cuda")
-        downloaded = download_finite(quantize(on_gpu), are_finite(on_gpu))
+        split = split_finite(quantize(on_gpu), are_finite(on_gpu))
         assert gpu.counts.synchronisations.total() == 1
+        downloaded = [None if image is None else on_host(image) for image in split]
     assert [image is not None for image in downloaded] == [True, False, False, True]
     for i in (0, 3):
         np.testing.assert_array_equal(downloaded[i], levels[i].numpy())

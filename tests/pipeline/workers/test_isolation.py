@@ -47,7 +47,7 @@ def scene(id: str, *styles: str) -> Scene:
 
 def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
     attempts = Attempts()
-    isolation = Isolation("deadly", [StageSpec(Deadly)], 60.0, attempts)
+    isolation = Isolation(StageSpec(Deadly), 60.0, attempts)
     scenes = [scene(id, "good", "deadly") for id in "abc"]
     done = isolation([*scenes, scene("d", "good")])
     for each in done[:3]:
@@ -64,7 +64,7 @@ def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
 
 
 def test_a_machine_without_memory_for_any_scene() -> None:
-    isolation = Isolation("unborn", [StageSpec(Unborn)], 60.0, Attempts())
+    isolation = Isolation(StageSpec(Unborn), 60.0, Attempts())
     with pytest.raises(RepeatedError, match=r"without any scene died 3 times \(signal 9\)"):
         isolation([scene("a", "good")])
 
@@ -78,6 +78,6 @@ def test_a_stage_of_a_script_is_isolated_too() -> None:
         def __call__(self, scenes: list[Scene]) -> list[Scene]:
             return scenes
 
-    isolation = Isolation("own", [StageSpec(Own)], 60.0, Attempts())
+    isolation = Isolation(StageSpec(Own), 60.0, Attempts())
     assert isolation([scene("a", "style")]) == [scene("a", "style")]
     isolation.close()
