@@ -44,6 +44,33 @@ def number_quadruples(
 
 
 @compiled_as_written
+def rows_of_windows(
+    values: Integers, corners: NDArray[np.int64], width: int, factor: int, step: int, first: int
+) -> Numbers:
+    """For 3x3 windows, ``first + factor * value + step * position`` of their entries.
+
+    Args:
+        values: integers [h,w].
+        corners: where each window begins, as an index into all windows in reading order, [n].
+        width: how many windows lie beside each other.
+        factor: multiplies each value.
+        step: multiplies its position in the window, 0 to 8 in reading order.
+        first: is added.
+
+    Returns:
+        int32 [n,9], in reading order.
+    """
+    rows = np.empty((corners.size, 9), np.int32)
+    for n in range(corners.size):
+        y, x = corners[n] // width, corners[n] % width
+        for i in range(3):
+            for j in range(3):
+                position = 3 * i + j
+                rows[n, position] = first + factor * values[y + i, x + j] + step * position
+    return rows
+
+
+@compiled_as_written
 def _number(
     a: Integers, b: Integers, c: Integers, d: Integers, table: Numbers
 ) -> tuple[Numbers, NDArray[np.int64], int]:

@@ -251,7 +251,7 @@ class SpadeGenerator(nn.Module):
         return self.synthesize(self.prepare(labels, edges), seeds)
 
     def prepare(self, labels: Tensor, edges: Tensor | None = None) -> SemanticMap:
-        """What a CPU does before the network's device can start; see ``forward``."""
+        """What the CPU does for a GPU, which can be busy with another batch; see ``forward``."""
         space = self.label_space
         height, width = labels.shape[-2:]
         if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:
@@ -281,9 +281,13 @@ class SpadeGenerator(nn.Module):
         if dense_above is None:
             on_cpu = weight.device.type == "cpu"
             dense_above = DENSE_ABOVE_ON_CPU if on_cpu else DENSE_ABOVE_ON_GPU
-        return SemanticMap(
+        semantics = SemanticMap(
             labels, edges, space.num_classes, weight.dtype, weight.device, dense_above
         )
+        if weight.device.type != "cpu":
+            for stride in sorted(set(BLOCK_STRIDES)):
+                semantics.neighbourhoods(height // stride)
+        return semantics
 
     @exact_float32()
     def synthesize(self, semantics: SemanticMap, seeds: Tensor | None = None) -> Tensor:

@@ -11,9 +11,10 @@ would have to wait for the number of each kind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate, repeat
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spadepis.kernels.numbering import number_quadruples
+from spadepis.kernels.numbering import number_quadruples, rows_of_windows
 
 Numbers = NDArray[np.int32]
-# The pixels of a window, in reading order.
-_POSITIONS = np.arange(9)
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,11 @@ class Neighbourhoods:
 
 
 def find_neighbourhoods(
-    labels: Tensor, edges: Tensor | None, num_classes: int, dense_above: float = np.inf
+    labels: Tensor,
+    edges: Tensor | None,
+    num_classes: int,
+    dense_above: float = np.inf,
+    map: Callable[..., Iterable[Any]] = map,
 ) -> Neighbourhoods:
     """Find the distinct neighbourhoods of each label map, exactly.
 
@@ -118,22 +121,18 @@ def find_neighbourhoods(
         num_classes: number of classes of the label space.
         dense_above: the share of distinct 3x3 neighbourhoods above which 5x5 neighbourhoods are
             not looked for.
+        map: applies a function to what each label map has; that of threads takes several at once.
     """
     options = num_classes, edges is not None
-    count = _count_pixel_values(*options)
-    of_3x3 = []
-    for n, classes in enumerate(labels.numpy()):
-        bits = None if edges is None else edges[n].numpy()
-        of_3x3.append(_number_3x3(_pixel_values(classes, bits, num_classes), count))
+    bits = repeat(None) if edges is None else edges.numpy()
+    of_3x3 = list(map(partial(_number_3x3, num_classes=num_classes), labels.numpy(), bits))
     rows, index = _join([(rows, padded[1:-1, 1:-1]) for rows, padded in of_3x3])
     found = Neighbourhoods(rows, index, *options)
     if found.distinct_share > dense_above:
         return found
     # Joining counts the 3x3 neighbourhoods of the maps before; 9 rows each.
-    before = np.cumsum([0] + [9 * len(rows) for rows, _ in of_3x3])
-    of_5x5 = [
-        _number_5x5(padded, first) for (_, padded), first in zip(of_3x3, before, strict=False)
-    ]
+    before = accumulate((9 * len(rows) for rows, _ in of_3x3[:-1]), initial=0)
+    of_5x5 = list(map(_number_5x5, [padded for _, padded in of_3x3], before))
     return Neighbourhoods(rows, index, *options, *_join(of_5x5))
 
 
@@ -159,16 +158,19 @@ def _pixel_values(
     return values
 
 
-def _number_3x3(values: NDArray[np.int64], count: int) -> tuple[Numbers, Numbers]:
+def _number_3x3(
+    classes: NDArray[np.integer[Any]], edges: NDArray[np.bool_] | None, num_classes: int
+) -> tuple[Numbers, Numbers]:
     """Rows [U,9] of the distinct 3x3 neighbourhoods, and the number of each pixel's.
 
     The pixels are those of the image and those one step outside.
     """
+    values = _pixel_values(classes, edges, num_classes)
+    count = _count_pixel_values(num_classes, edges is not None)
     # One number for each three pixels beside each other.
     threes = (values[:, :-2] * count + values[:, 1:-1]) * count + values[:, 2:]
     numbers, first = number_quadruples(threes[:-2], threes[1:-1], threes[2:], threes[2:])
-    rows = _windows(values, first, numbers.shape[1]) + _POSITIONS * count
-    return rows.astype(np.int32), numbers
+    return rows_of_windows(values, first, numbers.shape[1], 1, count, 0), numbers
 
 
 def _number_5x5(padded: Numbers, first_row: int) -> tuple[Numbers, Numbers]:
@@ -176,23 +178,7 @@ def _number_5x5(padded: Numbers, first_row: int) -> tuple[Numbers, Numbers]:
     # The 3x3 neighbourhoods at its four corners cover a 5x5 neighbourhood.
     top, bottom = padded[:-2], padded[2:]
     numbers, first = number_quadruples(top[:, :-2], top[:, 2:], bottom[:, :-2], bottom[:, 2:])
-    rows = _windows(padded, first, numbers.shape[1]) * 9 + _POSITIONS + first_row
-    return rows.astype(np.int32), numbers
-
-
-def _windows(
-    values: NDArray[np.integer[Any]], corners: NDArray[np.int64], width: int
-) -> NDArray[np.integer[Any]]:
-    """The 3x3 windows of values, in reading order, [n,9].
-
-    Args:
-        values: what the windows show.
-        corners: where each begins, as an index into all windows in reading order, [n].
-        width: how many windows lie beside each other.
-    """
-    y, x = np.divmod(corners[:, None], width)
-    found: NDArray[np.integer[Any]] = values[y + _POSITIONS // 3, x + _POSITIONS % 3]
-    return found
+    return rows_of_windows(padded, first, numbers.shape[1], 9, 1, first_row), numbers
 
 
 def _join(maps: Sequence[tuple[Numbers, Numbers]]) -> tuple[Tensor, Tensor]:

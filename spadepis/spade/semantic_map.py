@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.spade.neighbourhoods import Neighbourhoods, find_neighbourhoods
+
+# Threads of a process that number the label maps of a batch. Their loops run without Python's lock.
+NUMBERING_THREADS = 8
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(NUMBERING_THREADS, "numbering")
 
 
 class SemanticMap:
@@ -56,7 +67,10 @@ class SemanticMap:
     def neighbourhoods(self, height: int) -> Neighbourhoods:
         """The distinct neighbourhoods at a resolution."""
         if height not in self._neighbourhoods:
-            found = find_neighbourhoods(*self._shrunk(height), self.num_classes, self.dense_above)
+            options = self.num_classes, self.dense_above
+            # A GPU is done with a batch before one thread has numbered the next.
+            each = map if self.device.type == "cpu" else _threads().map
+            found = find_neighbourhoods(*self._shrunk(height), *options, each)
             self._neighbourhoods[height] = found.to(self.device)
         return self._neighbourhoods[height]
 

@@ -1,4 +1,4 @@
-"""Scenes whose values overflow in half precision are synthesized in float32."""
+"""The stage on a pretended GPU: its precision, what overflows, and what it launches."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -79,3 +79,22 @@ def test_half_precision_is_bfloat16_where_the_card_has_it(overflowing: tuple[str
     with PretendedGpu(capability=(8, 0)):
         stage = Synthesize(overflowing[0], COCO_STUFF, "cuda", half=True)
         assert stage.generator.fc.weight.dtype == torch.bfloat16
+
+
+def test_a_batch_keeps_its_limits(spade_checkpoint: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 183, (16, 64, 64), dtype=np.uint8)
+    # Of half of each every pixel is alike.
+    labels[:, :, 32:] = 7
+    given = [Scene(str(i), [Style("s", "s")], label_map=label) for i, label in enumerate(labels)]
+    with PretendedGpu() as gpu:
+        stage = Synthesize(spade_checkpoint, COCO_STUFF, "cuda", half=True)
+        # The first call folds the weights.
+        through(stage, given[:1])
+        gpu.restart()
+        results = through(stage, given)
+        counts = gpu.restart()
+    assert all(scene.content is not None for scene in results)
+    assert 0 < counts.launches.total() <= 200
+    assert counts.synchronisations.total() == 1
+    assert not counts.uploads.total() and not counts.float64.total()
+    assert not counts.wrong_device.total()
