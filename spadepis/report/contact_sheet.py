@@ -26,12 +26,12 @@ GUTTER = 12
 CAPTION = 32
 FONT_SIZE = 14
 WHITE, BLACK, GREY = "#ffffff", "#1d2326", "#667075"
-# For each heading, the column of the metadata that names the file, and that of the caption.
-COLUMNS: Mapping[str, tuple[str, str]] = {
-    "label map": ("mask_file_name", "mask_id"),
-    "content": ("content_file_name", ""),
-    "style": ("style_source", "style_id"),
-    "result": ("file_name", ""),
+# What is shown, each with the column of the metadata that names the file.
+COLUMNS: Mapping[str, str] = {
+    "label map": "mask_file_name",
+    "content": "content_file_name",
+    "style": "style_source",
+    "result": "file_name",
 }
 # Formats of Pillow by suffix.
 FORMATS = {".png": "PNG", ".pdf": "PDF", ".jpg": "JPEG"}
@@ -39,7 +39,7 @@ PIXELS_PER_INCH = 150
 
 
 def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Image.Image:
-    """Show some scenes of a finished image set, one a row.
+    """Show some scenes of a finished image set, one a row, each tile with what it is and its id.
 
     The scenes are spread evenly over the set, each in the style that was shown least so far. A set
     without label maps or styles has no column for them. Styles are read from where the job found
@@ -58,19 +58,22 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
         DamagedFileError: its metadata are damaged.
     """
     table = read_metadata(folder)
-    headings = [
-        heading
-        for heading, (column, _) in COLUMNS.items()
+    names = [
+        name
+        for name, column in COLUMNS.items()
         if column in table.column_names and not table[column].null_count
     ]
-    strips = [_strip_of_texts(headings, BLACK)]
+    # A set of photos has no label map that could tell the scene.
+    ids = {names[0] if names[0] == "label map" else "result": "mask_id", "style": "style_id"}
+    strips = []
     for row in choose_scenes(table.to_pylist(), rows):
-        strips.append(_strip_of_tiles([_tile(folder, label_space, row, h) for h in headings]))
-        captions = [str(row.get(COLUMNS[heading][1]) or "") for heading in headings]
-        strips.append(_strip_of_texts(captions, GREY))
+        strips.append(_strip_of_tiles([_tile(folder, label_space, row, name) for name in names]))
+        strips.append(
+            _strip_of_captions([(name, row[ids[name]] if name in ids else None) for name in names])
+        )
     height = sum(strip.height for strip in strips) + GUTTER
-    sheet = Image.new("RGB", (strips[0].width, height), WHITE)
-    top = GUTTER // 2
+    sheet = Image.new("RGB", (_left(len(names)), height), WHITE)
+    top = GUTTER
     for strip in strips:
         sheet.paste(strip, (0, top))
         top += strip.height
@@ -121,17 +124,17 @@ def _label_space(folder: Folder) -> LabelSpace:
     return LABEL_SPACES[name]
 
 
-def _tile(folder: Folder, label_space: LabelSpace, row: Row, heading: str) -> Image.Image:
-    """The image of a row under a heading, as wide as a tile and shaped like the row's result."""
-    file = row[COLUMNS[heading][0]]
+def _tile(folder: Folder, label_space: LabelSpace, row: Row, name: str) -> Image.Image:
+    """An image of a row, one of ``COLUMNS``, as wide as a tile and shaped like the row's result."""
+    file = row[COLUMNS[name]]
     size = TILE, max(1, round(TILE * row["height"] / row["width"]))
-    if heading == "style":
+    if name == "style":
         style = read_style(file)
         if style is None:
             return Image.new("RGB", size, GREY)
         return _fit(style, size, Image.Resampling.LANCZOS)
     image = decode(read_image(folder, file))
-    if heading == "label map":
+    if name == "label map":
         colours = label_space.colourize(label_space.decode(image))
         return _fit(colours, size, Image.Resampling.NEAREST)
     return _fit(image, size, Image.Resampling.LANCZOS)
@@ -150,18 +153,24 @@ def _strip_of_tiles(tiles: Sequence[Image.Image]) -> Image.Image:
     return strip
 
 
-def _strip_of_texts(texts: Sequence[str], colour: str) -> Image.Image:
-    strip = _strip(len(texts), CAPTION)
+def _strip_of_captions(captions: Sequence[tuple[str, str | None]]) -> Image.Image:
+    """The name of each tile in black, with the id, if it has one, in grey."""
+    strip = _strip(len(captions), CAPTION)
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(FONT_SIZE)
-    for column, text in enumerate(texts):
+    for column, (name, id) in enumerate(captions):
+        left = _left(column)
+        draw.text((left, FONT_SIZE), name, BLACK, font, anchor="lm")
+        if id is None:
+            continue
+        used = draw.textlength(f"{name}  ", font)
         # Ids may contain line breaks and be of any length; the font has the letters of Latin 1.
-        known = text.encode("latin-1", "backslashreplace").decode("latin-1")
+        known = id.encode("latin-1", "backslashreplace").decode("latin-1")
         line = shortened = " ".join(known.split())
-        while draw.textlength(shortened, font) > TILE:
+        while used + draw.textlength(shortened, font) > TILE:
             line = line[:-1]
             shortened = f"{line}..."
-        draw.text((_left(column), FONT_SIZE), shortened, colour, font, anchor="lm")
+        draw.text((left + used, FONT_SIZE), shortened, GREY, font, anchor="lm")
     return strip
 
 

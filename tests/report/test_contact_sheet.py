@@ -53,7 +53,7 @@ def plain(colour: Sequence[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint
 def colours(sheet: Image.Image, row: int) -> list[tuple[int, ...]]:
     """The colours of the tiles of a row; every tile must be of one colour."""
     tile_height = TILE * HEIGHT // WIDTH
-    top = GUTTER // 2 + CAPTION + row * (tile_height + CAPTION)
+    top = GUTTER + row * (tile_height + CAPTION)
     columns = (sheet.width - GUTTER) // (TILE + GUTTER)
     found = []
     for column in range(columns):
@@ -76,27 +76,40 @@ def test_each_row_shows_a_scene_in_another_style(folder: Folder) -> None:
     assert {row[2] for row in rows} == set(STYLES.values())
 
 
-def test_gutters_are_white_but_for_captions(folder: Folder) -> None:
-    pixels = np.asarray(contact_sheet(folder, COCO_STUFF, rows=2))
+def captions(sheet: Image.Image) -> list[tuple[bool, bool]]:
+    """For each tile of the first row, whether its caption has a name in black and an id in grey."""
+    below = GUTTER + TILE * HEIGHT // WIDTH
+    pixels = np.asarray(sheet.crop((0, below, sheet.width, below + CAPTION)).convert("L"))
+    tiles = [
+        pixels[:, left : left + TILE] for left in range(GUTTER, sheet.width - GUTTER, TILE + GUTTER)
+    ]
+    # Names take at most 70 pixels; those that are dark there and grey further on have both.
+    return [(bool((tile[:, :70] < 60).any()), bool((tile[:, 80:] < 200).any())) for tile in tiles]
+
+
+def test_every_tile_is_named_and_scenes_and_styles_have_their_ids(folder: Folder) -> None:
+    sheet = contact_sheet(folder, COCO_STUFF, rows=2)
+    pixels = np.asarray(sheet)
     for column in range(5):
         left = column * (TILE + GUTTER)
         assert (pixels[:, left : left + GUTTER] == 255).all()
-    # The heading, and the ids under the label map and the style; the others have no caption.
-    below = GUTTER // 2 + CAPTION + TILE * HEIGHT // WIDTH
-    for top, captions in ((GUTTER // 2, "1111"), (below, "1010")):
-        for column, expected in enumerate(captions):
-            left = GUTTER + column * (TILE + GUTTER)
-            dark = pixels[top : top + CAPTION, left : left + TILE].min() < 200
-            assert dark == (expected == "1")
+    assert captions(sheet) == [(True, True), (True, False), (True, False), (True, False)]
+    # "style" is short, and so are its ids.
+    below = GUTTER + TILE * HEIGHT // WIDTH
+    left = GUTTER + 2 * (TILE + GUTTER)
+    assert (pixels[below : below + CAPTION, left + 45 : left + 80] < 200).any()
 
 
 def test_a_set_of_photos_alone(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     writer = ImageSetWriter(folder, "png", 95)
-    commit = Commit("m", None, "m", None, height=HEIGHT, width=WIDTH)
+    commit = Commit("a photo of the sea", None, "m", None, height=HEIGHT, width=WIDTH)
     pair = Encoded(commit, writer.encode(plain(RESULT)), mask=None, content=None)
     write_index(folder, to_table(writer.publish([pair])), {}, {})
-    assert colours(contact_sheet(folder, COCO_STUFF), 0) == [RESULT]
+    sheet = contact_sheet(folder, COCO_STUFF)
+    assert colours(sheet, 0) == [RESULT]
+    # The result has the id of the photo, which no label map has here.
+    assert captions(sheet) == [(True, True)]
 
 
 def test_it_is_saved_by_suffix(folder: Folder, tmp_path: Path) -> None:

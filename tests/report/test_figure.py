@@ -39,7 +39,7 @@ def test_a_figure_in_each_format(tmp_path: Path, in_shards: bool) -> None:
     assert written == str(tmp_path / "f.png")
     with Image.open(written) as figure:
         assert figure.width > 4 * TILE and 2 * TILE < figure.height < 3 * TILE
-        # Style and result of the first row, below the headings.
+        # Style and result of the first row.
         row = np.asarray(figure)[200, :]
         assert (row[3 * TILE + 100] == (200, 200, 200)).all()
         assert (row[2 * TILE + 100] == (0x66, 0x70, 0x75)).all()
