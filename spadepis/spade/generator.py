@@ -328,9 +328,10 @@ class SpadeGenerator(nn.Module):
         if seeds is None:
             seeds = torch.zeros(count, dtype=torch.int64)
         sizes = [(height // stride, width // stride) for stride in BLOCK_STRIDES]
-        device = self.fc.weight.device
-        if device.type != "cpu":
-            return gaussian_noise_of_layers(seeds.cpu(), NOISE_MAPS, sizes, device)
+        weight = self.fc.weight
+        if weight.device.type != "cpu":
+            options = weight.device, weight.dtype
+            return gaussian_noise_of_layers(seeds.cpu(), NOISE_MAPS, sizes, *options)
         return [gaussian_noise(seeds, layer, NOISE_MAPS, *size) for layer, size in enumerate(sizes)]
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from spadepis.kernels.triton_driver import runs_triton
+
 LOW_32_BITS = 0xFFFFFFFF
 
 # The sum of four independent 16-bit integers: its mean and standard deviation.
@@ -40,7 +42,11 @@ def gaussian_noise(seeds: Tensor, layer: int, maps: int, height: int, width: int
 
 
 def gaussian_noise_of_layers(
-    seeds: Tensor, maps: int, sizes: Sequence[tuple[int, int]], device: torch.device
+    seeds: Tensor,
+    maps: int,
+    sizes: Sequence[tuple[int, int]],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> list[Tensor]:
     """The noise of all layers on a GPU, in as few steps as that of one.
 
@@ -49,20 +55,31 @@ def gaussian_noise_of_layers(
         maps: number of independent maps M of each image.
         sizes: height and width of the maps of each layer, by layer.
         device: where the noise goes.
+        dtype: what it is rounded to.
 
     Returns:
-        float32 [N,M,height,width] for each layer.
+        [N,M,height,width] for each layer.
     """
     rows = [_row_states(seeds, layer, maps, height) for layer, (height, _) in enumerate(sizes)]
     packed = torch.cat([states.flatten() for states in rows]).pin_memory()
     uploaded = torch.split(packed.to(device, non_blocking=True), [part.numel() for part in rows])
-    steps = _STEP * torch.arange(max(width for _, width in sizes), device=device)
     shapes = [(len(seeds), maps, height, width) for height, width in sizes]
+    if runs_triton(device):
+        # Not every platform has Triton.
+        from spadepis.spade.triton_noise import noise_of_rows
+
+        options = _STEP, _MEAN, _DEVIATION, dtype
+        with torch.cuda.device_of(uploaded[0]):  # type: ignore[no-untyped-call]
+            return [
+                noise_of_rows(of_rows, shape[-1], *options).view(shape)
+                for of_rows, shape in zip(uploaded, shapes, strict=True)
+            ]
     counts = [math.prod(shape) for shape in shapes]
     states = torch.empty(sum(counts), dtype=torch.int64, device=device)
+    steps = _STEP * torch.arange(max(width for _, width in sizes), device=device)
     for part, of_rows, (_, width) in zip(torch.split(states, counts), uploaded, sizes, strict=True):
         torch.add(of_rows[:, None], steps[:width], out=part.view(-1, width))
-    noise = torch.split(_noise_of_states(states), counts)
+    noise = torch.split(_noise_of_states(states).to(dtype), counts)
     return [part.view(shape) for part, shape in zip(noise, shapes, strict=True)]
 
 

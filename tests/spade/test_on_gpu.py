@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
-from spadepis.spade import SpadeGenerator
+from spadepis.spade import SpadeGenerator, noise
 from spadepis.spade.noise import gaussian_noise, gaussian_noise_of_layers
 from spadepis.spade.spectral_norm import fold_spectral_norm
 from tools.pretended_gpu import PretendedGpu
@@ -80,13 +80,25 @@ def test_noise_equals_that_of_the_cpu(
     torch.testing.assert_close(image, expected, rtol=0, atol=2e-6)
 
 
-def test_noise_of_all_layers_is_that_of_each() -> None:
+@pytest.mark.parametrize("with_triton", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_noise_of_all_layers_is_that_of_each(
+    dtype: torch.dtype, with_triton: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if with_triton:
+        pytest.importorskip("triton")
+        from spadepis.spade import triton_noise
+
+        # The last block is not full.
+        monkeypatch.setattr(triton_noise, "BLOCK", 32)
+        monkeypatch.setattr(noise, "runs_triton", lambda _: True)
     seeds, sizes = torch.tensor([0, 5, 2**62]), [(2, 3), (4, 6), (4, 6)]
-    with PretendedGpu():
-        layers = gaussian_noise_of_layers(seeds, 4, sizes, torch.device("cuda"))
-        noise = [layer.cpu() for layer in layers]
-    for layer, (found, size) in enumerate(zip(noise, sizes, strict=True)):
-        assert torch.equal(found, gaussian_noise(seeds, layer, 4, *size))
+    with PretendedGpu() as gpu:
+        layers = gaussian_noise_of_layers(seeds, 4, sizes, torch.device("cuda"), dtype)
+        assert gpu.counts.operators["_noise"] == (len(sizes) if with_triton else 0)
+        found = [layer.cpu() for layer in layers]
+    for layer, (of_layer, size) in enumerate(zip(found, sizes, strict=True)):
+        assert torch.equal(of_layer, gaussian_noise(seeds, layer, 4, *size).to(dtype))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from spadepis.smoothing import triton_solver
-from spadepis.spade import triton_modulation
+from spadepis.spade import triton_modulation, triton_noise
 
 WARP = 32
 
@@ -49,6 +49,9 @@ _SOLVER_SIZES = {"tile_size": triton_solver.TILE, "part_count": triton_solver.PA
 _HALF = dict.fromkeys(("features", "modulation", "output"), "*fp16")
 _HALF |= {"index": "*i32", "count": "i64", "negative_slope": "fp32"}
 _MODULATION_SIZES = {"channels": 48, "block": triton_modulation.BLOCK}
+_NOISE_TYPES = {"row_states": "*i64", "output": "*fp16", "count": "i64", "width": "i32"}
+_NOISE_TYPES |= dict.fromkeys(("mean", "deviation"), "fp32")
+_NOISE_SIZES = {"step": 0x9E3779B9, "block": triton_noise.BLOCK}
 KERNELS = {
     "smoothing": [
         Kernel(triton_solver._multiply, _SOLVER_TYPES, _SOLVER_SIZES),
@@ -57,6 +60,7 @@ KERNELS = {
     "spade": [
         Kernel(triton_modulation._modulate, _HALF, _MODULATION_SIZES),
         Kernel(triton_modulation._modulate, _HALF, _MODULATION_SIZES | {"index": None}),
+        Kernel(triton_noise._noise, _NOISE_TYPES, _NOISE_SIZES),
     ],
 }
 
