@@ -8,6 +8,14 @@ from spadepis.cli.numbers import positive, positive_integer, whole_number
 from spadepis.configuration import flag
 from spadepis.pipeline.planning.estimate import PLANNED, count_masks, estimate, estimate_text
 from spadepis.pipeline.resources.allocation import ClusterSize
+from spadepis.pipeline.resources.rates import (
+    CARDS,
+    CPU_RATES,
+    UNKNOWN_CARD,
+    WORK,
+    Rate,
+    gpu_rate,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="number of GPUs in the cluster (default: %(default)s)",
     )
+    parser.add_argument(
+        "--gpu-type", choices=CARDS, help="what they are; its rates need not be given then"
+    )
     for stage in PLANNED:
         name = flag(stage.rate_setting)
         what = "results" if stage.per_result else "label maps"
         parser.add_argument(
             name,
             type=positive,
-            default=stage.cpu_rate,
+            default=CPU_RATES[stage],
             help=f"{what} a second on one CPU core (default: %(default)s)",
         )
         if "cuda" in stage.devices:
@@ -51,11 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: the label maps cannot be listed, or a rate that is needed is missing.
     """
-    cluster = ClusterSize(arguments.cpus, arguments.gpus)
+    card = arguments.gpu_type
+    cluster = ClusterSize(arguments.cpus, arguments.gpus, card or UNKNOWN_CARD)
     given = vars(arguments)
     cpu_rates = {stage: given[stage.rate_setting] for stage in PLANNED}
     on_gpu = {stage: given.get(f"gpu_{stage.rate_setting}") for stage in PLANNED}
-    gpu_rates = {stage: rate for stage, rate in on_gpu.items() if rate is not None}
+    gpu_rates = {stage: gpu_rate(card, stage) for stage in WORK} if card else {}
+    gpu_rates |= {stage: Rate(rate, True) for stage, rate in on_gpu.items() if rate is not None}
     scenes = count_masks(arguments.masks)
     print(estimate_text(estimate(scenes, arguments.styles_per_mask, cluster, cpu_rates, gpu_rates)))
     return 0

@@ -275,8 +275,7 @@ class MachineSettings(Group):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks run. With auto they run on GPUs if the cluster has any."""
     smoothing_device: Annotated[Literal["auto", "cpu", "cuda"], Setting(jobs=STYLIZING)] = "auto"
-    """Where the smoothing runs. With auto it runs on GPUs if there are fewer than 16 CPUs to each
-    GPU."""
+    """Where the smoothing runs. With auto it runs on GPUs if that makes the job faster."""
     synthesis_workers: Annotated[int | None, Setting(jobs=SYNTHESIZING)] = Field(default=None, ge=1)
     """Number of workers of synthesis. Default: from the resources of the cluster."""
     stylization_workers: Annotated[int | None, Setting(jobs=STYLIZING)] = Field(default=None, ge=1)

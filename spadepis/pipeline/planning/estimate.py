@@ -10,6 +10,7 @@ from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.planning.amounts import bytes_text, duration_text
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.resources.rates import Rate
 from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE, Declaration
 
 # The stages of synthesizing and stylizing that take time.
@@ -32,12 +33,14 @@ class StageEstimate:
         workers: number of its workers.
         hours: hours that they take for the whole job. Each stage counts as if it had the GPU to
             itself.
+        is_measured: whether its rate was measured or given, rather than computed.
     """
 
     name: str
     device: str
     workers: int
     hours: float
+    is_measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def estimate(
     styles: int,
     cluster: ClusterSize,
     cpu_rates: Mapping[Declaration, float],
-    gpu_rates: Mapping[Declaration, float],
+    gpu_rates: Mapping[Declaration, Rate],
 ) -> Estimate:
     """Estimate a job that synthesizes and stylizes, with the workers that it would have.
 
@@ -114,13 +117,15 @@ def estimate(
         if workers[stage].device == "cuda" and stage not in gpu_rates
     ]
     if missing:
-        raise ConfigurationError(f"no rates of GPUs are known: give {', '.join(missing)}")
+        flags = ", ".join(missing)
+        raise ConfigurationError(f"no rates of GPUs are known: give --gpu-type, or {flags}")
     stages = []
     for stage, count in items.items():
         device = workers[stage].device
-        rate = (gpu_rates if device == "cuda" else cpu_rates)[stage]
-        hours = count / rate / workers[stage].count / SECONDS_PER_HOUR
-        stages.append(StageEstimate(stage.name, device, workers[stage].count, hours))
+        rate = gpu_rates[stage] if device == "cuda" else Rate(cpu_rates[stage], is_measured=True)
+        hours = count / rate.value / workers[stage].count / SECONDS_PER_HOUR
+        workers_of_stage = workers[stage].count
+        stages.append(StageEstimate(stage.name, device, workers_of_stage, hours, rate.is_measured))
     bottleneck, hours = _bottleneck(stages, cluster)
     bytes_out = bytes_of_set(scenes, scenes * styles, (256, 256), contents=True)
     return Estimate(scenes, scenes * styles, bytes_out, stages, hours, bottleneck)
@@ -128,7 +133,7 @@ def estimate(
 
 def _bottleneck(stages: Sequence[StageEstimate], cluster: ClusterSize) -> tuple[str, float]:
     """What takes the longest, and its hours."""
-    # The stages on a GPU have a worker each, and take turns.
+    # The stages on a GPU share a worker.
     on_gpus = [stage.hours for stage in stages if stage.device == "cuda"]
     core_hours = [stage.hours * stage.workers for stage in stages if stage.device == "cpu"]
     hours = {stage.name: stage.hours for stage in stages}
@@ -152,7 +157,8 @@ def estimate_text(estimate: Estimate) -> str:
     for stage in estimate.stages:
         on = "GPU" if stage.device == "cuda" else "CPU"
         time = duration_text(stage.hours * SECONDS_PER_HOUR)
-        lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{time:>10}")
+        origin = "" if stage.is_measured else "  computed, not measured"
+        lines.append(f"{stage.name:<12}{stage.workers:>8}{on:>6}{time:>10}{origin}")
     time = duration_text(estimate.hours * SECONDS_PER_HOUR)
     lines.append(f"{'whole job':<26}{time:>10}  bottleneck: {estimate.bottleneck}")
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from spadepis.pipeline.ray.same_code import function_with_same_code
 from spadepis.pipeline.ray.shared_attempts import deaths_in_log
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import ClusterSize
+from spadepis.pipeline.resources.rates import card_of
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.stages.declarations import Declaration
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # Only on this machine; a cluster has its own.
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
+ACCELERATOR = "accelerator_type:"
 # After this a cluster is taken to be still coming up.
 SECONDS_WITHOUT_A_NODE = 10.0
 
@@ -164,7 +166,10 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def present_size() -> ClusterSize:
     """What the cluster has now."""
     resources = ray.cluster_resources()
-    return ClusterSize(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+    # Ray has a resource for each kind of accelerator.
+    kinds = [name for name in resources if name.startswith(ACCELERATOR)]
+    card = card_of(kinds[0].removeprefix(ACCELERATOR) if kinds else None)
+    return ClusterSize(resources.get("CPU", 0.0), resources.get("GPU", 0.0), card)
 
 
 def full_size(machines: MachineSettings, present: ClusterSize) -> ClusterSize:
@@ -180,7 +185,9 @@ def full_size(machines: MachineSettings, present: ClusterSize) -> ClusterSize:
         )
     cpus, gpus = given
     full = ClusterSize(
-        present.cpus if cpus is None else cpus, present.gpus if gpus is None else gpus
+        present.cpus if cpus is None else cpus,
+        present.gpus if gpus is None else gpus,
+        present.card,
     )
     if not full.cpus:
         raise ConfigurationError(

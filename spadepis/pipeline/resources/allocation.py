@@ -8,25 +8,42 @@ from dataclasses import dataclass
 
 from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
-from spadepis.pipeline.stages.declarations import READ, SMOOTH, WRITE, Declaration
+from spadepis.pipeline.resources.rates import CPU_RATES, UNKNOWN_CARD, USUAL_STYLES, cores_of
+from spadepis.pipeline.stages.declarations import (
+    READ,
+    SMOOTH,
+    STYLIZE,
+    SYNTHESIZE,
+    WRITE,
+    Declaration,
+)
 
 # Share of all CPUs for stages that compute; the rest is for reading and writing.
 COMPUTING_SHARE = 0.9
-# With fewer CPUs to a GPU than this, smoothing on them would keep the GPU waiting: it stylizes some
-# 150 photos of 256x256 a second, and a CPU smooths and assesses about 10.
-FEWEST_CPUS_PER_GPU = 16
-# Reading and writing take about a tenth of the time of the networks on a CPU.
+# Reading and writing wait for storage: there is a worker of each for so many CPUs, or more if they
+# could not keep up.
 CPUS_PER_IO_WORKER = 16
+# The stages with networks.
+NETWORKS = (SYNTHESIZE, STYLIZE)
+# Workers of reading and writing are this much faster than the others.
+SPARE_IO = 1.5
 # One more worker has to save a job this much, since it takes some seconds of a core to start.
 WORTH_A_WORKER_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class ClusterSize:
-    """Logical CPUs and GPUs of a cluster."""
+    """What a cluster has.
+
+    Attributes:
+        cpus: logical CPUs.
+        gpus: GPUs.
+        card: what they are, one of ``rates.CARDS``.
+    """
 
     cpus: float
     gpus: float
+    card: str = UNKNOWN_CARD
 
 
 @dataclass(frozen=True)
@@ -64,9 +81,10 @@ def allocate(
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
     slowest so far. On one node there may be more workers than CPUs, each with a part of one, so
     that in a long job no stage keeps the others waiting. The stages on GPUs share their workers,
-    usually one on each GPU, so that every GPU has all of them. The spare CPUs smooth, or, if there
-    are too few, the GPUs do that as well. A worker on a GPU reserves no CPU, so that smoothing on
-    the spare CPUs of its node cannot keep it out; the count of the others leaves one for it.
+    usually one on each GPU, so that every GPU has all of them. Smoothing and, after it, quality
+    metrics run there or on the CPUs, whatever makes the job faster by the rates in ``rates``. A
+    worker on a GPU reserves no CPU, so that smoothing on the spare CPUs of its node cannot keep it
+    out; the count of the others leaves one for it.
 
     Args:
         machines: may fix devices and numbers of workers.
@@ -82,16 +100,10 @@ def allocate(
     Raises:
         ConfigurationError: more is asked for than the cluster has; the message says what.
     """
-    device, smoothing_device = _devices(machines, cluster)
-    devices = {
-        stage: smoothing_device if stage == SMOOTH else device
-        for stage in seconds
-        if "cuda" in stage.devices
-    }
-    on_gpu = [stage for stage, device in devices.items() if device == "cuda"]
+    on_gpu = _stages_on_gpus(machines, cluster, seconds)
     counts = _count_workers(machines, cluster, seconds, on_gpu, scenes if one_node else 0)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
-    cpus = COMPUTING_SHARE * min(1.0, cluster.cpus / sum(counts.values()))
+    cpus = COMPUTING_SHARE * min(1.0, cluster.cpus / _processes(counts, on_gpu))
     started = present or cluster
 
     def at_first(count: int, share: float) -> int:
@@ -111,24 +123,63 @@ def allocate(
         stage: shared if shared and stage in on_gpu else on_cpus(count, stage.cpus * cpus)
         for stage, count in counts.items()
     }
-    io_workers = min(scenes, max(1, int(cluster.cpus / CPUS_PER_IO_WORKER)))
-    reading, writing = (on_cpus(io_workers, stage.cpus) for stage in (READ, WRITE))
-    return {READ: reading, **computing, WRITE: writing}
+    slowest = max(
+        seconds[stage] / (cores_of(cluster.card, stage) if stage in on_gpu else 1.0) / count
+        for stage, count in counts.items()
+    )
+    reading, writing = (_io_workers(stage, cluster, scenes, slowest) for stage in (READ, WRITE))
+    return {
+        READ: on_cpus(*reading),
+        **computing,
+        WRITE: on_cpus(*writing),
+    }
 
 
-def _devices(machines: MachineSettings, cluster: ClusterSize) -> tuple[str, str]:
-    """Devices of the networks and of the smoothing."""
-    device = machines.device
-    if device == "auto":
-        device = "cuda" if cluster.gpus >= 1 else "cpu"
-    smoothing_device = machines.smoothing_device
-    if smoothing_device == "auto":
-        starved = device == "cuda" and cluster.cpus < FEWEST_CPUS_PER_GPU * cluster.gpus
-        smoothing_device = "cuda" if starved else "cpu"
-    for name, asked in (("device", device), ("smoothing-device", smoothing_device)):
-        if asked == "cuda" and cluster.gpus < 1:
+def _stages_on_gpus(
+    machines: MachineSettings, cluster: ClusterSize, seconds: Mapping[Declaration, float]
+) -> Sequence[Declaration]:
+    """The stages that GPUs do, one after the other."""
+    asked = (("device", machines.device), ("smoothing-device", machines.smoothing_device))
+    for name, device in asked:
+        if device == "cuda" and cluster.gpus < 1:
             raise ConfigurationError(f"--{name} cuda: the cluster has no GPU")
-    return device, smoothing_device
+    if cluster.gpus < 1:
+        return ()
+    wants_networks = machines.device != "cpu"
+    networks = [stage for stage in seconds if stage in NETWORKS] if wants_networks else []
+    after = [stage for stage in seconds if "cuda" in stage.devices and stage not in NETWORKS]
+    choices = [[*networks, *after[:count]] for count in range(len(after) + 1)]
+    if machines.smoothing_device != "auto":
+        wanted = machines.smoothing_device == "cuda"
+        choices = [choice for choice in choices if (SMOOTH in choice) == wanted]
+    elif not networks:
+        return ()
+
+    def duration(on_gpu: Sequence[Declaration]) -> float:
+        gpus = sum(seconds[stage] / cores_of(cluster.card, stage) for stage in on_gpu)
+        cpus = sum(seconds[stage] for stage in seconds if stage not in on_gpu)
+        return max(gpus / cluster.gpus, cpus / (COMPUTING_SHARE * cluster.cpus))
+
+    return min(choices, key=duration)
+
+
+def _io_workers(
+    stage: Declaration, cluster: ClusterSize, scenes: int, seconds: float
+) -> tuple[int, float]:
+    """Workers of reading or writing, and CPUs of each.
+
+    Args:
+        stage: reading or writing.
+        cluster: the resources of the cluster.
+        scenes: number of scenes.
+        seconds: time in which the other stages do a scene.
+    """
+    items = USUAL_STYLES if stage.per_result else 1
+    busy = SPARE_IO * items / CPU_RATES[stage] / seconds
+    wanted = max(1, int(cluster.cpus / CPUS_PER_IO_WORKER), math.ceil(busy))
+    count = min(scenes, max(1, int(cluster.cpus)), wanted)
+    most = (1 - COMPUTING_SHARE) / 2 * cluster.cpus
+    return count, max(stage.cpus, min(1.0, busy / count, most / count))
 
 
 def _count_workers(
@@ -159,10 +210,16 @@ def _count_workers(
     while growing:
         slowest = max(growing, key=lambda stage: seconds[stage] / counts[stage])
         waiting = scenes * (seconds[slowest] / counts[slowest] - least)
-        if sum(counts.values()) >= int(cluster.cpus) and waiting < WORTH_A_WORKER_SECONDS:
+        if _processes(counts, on_gpu) >= int(cluster.cpus) and waiting < WORTH_A_WORKER_SECONDS:
             break
         counts[slowest] += 1
     return counts
+
+
+def _processes(counts: Mapping[Declaration, int], on_gpu: Sequence[Declaration]) -> int:
+    """How many workers compute; stages on GPUs share theirs."""
+    shared = max((counts[stage] for stage in on_gpu), default=0)
+    return shared + sum(count for stage, count in counts.items() if stage not in on_gpu)
 
 
 def _asked_workers(

@@ -24,8 +24,6 @@ class Declaration:
         cpus: logical CPUs that a worker of it takes on a CPU; 1 for a stage that computes.
         workers_setting: name of the setting that fixes its number of workers, if there is one.
         rate_setting: name of the setting of ``spadepis plan`` for its rate, if it has one.
-        cpu_rate: items a second on one CPU core, at 256x256 with networks of the published widths
-            and four styles (docs/benchmarks.md); 0 if it is negligible.
         per_result: whether its items are results, rather than label maps.
         takes: dataclass of what it is called with.
         returns: dataclass of what it returns.
@@ -36,7 +34,6 @@ class Declaration:
     cpus: float = 1.0
     workers_setting: str | None = None
     rate_setting: str = ""
-    cpu_rate: float = 0.0
     per_result: bool = True
     takes: type = Scene
     returns: type = Scene
@@ -53,7 +50,6 @@ SYNTHESIZE = Declaration(
     devices=("cpu", "cuda"),
     workers_setting="synthesis_workers",
     rate_setting="synthesis_rate",
-    cpu_rate=1.68,
     per_result=False,
 )
 STYLIZE = Declaration(
@@ -61,15 +57,12 @@ STYLIZE = Declaration(
     devices=("cpu", "cuda"),
     workers_setting="stylization_workers",
     rate_setting="stylization_rate",
-    cpu_rate=3.08,
 )
 SMOOTH = Declaration(
     "smooth",
     devices=("cpu", "cuda"),
     workers_setting="smoothing_workers",
     rate_setting="smoothing_rate",
-    cpu_rate=17.8,
 )
-# The rate was measured on a core that other processes used as well.
-ASSESS = Declaration("assess", rate_setting="quality_rate", cpu_rate=19.0)
+ASSESS = Declaration("assess", rate_setting="quality_rate")
 WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING, returns=BatchOutcome)

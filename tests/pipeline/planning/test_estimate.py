@@ -15,6 +15,7 @@ from spadepis.pipeline.planning.estimate import (
     estimate,
 )
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.resources.rates import CPU_RATES, Rate
 from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE
 
 RATES = {SYNTHESIZE: 1.0, STYLIZE: 2.0, SMOOTH: 8.0, ASSESS: 100.0}
@@ -36,7 +37,13 @@ def test_hours_are_those_of_the_workers_that_the_job_has() -> None:
 
 
 def test_stages_that_share_a_gpu_take_turns() -> None:
-    found = estimate(7200, 4, ClusterSize(512, 2), RATES, {SYNTHESIZE: 2.0, STYLIZE: 4.0})
+    found = estimate(
+        7200,
+        4,
+        ClusterSize(8192, 2),
+        RATES,
+        {SYNTHESIZE: Rate(2.0, True), STYLIZE: Rate(4.0, True)},
+    )
     by_name = {stage.name: stage for stage in found.stages}
     assert [by_name[stage.name].device for stage in RATES] == ["cuda", "cuda", "cpu", "cpu"]
     assert by_name["synthesize"].hours == pytest.approx(0.5)
@@ -54,17 +61,17 @@ def test_more_workers_than_cpus_take_turns_as_well() -> None:
 
 @pytest.mark.parametrize(
     ("cpus", "missing"),
-    [(512, "--gpu-stylization-rate"), (8, "--gpu-stylization-rate, --gpu-smoothing-rate")],
+    [(4096, "--gpu-stylization-rate"), (1, "--gpu-stylization-rate, --gpu-smoothing-rate")],
 )
 def test_a_rate_of_the_gpu_that_is_needed_is_asked_for(cpus: int, missing: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"give {missing}$"):
-        estimate(100, 4, ClusterSize(cpus, 1), RATES, {SYNTHESIZE: 2.0})
+    with pytest.raises(ConfigurationError, match=f"give --gpu-type, or {missing}$"):
+        estimate(100, 4, ClusterSize(cpus, 1), RATES, {SYNTHESIZE: Rate(2.0, True)})
 
 
 def test_the_split_of_coco_takes_the_core_hours_of_the_benchmarks() -> None:
     """docs/benchmarks.md: 19.6, 42.7 and 7.4."""
     found = estimate(
-        118_287, 4, ClusterSize(64, 0), {stage: stage.cpu_rate for stage in PLANNED}, {}
+        118_287, 4, ClusterSize(64, 0), {stage: CPU_RATES[stage] for stage in PLANNED}, {}
     )
     core_hours = [stage.hours * stage.workers for stage in found.stages[:3]]
     assert core_hours == pytest.approx([19.6, 42.7, 7.4], abs=0.05)
@@ -91,6 +98,9 @@ def test_the_command(
     assert run_plan(monkeypatch, *given, "--gpus", "1") == 2
     assert "--gpu-synthesis-rate, --gpu-stylization-rate" in capsys.readouterr().err
     assert run_plan(monkeypatch, "--masks", str(tmp_path / "none"), "--cpus", "8") == 2
+    assert run_plan(monkeypatch, *given, "--gpus", "1", "--gpu-type", "l4") == 0
+    computed = [line for line in capsys.readouterr().out.splitlines() if "not measured" in line]
+    assert [line.split()[0] for line in computed] == ["synthesize", "stylize"]
     for wrong in (["--cpus", "0"], ["--gpus", "-1"], ["--smoothing-rate", "nan"]):
         with pytest.raises(SystemExit):
             run_plan(monkeypatch, *given, *wrong)

@@ -8,6 +8,7 @@ from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
+from spadepis.pipeline.resources.rates import CARDS, CPU_RATES, USUAL_STYLES, cores_of
 from spadepis.pipeline.resources.trial import seconds_per_scene
 from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
 
@@ -63,15 +64,39 @@ def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
 
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
     config = MachineSettings()
-    starved = allocate(config, ClusterSize(15, 1), 1000, SECONDS)
+    starved = allocate(config, ClusterSize(4, 1, "h100"), 1000, SECONDS)
     assert (starved[SMOOTH].device, starved[SMOOTH].count) == ("cuda", 1)
     assert starved[SMOOTH] is starved[STYLIZE] and starved[SMOOTH].gpus == 1
-    rich = allocate(config, ClusterSize(16, 1), 1000, SECONDS)
+    rich = allocate(config, ClusterSize(1000, 1, "t4"), 1000, SECONDS)
     assert (rich[SMOOTH].device, rich[SMOOTH].gpus) == ("cpu", 0)
-    assert (rich[SMOOTH].count, rich[ASSESS].count) == (10, 4)
+    assert rich[SMOOTH].count > rich[ASSESS].count > 10
     fixed = MachineSettings(smoothing_device="cpu")
     kept = allocate(fixed, ClusterSize(2, 1), 1000, SECONDS)
     assert (kept[STYLIZE].device, kept[SMOOTH].device) == ("cuda", "cpu")
+    alone = MachineSettings(device="cpu", smoothing_device="cuda")
+    smoothing = allocate(alone, ClusterSize(8, 1), 1000, SECONDS)
+    assert [smoothing[stage].device for stage in (STYLIZE, SMOOTH)] == ["cpu", "cuda"]
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize(("cpus", "gpus"), [(4, 1), (16, 1), (64, 8), (512, 8)])
+def test_every_gpu_has_one_worker_with_all_networks(cpus: int, gpus: int, card: str) -> None:
+    allocation = allocate(MachineSettings(), ClusterSize(cpus, gpus, card), 10_000, SECONDS)
+    networks = allocation[SYNTHESIZE]
+    assert networks is allocation[STYLIZE]
+    assert (networks.count, networks.gpus, networks.cpus) == (gpus, 1, 0)
+    others = {stage: each for stage, each in allocation.items() if not each.gpus}
+    assert sum(each.count * each.cpus for each in others.values()) <= cpus
+    # Reading and writing keep up with the slowest of the others, or all CPUs do them.
+    scene = max(
+        SECONDS[stage] / (cores_of(card, stage) if each.gpus else 1) / each.count
+        for stage, each in allocation.items()
+        if stage in SECONDS
+    )
+    reading = allocation[READ].count * CPU_RATES[READ]
+    writing = allocation[WRITE].count * CPU_RATES[WRITE] / USUAL_STYLES
+    for stage, rate in ((READ, reading), (WRITE, writing)):
+        assert rate >= 1 / scene or allocation[stage].count == cpus
 
 
 def test_few_scenes_need_few_workers() -> None:
