@@ -33,13 +33,17 @@ def add_node(cluster: Cluster, cpus: int, gpus: int = 0) -> Any:
 def stages_on(node: Any) -> set[str]:
     """Classes of the stages that have a worker on a node, ready or being started."""
     raylets = [info.process.pid for info in node.all_processes["raylet"]]
+    return set().union(*(stages_below(raylet) for raylet in raylets))
+
+
+def stages_below(raylet: int) -> set[str]:
+    """Classes of the stages that have a worker below a process that manages a node."""
     titles: list[str] = []
-    for raylet in raylets:
-        with suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(raylet).children(recursive=True):
-                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    # Ray gives its processes titles.
-                    titles += process.cmdline()[:1]
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(raylet).children(recursive=True):
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                # Ray gives its processes titles.
+                titles += process.cmdline()[:1]
     return {
         title.split("(MapBatches(")[1].split(")")[0] for title in titles if "(MapBatches(" in title
     }
