@@ -29,11 +29,12 @@ from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.stages.stylize import half_precision
 from spadepis.smoothing import ConvergenceError, smooth_batch
-from spadepis.smoothing.torch_affinity import sparse_matrix
+from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from spadepis.spade import SpadeGenerator
 from tools.benchmark.config import BenchmarkConfig
 from tools.benchmark.inputs import Inputs, read_inputs
+from tools.benchmark.plain_smoothing import BETA, EPSILON
 from tools.benchmark.smoothing import smoothing_system
 from tools.benchmark.stylization import as_tensor
 from tools.pretended_gpu import Counts, PretendedGpu
@@ -168,10 +169,12 @@ def _smoothing(inputs: Inputs) -> Iterator[Stage]:
         gpu.restart()
         smooth_batch(contents, levels).cpu()
         yield Stage("smoothing by PyTorch, a batch", gpu.restart())
-        stencil, width, *vectors = smoothing_system(contents, stylized)
+        guides = contents.double() / 255
         gpu.restart()
+        sparse_matrix(smoothing_stencil(guides, BETA, EPSILON), guides.shape[2])
+        yield Stage("smoothing by PyTorch, assembly", gpu.restart())
+        stencil, width, *vectors = smoothing_system(contents, stylized)
         matrix = sparse_matrix(stencil, width)
-        yield Stage("smoothing by PyTorch, a sparse matrix", gpu.restart())
         b, start = (vector.mT.contiguous() for vector in vectors)
         yield _iteration(
             gpu, "smoothing by PyTorch", partial(conjugate_gradients, matrix, b, start)

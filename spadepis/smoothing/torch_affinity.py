@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.smoothing.bands import margin
-from spadepis.smoothing.matting_affinity import OFFSETS, window_counts
+from spadepis.smoothing.matting_affinity import OFFSETS
 
 
 def smoothing_stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
@@ -30,16 +30,17 @@ def smoothing_stencil(contents: Tensor, beta: float, epsilon: float) -> Tensor:
         float32 [13, N, H*W], planes in the order of ``OFFSETS``.
     """
     images, height, width, _ = contents.shape
-    counts = torch.from_numpy(window_counts(height, width)).to(contents)
+    counts = _window_counts(height, contents)[:, None] * _window_counts(width, contents)
     # Pixels in no window have affinity 0, so that any value serves as their root.
     roots = counts.clamp(min=1).rsqrt()
-    neighbours = F.pad(roots, (2, 2, 0, 2))
+    padded = F.pad(roots, (2, 2, 0, 2))
+    neighbours = [
+        padded[rows : rows + height, 2 + columns : 2 + columns + width] for rows, columns in OFFSETS
+    ]
     laplacian = matting_affinity(contents, epsilon).neg_()
-    laplacian[0] += counts
-    for plane, (rows, columns) in zip(laplacian, OFFSETS, strict=True):
-        neighbour = neighbours[rows : rows + height, 2 + columns : 2 + columns + width]
-        plane *= beta * roots * neighbour
-    laplacian[0] += 1 - beta
+    laplacian[0].add_(counts)
+    laplacian *= (beta * roots * torch.stack(neighbours))[:, None]
+    laplacian[0].add_(1 - beta)
     return laplacian.float().view(len(OFFSETS), images, height * width)
 
 
@@ -61,11 +62,8 @@ def sparse_matrix(stencil: Tensor, width: int) -> Tensor:
     device = stencil.device
     rows = images * pixels
     edge = margin(width)
-    offsets = torch.tensor(
-        [row * width + column for row in range(-2, 3) for column in range(-2, 3)],
-        dtype=torch.int32,
-        device=device,
-    )
+    around = torch.arange(-2, 3, dtype=torch.int32, device=device)
+    offsets = (width * around[:, None] + around).flatten()
     # 32 bits suffice for 1000 images of 256x256, and halve the traffic of the indices.
     columns = torch.arange(rows, dtype=torch.int32, device=device)[:, None] + (edge + offsets)
     with warnings.catch_warnings():
@@ -101,12 +99,20 @@ def matting_affinity(contents: Tensor, epsilon: float) -> Tensor:
     ]
     colours = torch.stack([contents[:, rows, columns] for rows, columns in windows])
     whitened = _whiten(colours, epsilon)
+    # The product of two of these is a term of the affinity.
+    terms = F.pad(whitened, (0, 1), value=1.0).div_(3)
     for i, (rows, columns) in enumerate(windows):
         for j in range(i, 9):
             plane = 5 * (j // 3 - i // 3) + j % 3 - i % 3
-            product = torch.linalg.vecdot(whitened[i], whitened[j])
-            planes[plane][:, rows, columns] += (1 + product) / 9
+            # Not +=, which copies the sum onto itself.
+            planes[plane, :, rows, columns].add_(torch.linalg.vecdot(terms[i], terms[j]))
     return planes
+
+
+def _window_counts(size: int, like: Tensor) -> Tensor:
+    """How many windows hold each row or column, as ``matting_affinity.window_counts`` has it."""
+    i = torch.arange(size, dtype=like.dtype, device=like.device)
+    return (i.clamp(max=size - 3) - (i - 2).clamp(min=0) + 1).clamp(min=0)
 
 
 def _whiten(colours: Tensor, epsilon: float) -> Tensor:

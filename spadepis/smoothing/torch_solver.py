@@ -1,10 +1,11 @@
 """Closed-form smoothing of a batch of images with PyTorch, on a GPU or any other device.
 
-``closed_form`` says what is solved. On GPUs where Triton works, ``triton_solver`` solves it. Here,
-for all others, the systems of N contents are one sparse block-diagonal matrix, and one product with
-it serves the 3K channels of the K stylized photos of every content. Memory traffic is the
-bottleneck of the solver: the product of a sparse with a dense matrix reads the matrix and each
-vector about once, whereas sums of shifted planes would read and write every vector 25 times.
+``closed_form`` says what is solved. On GPUs where Triton works, ``triton_affinity`` assembles it
+and ``triton_solver`` solves it. Here, for all others, the systems of N contents are one sparse
+block-diagonal matrix, and one product with it serves the 3K channels of the K stylized photos of
+every content. Memory traffic is the bottleneck of the solver: the product of a sparse with a dense
+matrix reads the matrix and each vector about once, whereas sums of shifted planes would read and
+write every vector 25 times.
 """
 
 from __future__ import annotations
@@ -66,17 +67,36 @@ def smooth_batch(
     # The planes of an image with its border are contiguous.
     y = _replicate_border(stylized.flatten(0, 1)).permute(0, 3, 1, 2)
     y = y.reshape(images, 3 * styles, height * width)
-    x, _ = solve(smoothing_stencil(guides, beta, epsilon), width, y * (1 - beta), y)
+    x, _ = solve(assemble(guides, beta, epsilon), width, y * (1 - beta), y)
     smoothed = x.view(images, styles, 3, height, width)
     inside = slice(PADDING, -PADDING)
     return smoothed[..., inside, inside].permute(0, 1, 3, 4, 2).clamp(0, 1)
+
+
+def assemble(contents: Tensor, beta: float, epsilon: float) -> Tensor:
+    """The matrices A of N contents, as planes of a stencil.
+
+    Args:
+        contents: float64 [N, H, W, 3] in [0, 1].
+        beta: weight of the content's affinity, at least 0 and below 1.
+        epsilon: regularisation of the colour covariance in a window, above 0.
+
+    Returns:
+        float32 [13, N, H*W].
+    """
+    if not runs_triton(contents.device):
+        return smoothing_stencil(contents, beta, epsilon)
+    from spadepis.smoothing import triton_affinity
+
+    with torch.cuda.device_of(contents):  # type: ignore[no-untyped-call]
+        return triton_affinity.smoothing_stencil(contents, beta, epsilon)
 
 
 def solve(stencil: Tensor, width: int, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Solve A x = b for the 3K channels of K images in each of N systems.
 
     Args:
-        stencil: the 13 planes of each A, float32 [13, N, P], as ``smoothing_stencil`` returns them.
+        stencil: the 13 planes of each A, float32 [13, N, P], as ``assemble`` returns them.
         width: width of the images.
         b: float32 [N, 3K, P].
         start: float32 [N, 3K, P].

@@ -15,7 +15,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from spadepis.smoothing import triton_solver
+from spadepis.smoothing import triton_affinity, triton_solver
 from spadepis.spade import triton_modulation, triton_noise
 
 WARP = 32
@@ -33,7 +33,7 @@ class Kernel:
 
     function: Any
     types: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, int | None] = field(default_factory=dict)
+    constants: Mapping[str, float | None] = field(default_factory=dict)
 
     def compile(self, capability: int) -> None:
         """Compile it as the first such launch would."""
@@ -43,6 +43,8 @@ class Kernel:
         triton.compile(source, target=GPUTarget("cuda", capability, WARP))
 
 
+_AFFINITY_TYPES = {"contents": "*fp64", "windows": "*fp64", "height": "i32", "width": "i32"}
+_AFFINITY_SIZES = {"tile_size": triton_affinity.TILE}
 _SOLVER_TYPES = dict.fromkeys(("plane_stride", "pixels", "width", "tiles"), "i32")
 _SOLVER_TYPES["iterations"] = "*i32"
 _SOLVER_SIZES = {"tile_size": triton_solver.TILE, "part_count": triton_solver.PARTS}
@@ -54,6 +56,8 @@ _NOISE_TYPES |= dict.fromkeys(("mean", "deviation"), "fp32")
 _NOISE_SIZES = {"step": 0x9E3779B9, "block": triton_noise.BLOCK}
 KERNELS = {
     "smoothing": [
+        Kernel(triton_affinity._find_windows, _AFFINITY_TYPES, _AFFINITY_SIZES | {"epsilon": 1e-7}),
+        Kernel(triton_affinity._assemble, _AFFINITY_TYPES, _AFFINITY_SIZES | {"beta": 0.9999}),
         Kernel(triton_solver._multiply, _SOLVER_TYPES, _SOLVER_SIZES),
         Kernel(triton_solver._reduce, _SOLVER_TYPES, _SOLVER_SIZES),
     ],

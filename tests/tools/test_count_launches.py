@@ -15,6 +15,8 @@ LIMITS = {
     "PhotoWCT, K = 1": (1150, 1),
     "PhotoWCT, K = 2": (1250, 1),
     "PhotoWCT, K = 1, 4 regions": (4200, 75),
+    "smoothing by PyTorch, assembly": (220, 0),
+    "smoothing by Triton, a batch of black photos": (80, 1),
     "smoothing by PyTorch, an iteration": (18, 0.07),
     "smoothing by Triton, an iteration": (2.1, 0),
 }
@@ -31,7 +33,6 @@ def test_every_stage_keeps_its_limits(
     assert run([*flags, f"--photowct-checkpoint={photowct_checkpoint}"]) == 0
     counts = json.loads((tmp_path / "counts.json").read_text())
     assert set(counts) > set(LIMITS)
-    assert counts["smoothing by Triton, a batch of black photos"]["host synchronisations"] == 1
     for name, (launches, synchronisations) in LIMITS.items():
         assert 0 < counts[name]["launches"] <= launches, name
         assert counts[name]["host synchronisations"] <= synchronisations, name

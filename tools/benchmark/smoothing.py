@@ -10,8 +10,7 @@ from torch import Tensor
 from spadepis.kernels.triton_driver import runs_triton
 from spadepis.smoothing import smooth, smooth_batch
 from spadepis.smoothing.closed_form import PADDING
-from spadepis.smoothing.torch_affinity import smoothing_stencil
-from spadepis.smoothing.torch_solver import solve
+from spadepis.smoothing.torch_solver import assemble, solve
 from tools.benchmark.inputs import Inputs
 from tools.benchmark.measuring import Case, Form
 from tools.benchmark.plain_smoothing import BETA, EPSILON, smooth_by_factorization
@@ -97,7 +96,7 @@ def smoothing_system(contents: Tensor, stylized: Tensor) -> tuple[Tensor, int, T
     """The arguments of ``solve`` with which [N,K,H,W,3] is smoothed."""
     sides = [(0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)]
     guides = torch.from_numpy(np.pad(contents.cpu().numpy() / 255, sides, "edge"))
-    stencil = smoothing_stencil(guides.to(contents.device), BETA, EPSILON)
+    stencil = assemble(guides.to(contents.device), BETA, EPSILON)
     padded = np.pad(stylized.cpu().numpy(), [(0, 0), *sides], "edge")
     y = torch.from_numpy(padded).permute(0, 1, 4, 2, 3).flatten(3).flatten(1, 2)
     y = y.contiguous().to(contents.device)

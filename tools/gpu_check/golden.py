@@ -20,7 +20,7 @@ from spadepis.labels import COCO_STUFF, instance_edges
 from spadepis.photowct import PhotoWCT
 from spadepis.smoothing.closed_form import MAX_ITERATIONS, TOLERANCE
 from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
-from spadepis.smoothing.torch_solver import conjugate_gradients, solve
+from spadepis.smoothing.torch_solver import assemble, conjugate_gradients, solve
 from spadepis.spade import SpadeGenerator
 from tools.benchmark.plain_smoothing import BETA, EPSILON
 from tools.gpu_check.config import GpuCheckConfig
@@ -123,16 +123,15 @@ def _check_smoothing(folder: Path, device: str) -> Iterator[Fact]:
     golden = np.load(folder / "smooth_dev.npz")
     content = torch.from_numpy(golden["content0"])[None].to(device).double() / 255
     stylized = torch.from_numpy(golden["stylized0"]).to(device).float() / 255
-    stencil = smoothing_stencil(content, BETA, EPSILON)
     height, width = stylized.shape[:2]
     y = stylized.permute(2, 0, 1).reshape(1, 3, -1)
     expected = torch.from_numpy(golden["smoothed0"])
 
     def solve_by_triton() -> Tensor:
-        return solve(stencil, width, y * (1 - BETA), y)[0]
+        return solve(assemble(content, BETA, EPSILON), width, y * (1 - BETA), y)[0]
 
     def solve_by_torch() -> Tensor:
-        matrix = sparse_matrix(stencil, width)
+        matrix = sparse_matrix(smoothing_stencil(content, BETA, EPSILON), width)
         b, start = (y * (1 - BETA)).mT.contiguous(), y.mT.contiguous()
         return conjugate_gradients(matrix, b, start, TOLERANCE, MAX_ITERATIONS)[0].mT
 
