@@ -92,9 +92,11 @@ def _terminable() -> Iterator[None]:
 
 
 def _text(error: OSError) -> str:
+    from spadepis.dataset.storage.errors import reason
+
     if error.filename is not None and error.strerror is not None:
         return f"{error.filename}: {error.strerror}"
-    return error.strerror or str(error) or type(error).__name__
+    return reason(error)
 
 
 def _is_closed(pipe: int) -> bool:

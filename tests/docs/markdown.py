@@ -16,7 +16,8 @@ _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n|\n(?= {4}))+")
 _SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 _COMMAND = re.compile(
-    r"(?:python jobs/|python -m tools\.|spadepis (?:demo|run|plan|inspect|figure)\b)"
+    r"(?:python jobs/|python -m tools\.|"
+    r"spadepis (?:demo|run|plan|inspect|repair|checkpoints|figure|completion)\b)"
 )
 
 

@@ -67,7 +67,11 @@ def google(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def _new_bucket(prefix: str) -> str:
-    fs, path = filesystem(f"{prefix}-{uuid4().hex[:8]}")
+    uri = f"{prefix}-{uuid4().hex[:8]}"
+    fs, path = filesystem(uri)
+    # A filesystem that is kept from an earlier service would go on asking that.
+    type(fs).clear_instance_cache()
+    fs, path = filesystem(uri)
     fs.mkdir(path)
     return str(fs.unstrip_protocol(path))
 

@@ -85,17 +85,21 @@ def index_tables(log: pa.Table) -> dict[str, pa.Table]:
     return tables
 
 
-def read_metadata(folder: Folder) -> pa.Table:
-    """The metadata of a finished image set.
+def read_metadata(folder: Folder, name: str = METADATA) -> pa.Table:
+    """The metadata of a finished image set, or of one of its splits.
+
+    Args:
+        folder: the image set.
+        name: of the file with the metadata.
 
     Raises:
         FileNotFoundError: the folder holds no finished image set.
         DamagedFileError: the metadata are damaged.
     """
     try:
-        return unseal(folder.read(METADATA))
+        return unseal(folder.read(name))
     except SealError as error:
-        raise DamagedFileError(folder, METADATA, str(error)) from error
+        raise DamagedFileError(folder, name, str(error)) from error
 
 
 def metadata_columns(finished: pa.Table) -> list[str]:

@@ -21,6 +21,7 @@ from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
 from spadepis.dataset.image_set.records import read_record
+from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels.training import TrainingLabels
@@ -44,6 +45,8 @@ class ImageSet(Dataset[Example]):
             the indices of ``classes`` and ``ignore_index``.
         return_instances: whether each example has its instance map as a third part, which a job
             writes with ``--keep-instances``.
+        split: "train" or "validation" for the images of that split of a set that was made with
+            ``--split-by``. Default: all images.
 
     Attributes:
         table: the metadata, a row for each image.
@@ -52,7 +55,7 @@ class ImageSet(Dataset[Example]):
         FileNotFoundError: the folder holds no finished image set.
         DamagedFileError: the metadata or the manifest are damaged.
         ValueError: training labels are asked for, and the classes of the set are not known; or
-            instance maps, and the set has none.
+            instance maps or a split, and the set has none.
     """
 
     def __init__(
@@ -62,12 +65,13 @@ class ImageSet(Dataset[Example]):
         cache: str | None = None,
         labels: Literal["raw", "training"] = "raw",
         return_instances: bool = False,
+        split: str | None = None,
     ) -> None:
         self._folder = Folder(str(uri))
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")
         manifest = read_record(self._folder, MANIFEST) if self._folder.exists(MANIFEST) else {}
-        self.table: pa.Table = read_metadata(self._folder)
+        self.table: pa.Table = read_metadata(self._folder, self._metadata_of(split))
         self.transforms = transforms
         self._labels = TrainingLabels.from_manifest(manifest)
         self._as_indices = labels == "training"
@@ -92,6 +96,22 @@ class ImageSet(Dataset[Example]):
         name = "unknown classes" if self._labels is None else self._labels.label_space
         counts.append(f"label maps of {name}" if self._has_label_maps else "no label maps")
         return f"<ImageSet {self._folder.uri}: {', '.join(counts)}>"
+
+    def _metadata_of(self, split: str | None) -> str:
+        """Name of the file with the metadata of a split, or of all images.
+
+        Raises:
+            ValueError: the set does not have this split.
+        """
+        if split is None:
+            return METADATA
+        name = metadata_of_split(split)
+        if not self._folder.exists(name):
+            raise ValueError(
+                f"{self._folder.uri} has no split {split!r}: with --split-by a job makes "
+                f"{TRAIN} and {VALIDATION}"
+            )
+        return name
 
     @property
     def classes(self) -> Sequence[str]:

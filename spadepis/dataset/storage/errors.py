@@ -98,12 +98,13 @@ def is_transient(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, without its number and file name."""
+    """What an error says in a line, without its number and file name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, FileNotFoundError):
         return os.strerror(errno.ENOENT)
-    return str(error) or type(error).__name__
+    # Azure's go on with the answer of the server.
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _http_status(error: BaseException | None) -> int | None:

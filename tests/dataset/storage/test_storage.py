@@ -464,3 +464,11 @@ def test_settings_of_s3_reach_fsspec_and_no_further() -> None:
         assert fs.anon in (True, "true")
     fs, _ = filesystem("s3://bucket")
     assert (fs.endpoint_url, fs.anon) == (None, False)
+
+
+def test_a_reason_is_one_line() -> None:
+    """Errors of Azure go on with the id of the request and the answer in XML."""
+    assert reason(OSError("The container does not exist.\nRequestId: 1")) == (
+        "The container does not exist."
+    )
+    assert reason(ValueError()) == "ValueError"
