@@ -40,11 +40,13 @@ COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with the jobs' YAML files and the label space of docs/datasets.md."""
+    """A folder with the jobs' YAML files and the label spaces that texts describe."""
     for folder in ("jobs", "tools"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    (block,) = fenced_blocks(read("docs/datasets.md"), "yaml")
-    (tmp_path / "my-streets.yaml").write_text(block)
+    spaces = {"docs/datasets.md": "my-streets", "examples/own_label_space.md": "my-park"}
+    for text, name in spaces.items():
+        (block,) = fenced_blocks(read(text), "yaml")
+        (tmp_path / f"{name}.yaml").write_text(block)
     monkeypatch.chdir(tmp_path)
 
 

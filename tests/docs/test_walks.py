@@ -22,7 +22,7 @@ SCENES, SIDE = 4, 64
 STEP = re.compile(
     r"`(?P<file>[\w-]+\.yaml)`[^`]*```yaml\n(?P<yaml>.*?)```"
     r"|```python\n(?P<python>.*?)```"
-    r"|(?<=\n\n)(?P<command>(?: {4}.*\n)+)",
+    r"|(?<=\n\n)(?P<command>(?: {4}[^\n]*\n)+)",
     re.DOTALL,
 )
 
@@ -76,12 +76,13 @@ def take(walk: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return variables
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cluster", "inputs")
 def test_a_label_space_of_ones_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     variables = take("own_label_space", monkeypatch)
-    assert "3 classes: sky" in capsys.readouterr().out
+    assert "4 classes: sky" in capsys.readouterr().out
     assert variables["images"].classes[:3] == ("road", "grass", "sky")
     assert set(np.unique(np.asarray(Image.open("coco/0.png")))) == {123, 148, 156, 255}
     assert len(pq.read_table("synthesized/metadata.parquet")) == SCENES
@@ -95,6 +96,7 @@ def test_an_augmented_training_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert image.shape[1:] == mask.shape == (48, 48)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cluster", "inputs")
 def test_frameworks(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("masks").rename("other")

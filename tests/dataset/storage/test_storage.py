@@ -24,7 +24,12 @@ from spadepis.dataset.storage.credentials import (
     refuse_credentials,
     without_queries,
 )
-from spadepis.dataset.storage.errors import PACKAGE_ERRORS, filesystem_errors, is_transient
+from spadepis.dataset.storage.errors import (
+    PACKAGE_ERRORS,
+    filesystem_errors,
+    is_transient,
+    reason,
+)
 from spadepis.dataset.storage.filesystems import (
     FilesystemError,
     filesystem,
