@@ -51,6 +51,8 @@ HEADER = (
 FEW, MANY = 16, 32
 # Side of the image that Triton's kernels are counted with: they are interpreted, which is slow.
 CROP = 6
+# Styles of each scene, where scenes are stylized together.
+STYLES_IN_BATCH = 4
 # Rows and columns of the region map that guides a scene.
 REGIONS = 2
 
@@ -142,23 +144,32 @@ def _stylization(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
         network = PhotoWCT.from_checkpoint(config.photowct_checkpoint, "cuda")
         if config.precision == "half":
             network.reduce_precision(half_precision("cuda"))
-        content = as_tensor(inputs.contents, "cuda")[0]
-        photos = as_tensor(inputs.styles, "cuda")
+        contents = as_tensor(inputs.contents, "cuda")
+        photos = list(as_tensor(inputs.styles, "cuda"))
         rows, columns = (torch.arange(config.size) * REGIONS // config.size for _ in range(2))
         regions = REGIONS * rows[:, None] + columns
+        # The first call folds the weights.
+        network.stylize(contents[0], [network.encode_style(photos[0])])
 
         gpu.restart()
-        styles = [network.encode_style(photo) for photo in photos]
-        encoding = gpu.restart()
-        yield Stage("PhotoWCT, statistics of a style", encoding, len(styles))
-        for count in config.styles:
-            gpu.restart()
-            network.stylize(content, styles[:count]).cpu()
-            yield Stage(f"PhotoWCT, K = {count}", gpu.restart())
-        guided = [network.encode_style(photos[0], regions)]
-        gpu.restart()
-        network.stylize(content, guided, regions).cpu()
-        yield Stage(f"PhotoWCT, K = 1, {REGIONS**2} regions", gpu.restart())
+        styles = network.encode_styles(photos)
+        yield Stage(f"PhotoWCT, a style of {len(photos)} together", gpu.restart(), len(photos))
+        network.encode_style(photos[0])
+        yield Stage("PhotoWCT, a style alone", gpu.restart())
+        guided = [network.encode_style(photo, regions) for photo in photos]
+        for name, of_styles, maps in (
+            ("", styles, None),
+            (f", {REGIONS**2} regions", guided, regions),
+        ):
+            for count in config.styles:
+                gpu.restart()
+                network.stylize(contents[0], of_styles[:count], maps)
+                yield Stage(f"PhotoWCT, K = {count}{name}", gpu.restart())
+            batch, count = max(config.batches), min(config.styles[-1], STYLES_IN_BATCH)
+            all_maps = None if maps is None else maps.expand(batch, -1, -1)
+            network.stylize_batch(contents[:batch], [of_styles[:count]] * batch, all_maps)
+            scenes = f"PhotoWCT, K = {count}{name}, a scene of {batch} together"
+            yield Stage(scenes, gpu.restart(), batch)
 
 
 def _smoothing(inputs: Inputs) -> Iterator[Stage]:

@@ -105,6 +105,10 @@ class PretendedTensor(Tensor):
         """The values, and whose they are."""
         return f"PretendedTensor({self.on_host!r})"
 
+    def data_ptr(self) -> int:
+        """Where its values are."""
+        return self.on_host.data_ptr()
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, *_: Any) -> Any:
         """Refuse what happens outside a ``PretendedGpu``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.blocks = ENCODER_BLOCKS[level]
         self.conv0 = nn.Conv2d(3, 3, 1)
+        # The value of ``_first_convolution`` beside aliases of what it was made of, whose memory
+        # they keep from being given to other tensors, and their versions then.
+        self._folded: tuple[tuple[Tensor, Tensor], list[Tensor], list[int]] | None = None
         channels = 3
         for name in (name for block in self.blocks for name in block):
             convolution = Convolution3x3(
@@ -104,15 +107,39 @@ class Encoder(nn.Module):
         return F.relu_(F.conv2d(padded, *self._first_convolution(convolution)))
 
     def _first_convolution(self, conv1_1: Convolution3x3) -> tuple[Tensor, Tensor]:
-        """Kernel and bias of ``conv0`` and ``conv1_1`` in one convolution."""
+        """Kernel and bias of ``conv0`` and ``conv1_1`` in one convolution.
+
+        In inference they are kept until the weights change.
+        """
         assert self.conv0.bias is not None
-        # Products of weights in half precision would be rounded once more.
-        dtype = torch.promote_types(conv1_1.weight.dtype, torch.float32)
-        parts = conv1_1.weight, conv1_1.bias, self.conv0.weight, self.conv0.bias
-        kernel, bias, colours, offsets = (part.to(dtype) for part in parts)
-        mixed = torch.einsum("omyx,mi->oiyx", kernel, colours[:, :, 0, 0])
-        bias = bias + kernel.sum(dim=(2, 3)) @ offsets
-        return mixed.to(conv1_1.weight), bias.to(conv1_1.bias)
+        weights = [conv1_1.weight, conv1_1.bias, self.conv0.weight, self.conv0.bias]
+        if any(weight.requires_grad or weight.is_inference() for weight in weights):
+            return _fold(*weights)
+        versions = [weight._version for weight in weights]
+        if self._folded is not None:
+            folded, aliases, versions_then = self._folded
+            pairs = zip(weights, aliases, strict=True)
+            same = all(weight.data_ptr() == alias.data_ptr() for weight, alias in pairs)
+            if same and versions == versions_then:
+                return folded
+        folded = _fold(*weights)
+        self._folded = folded, [weight.detach() for weight in weights], versions
+        return folded
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The module without its folded convolution, which copies make for themselves."""
+        return self.__dict__ | {"_folded": None}
+
+
+def _fold(kernel: Tensor, bias: Tensor, colours: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Kernel and bias of a 1x1 convolution with ``colours`` and ``offsets``, then a 3x3 one."""
+    dtype = kernel.dtype
+    # Products of weights in half precision would be rounded once more.
+    wide = torch.promote_types(dtype, torch.float32)
+    kernel, bias, colours, offsets = (part.to(wide) for part in (kernel, bias, colours, offsets))
+    mixed = torch.einsum("omyx,mi->oiyx", kernel, colours[:, :, 0, 0])
+    bias = bias + kernel.sum(dim=(2, 3)) @ offsets
+    return mixed.to(dtype), bias.to(dtype)
 
 
 def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:

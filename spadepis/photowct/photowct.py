@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Self
 
 import torch
@@ -12,21 +13,20 @@ from torch import Tensor, nn
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.loading import load_weights
 from spadepis.checkpoints.reading import read_state_dict
-from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder
-from spadepis.photowct.regions import SMALLEST_AREA, region_areas, resize_regions
-from spadepis.photowct.style_statistics import (
-    FeatureStatistics,
-    StyleStatistics,
-    feature_statistics,
-)
+from spadepis.kernels.precision import exact_float32
+from spadepis.photowct.batched_statistics import StyleMoments, styles_from_moments
+from spadepis.photowct.batched_transfer import GuidedTransfer, transfer_photos
+from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder, Pooling
+from spadepis.photowct.region_tiles import repeat
+from spadepis.photowct.style_statistics import StyleStatistics, style_statistics
 from spadepis.photowct.transfer import ContentFeatures
 
-# How many styles are decoded together. Several keep a GPU busy; one at a time stays in the cache of
-# a CPU, and no result depends on the styles beside it, down to the last bit.
-STYLES_AT_ONCE_ON_CPU = 1
-STYLES_AT_ONCE_ON_GPU = 8
+# How many pixels of pairs a GPU decodes together: 64 pairs of 256x256 take about 4 GB. On a CPU one
+# pair at a time stays in the cache, and no result depends on the styles beside it, down to the last
+# bit.
+PIXELS_AT_ONCE = 2**22
 
-# The levels whose encoders may compute in half precision.
+# The levels whose encoders may compute in bfloat16.
 HALF_PRECISION_ENCODERS = (2, 1)
 
 # There are three poolings, and reflection padding needs two pixels of what is left.
@@ -76,9 +76,14 @@ class PhotoWCT(nn.Module):
     def reduce_precision(self, dtype: torch.dtype) -> None:
         """Compute in ``dtype``, float16 or bfloat16, where the result hardly changes.
 
-        That is in the decoders, except for their last convolution, and in the encoders of levels 2
-        and 1. Errors of the encoders of levels 4 and 3 would be amplified by whitening.
+        With float16, that is everywhere but in the statistics. Features may overflow, which makes
+        the image infinite or NaN. With bfloat16, it is in the decoders, except for their last
+        convolution, and in the encoders of levels 2 and 1. Errors of the encoders of levels 4 and 3
+        would be amplified by whitening.
         """
+        if dtype == torch.float16:
+            self.half()
+            return
         for level in LEVELS:
             decoder = self._decoder(level)
             for name, convolution in decoder.named_children():
@@ -87,6 +92,7 @@ class PhotoWCT(nn.Module):
         for level in HALF_PRECISION_ENCODERS:
             self.encoder(level).to(dtype)
 
+    @exact_float32()
     def encode_style(self, image: Tensor, regions: Tensor | None = None) -> StyleStatistics:
         """Compute the statistics of a style photo, which can be applied to any content.
 
@@ -99,24 +105,48 @@ class PhotoWCT(nn.Module):
             PhotoTooSmallError: the image is too small.
             ValueError: the image is of another shape or dtype, or the map does not match it.
         """
-        image = self._check(image, "style", regions)
+        images = self._check(image, "style", regions)
+        if images.is_cuda:
+            return self.encode_styles([image], None if regions is None else [regions])[0]
         # As published, the deepest encoder alone sees the style, at all four levels.
-        features, _ = self.encoder(4).forward_levels(image)
-        photo = {level: feature_statistics(features[level][0].flatten(1)) for level in LEVELS}
-        if regions is None:
-            return StyleStatistics(photo, regions={}, areas={})
-        areas = region_areas(regions)
-        # Regions of no known class and very small ones match nothing.
-        matchable = [label for label in areas if label >= 0 and areas[label] > SMALLEST_AREA]
-        statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in matchable}
-        for level in LEVELS:
-            labels_at_level = resize_regions(regions, *features[level].shape[-2:]).to(image.device)
-            for label in matchable:
-                region = features[level][0][:, labels_at_level == label]
-                if region.shape[1] >= 2:
-                    statistics[label][level] = feature_statistics(region)
-        return StyleStatistics(photo, statistics, areas)
+        features, _ = self.encoder(4).forward_levels(images)
+        return style_statistics(features, regions)
 
+    @exact_float32()
+    def encode_styles(
+        self, images: Sequence[Tensor], regions: Sequence[Tensor] | None = None
+    ) -> list[StyleStatistics]:
+        """Compute the statistics of many style photos at once.
+
+        The results are those of ``encode_style``, but for rounding. Photos of one size are encoded
+        together. Like ``stylize_batch`` this is for GPUs.
+
+        Args:
+            images: each as in ``encode_style``.
+            regions: a map for each of them, on the CPU, or None for all.
+
+        Raises:
+            PhotoTooSmallError: an image is too small.
+            ValueError: see ``encode_style``.
+        """
+        sizes: dict[torch.Size, list[int]] = {}
+        for i, image in enumerate(images):
+            self._check(image, "style", None if regions is None else regions[i])
+            sizes.setdefault(image.shape, []).append(i)
+        batches: list[StyleMoments] = []
+        order: list[int] = []
+        for size, alike in sizes.items():
+            most = max(1, PIXELS_AT_ONCE // (size[1] * size[2]))
+            for chosen in (alike[i : i + most] for i in range(0, len(alike), most)):
+                photos = torch.stack([images[i] for i in chosen]).to(next(self.parameters()))
+                features, _ = self.encoder(4).forward_levels(photos)
+                maps = None if regions is None else [regions[i].cpu() for i in chosen]
+                batches.append(StyleMoments.of(features, maps))
+                order += chosen
+        in_order = zip(order, styles_from_moments(batches) if batches else [], strict=True)
+        return [style for _, style in sorted(in_order, key=lambda pair: pair[0])]
+
+    @exact_float32()
     def stylize(
         self,
         content: Tensor,
@@ -152,32 +182,99 @@ class PhotoWCT(nn.Module):
         if not 0 <= strength <= 1:
             raise ValueError(f"the strength of a style is in [0,1], not {strength}")
         images = self._check(content, "content", regions)
+        if images.is_cuda and styles:
+            maps = None if regions is None else regions[None]
+            return self.stylize_batch(
+                content[None], [styles], maps, fallback=fallback, strength=strength
+            )[0]
         features, poolings = self.encoder(4)(images)
         coarsest = ContentFeatures(features, 4, regions, fallback, strength)
-        on_cpu = images.device.type == "cpu"
-        at_once = STYLES_AT_ONCE_ON_CPU if on_cpu else STYLES_AT_ONCE_ON_GPU
         # Without styles the result is empty.
         stylized = [images[:0]]
-        for start in range(0, len(styles), at_once):
-            part = styles[start : start + at_once]
-            decoded = self._decoder(4)(coarsest.transfer(part), poolings)
-            stylized.append(self._refine(decoded, part, regions, fallback, strength))
+        for style in styles:
+            image = self._decoder(4)(coarsest.transfer(style), poolings)
+            for level in LEVELS[1:]:
+                features, poolings_of_level = self.encoder(level)(image)
+                finer = ContentFeatures(features, level, regions, fallback, strength)
+                image = self._decoder(level)(finer.transfer(style), poolings_of_level)
+            stylized.append(image)
         return torch.cat(stylized)
 
-    def _refine(
+    @exact_float32()
+    def stylize_batch(
         self,
-        images: Tensor,
-        styles: Sequence[StyleStatistics],
+        contents: Tensor,
+        styles: Sequence[Sequence[StyleStatistics]],
+        regions: Tensor | None = None,
+        *,
+        fallback: bool = False,
+        strength: float = 1.0,
+    ) -> Tensor:
+        """Give each of N content photos the look of each of its K styles, all of them at once.
+
+        The results are those of ``stylize``, but for rounding. Much is launched and nothing waited
+        for, so this is for GPUs; CPUs are faster with ``stylize``.
+
+        Args:
+            contents: floating-point [N,3,H,W] in [0,1], sides of 16 or more.
+            styles: K values of ``encode_style`` of this network for each content.
+            regions: integer maps [N,H,W] of the contents, on the CPU.
+            fallback: see ``stylize``.
+            strength: see ``stylize``.
+
+        Returns:
+            [N,K,3,H,W], not clipped to [0,1].
+
+        Raises:
+            PhotoTooSmallError: the contents are too small.
+            ValueError: see ``stylize``.
+        """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"the strength of a style is in [0,1], not {strength}")
+        maps = None if regions is None else regions[0]
+        self._check(contents[0], "content", maps)
+        height, width = contents.shape[2:]
+        most = max(1, PIXELS_AT_ONCE // (height * width))
+        by_content = []
+        each = max(1, most // len(styles[0]))
+        for first in range(0, len(contents), each):
+            chosen = slice(first, first + each)
+            of_regions = None if regions is None else regions[chosen]
+            parts = [
+                self._stylize_at_once(
+                    contents[chosen],
+                    [own[start : start + most] for own in styles[chosen]],
+                    of_regions,
+                    fallback,
+                    strength,
+                )
+                for start in range(0, len(styles[0]), most)
+            ]
+            by_content.append(torch.cat(parts, dim=1))
+        return torch.cat(by_content)
+
+    def _stylize_at_once(
+        self,
+        contents: Tensor,
+        styles: Sequence[Sequence[StyleStatistics]],
         regions: Tensor | None,
         fallback: bool,
         strength: float,
     ) -> Tensor:
-        """Stylize images [K,3,H,W], which took the statistics of level 4, at levels 3 to 1."""
-        for level in LEVELS[1:]:
+        transfer: Callable[[Tensor, int], Tensor]
+        if regions is None:
+            in_a_row = [style for own in styles for style in own]
+            transfer = partial(transfer_photos, in_a_row, strength)
+        else:
+            transfer = GuidedTransfer(list(regions.cpu()), styles, fallback, strength)
+        images = contents.to(next(self.parameters()))
+        for level in LEVELS:
             features, poolings = self.encoder(level)(images)
-            content = ContentFeatures(features, level, regions, fallback, strength)
-            images = self._decoder(level)(content.transfer(styles), poolings)
-        return images
+            transferred = transfer(features, level)
+            times = len(transferred) // len(features)
+            repeated = [Pooling(repeat(p.indices, times), p.size) for p in poolings]
+            images = self._decoder(level)(transferred, repeated)
+        return images.reshape(len(contents), -1, *images.shape[1:])
 
     def encoder(self, level: int) -> Encoder:
         """The encoder of a level, 1 to 4."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spadepis.photowct.inverse_root import inverse_root
-
-SMALLEST_STYLE_EIGENVALUE = 1e-5
+from spadepis.photowct.covariance_roots import colouring_matrix, whitening_matrix
+from spadepis.photowct.regions import SMALLEST_AREA, region_areas, resize_regions
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,34 @@ def feature_statistics(features: Tensor) -> FeatureStatistics:
     1e-5 are dropped. Statistics of features in half precision are in float32.
     """
     mean, covariance = _mean_and_covariance(features)
-    # In float32 the threshold is lost in rounding beside large eigenvalues, and now and then eigh
-    # gives NaN for channels that are zero everywhere (MKL 2024.2 reads uninitialized memory).
-    # Apple's GPUs do not have float64.
-    matrix = covariance.cpu() if covariance.device.type == "mps" else covariance
-    eigenvalues, eigenvectors = torch.linalg.eigh(matrix.double())
-    roots = torch.where(
-        eigenvalues >= SMALLEST_STYLE_EIGENVALUE, eigenvalues.clamp(min=0).sqrt(), 0
-    )
-    colouring = (eigenvectors * roots) @ eigenvectors.T
-    return FeatureStatistics(mean, colouring.to(mean))
+    return FeatureStatistics(mean, colouring_matrix(covariance))
+
+
+def style_statistics(features: Mapping[int, Tensor], regions: Tensor | None) -> StyleStatistics:
+    """The statistics of a style photo.
+
+    Args:
+        features: [1,C,h,w] by level.
+        regions: integer map [H,W] of the photo, or None.
+    """
+    photo = {level: feature_statistics(x[0].flatten(1)) for level, x in features.items()}
+    if regions is None:
+        return StyleStatistics(photo, regions={}, areas={})
+    areas = region_areas(regions)
+    labels = matchable_labels(areas)
+    statistics: dict[int, dict[int, FeatureStatistics]] = {label: {} for label in labels}
+    for level, x in features.items():
+        labels_at_level = resize_regions(regions, *x.shape[-2:]).to(x.device)
+        for label in labels:
+            region = x[0][:, labels_at_level == label]
+            if region.shape[1] >= 2:
+                statistics[label][level] = feature_statistics(region)
+    return StyleStatistics(photo, statistics, areas)
+
+
+def matchable_labels(areas: Mapping[int, int]) -> list[int]:
+    """Labels that may match some other photo's: of known classes, and not very small."""
+    return [label for label in areas if label >= 0 and areas[label] > SMALLEST_AREA]
 
 
 @dataclass(frozen=True)
@@ -109,8 +126,7 @@ def find_whitening(features: Tensor) -> Whitening:
     published code the identity is added to the covariance first, so no eigenvalue is below 1.
     """
     mean, covariance = _mean_and_covariance(features)
-    identity = torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)
-    return Whitening(mean, inverse_root(covariance + identity))
+    return Whitening(mean, whitening_matrix(covariance))
 
 
 def _mean_and_covariance(features: Tensor) -> tuple[Tensor, Tensor]:

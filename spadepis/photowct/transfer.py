@@ -1,8 +1,10 @@
-"""Moving style statistics onto content features, over the whole photo or region by region."""
+"""Moving style statistics onto content features, over the whole photo or region by region.
+
+This is the form for CPUs, one photo and style at a time; ``batched_transfer`` is that for GPUs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -14,12 +16,12 @@ from spadepis.photowct.style_statistics import StyleStatistics, Whitening, find_
 
 
 class ContentFeatures:
-    """Features of content photos at one level, whitened once for any number of styles.
+    """Features of a content photo at one level, whitened once for any number of styles.
 
     Args:
-        features: [N,C,h,w].
+        features: [1,C,h,w].
         level: 4 to 1.
-        regions: integer map [H,W] at full size, which all contents share, or None.
+        regions: integer map [H,W] at full size, or None.
         fallback: whether labels that do not match take the statistics of the whole style.
         strength: strength of the style, in [0,1]; see ``Whitening.towards``.
     """
@@ -37,12 +39,10 @@ class ContentFeatures:
         self.regions = regions
         self.fallback = fallback
         self.strength = strength
-        self._whitening_of_regions: dict[tuple[int, int], Whitening] = {}
+        self._whitening_of_regions: dict[int, Whitening] = {}
 
-    def transfer(self, styles: Sequence[StyleStatistics]) -> Tensor:
-        """Give the features the statistics of each of K styles at this level.
-
-        N contents take N styles, one each; a single content takes all of them.
+    def transfer(self, style: StyleStatistics) -> Tensor:
+        """Give the features the statistics of a style at this level.
 
         If content and style have region maps, every label takes the statistics of the same label.
         Labels that do not match, and those with fewer than two pixels at this level, keep their
@@ -50,47 +50,37 @@ class ContentFeatures:
         Without region maps, all features do.
 
         Returns:
-            [K,C,h,w].
+            [1,C,h,w].
         """
-        single = len(self.features) == 1
-        return torch.cat(
-            [self._transfer(0 if single else i, style) for i, style in enumerate(styles)]
-        )
-
-    def _transfer(self, index: int, style: StyleStatistics) -> Tensor:
         if self.regions is None or not style.areas:
-            return self._transfer_photo(index, style)
-        features = self.features[index].flatten(1)
-        if self.fallback:
-            stylized = self._transfer_photo(index, style)[0].flatten(1)
-        else:
-            stylized = features.clone()
+            return self._transfer_photo(style)
+        features = self.features[0].flatten(1)
+        whole = self._transfer_photo(style) if self.fallback else self.features.clone()
+        stylized = whole[0].flatten(1)
         for label in matched_labels(self._areas, style.areas):
             inside = self._labels == label
             if self.level in style.regions[label] and int(inside.sum()) >= 2:
-                whitening = self._whitening_of_region(index, label, inside)
+                whitening = self._whitening_of_region(label, inside)
                 transform = whitening.towards(style.regions[label][self.level], self.strength)
                 matrix, offset = (part.to(features.dtype) for part in transform)
                 stylized[:, inside] = torch.addmm(offset[:, None], matrix, features[:, inside])
-        return stylized.view_as(self.features[index : index + 1])
+        return stylized.view_as(self.features)
 
-    def _transfer_photo(self, index: int, style: StyleStatistics) -> Tensor:
-        """Features [1,C,h,w] of one content with the statistics of a whole style photo."""
-        features = self.features[index : index + 1]
-        transform = self._whitening[index].towards(style.photo[self.level], self.strength)
-        matrix, offset = (part.to(features.dtype) for part in transform)
-        return convolve_1x1(features, matrix[:, :, None, None], offset)
+    def _transfer_photo(self, style: StyleStatistics) -> Tensor:
+        """Features [1,C,h,w] with the statistics of a whole style photo."""
+        transform = self._whitening.towards(style.photo[self.level], self.strength)
+        matrix, offset = (part.to(self.features.dtype) for part in transform)
+        return convolve_1x1(self.features, matrix[:, :, None, None], offset)
 
     @cached_property
     def _whitening(self) -> Whitening:
-        return find_whitening(self.features.flatten(2))
+        return find_whitening(self.features.flatten(2))[0]
 
-    def _whitening_of_region(self, index: int, label: int, inside: Tensor) -> Whitening:
-        key = index, label
-        if key not in self._whitening_of_regions:
-            region = self.features[index].flatten(1)[:, inside]
-            self._whitening_of_regions[key] = find_whitening(region)
-        return self._whitening_of_regions[key]
+    def _whitening_of_region(self, label: int, inside: Tensor) -> Whitening:
+        if label not in self._whitening_of_regions:
+            region = self.features[0].flatten(1)[:, inside]
+            self._whitening_of_regions[label] = find_whitening(region)
+        return self._whitening_of_regions[label]
 
     @cached_property
     def _areas(self) -> dict[int, int]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
 from spadepis.checkpoints.errors import CheckpointError
-from spadepis.photowct import PhotoTooSmallError, PhotoWCT, photowct
+from spadepis.photowct import PhotoTooSmallError, PhotoWCT
 from spadepis.photowct.network import LEVELS, Decoder, Encoder
 from spadepis.smoothing import smooth
 from tools.benchmark.measuring import count_macs
@@ -118,19 +118,6 @@ def test_styles_do_not_affect_each_other(network: PhotoWCT) -> None:
     for style, stylized in zip(styles, together, strict=True):
         assert torch.equal(network.stylize(content, [style])[0], stylized)
     assert not torch.allclose(together[0], together[1])
-
-
-def test_styles_together_equal_styles_one_by_one(
-    network: PhotoWCT, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = random_image(32, 40)
-    halves = torch.arange(40).expand(32, 40) // 20
-    styles = [network.encode_style(random_image(30, 30, seed) ** seed) for seed in (1, 2, 3)]
-    guided = [network.encode_style(random_image(32, 40, seed), halves) for seed in (1, 2, 3)]
-    singly = network.stylize(content, styles), network.stylize(content, guided, halves)
-    monkeypatch.setattr(photowct, "STYLES_AT_ONCE_ON_CPU", 2)
-    together = network.stylize(content, styles), network.stylize(content, guided, halves)
-    torch.testing.assert_close(together, singly, rtol=0, atol=1e-10)
 
 
 def test_without_styles_the_result_is_empty(network: PhotoWCT) -> None:

@@ -11,10 +11,13 @@ from tools.count_launches import HEADER, run
 LIMITS = {
     "SPADE, batch of 1": (200, 1),
     "SPADE, batch of 16": (200, 1),
-    "PhotoWCT, statistics of a style": (110, 5),
-    "PhotoWCT, K = 1": (1150, 1),
-    "PhotoWCT, K = 2": (1250, 1),
-    "PhotoWCT, K = 1, 4 regions": (4200, 75),
+    "PhotoWCT, a style alone": (330, 0),
+    "PhotoWCT, a style of 4 together": (90, 0),
+    "PhotoWCT, K = 1": (350, 0),
+    "PhotoWCT, K = 4": (350, 0),
+    "PhotoWCT, K = 4, a scene of 16 together": (60, 0),
+    "PhotoWCT, K = 4, 4 regions": (520, 0),
+    "PhotoWCT, K = 4, 4 regions, a scene of 16 together": (60, 0),
     "smoothing by PyTorch, assembly": (220, 0),
     "smoothing by Triton, a batch of black photos": (80, 1),
     "smoothing by PyTorch, an iteration": (18, 0.07),
@@ -28,7 +31,7 @@ def test_every_stage_keeps_its_limits(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    flags = ["--size=64", "--batches=1,16", "--styles=1,2", "--places=2"]
+    flags = ["--size=32", "--batches=1,16", "--styles=1,4", "--places=2"]
     flags += [f"--spade-checkpoint={spade_checkpoint}", f"--output={tmp_path / 'counts.json'}"]
     assert run([*flags, f"--photowct-checkpoint={photowct_checkpoint}"]) == 0
     counts = json.loads((tmp_path / "counts.json").read_text())
@@ -39,7 +42,7 @@ def test_every_stage_keeps_its_limits(
     assert all(row["wrong device"] == 0 for row in counts.values())
     printed = capsys.readouterr().out
     assert printed.startswith(f"| {' | '.join(HEADER)} |\n")
-    assert "photowct/inverse_root.py:" in printed
+    assert "photowct/covariance_roots.py:" in printed
 
 
 def test_bad_settings_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:

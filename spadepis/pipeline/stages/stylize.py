@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
+from time import perf_counter
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,19 +23,43 @@ from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_extent
 from spadepis.matching.matching import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
+from spadepis.photowct.photowct import PIXELS_AT_ONCE, SMALLEST_SIDE
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import STYLIZE
-from spadepis.pipeline.stages.device_transfer import on_host, quantize, split_batch, upload
+from spadepis.pipeline.stages.device_transfer import (
+    are_finite,
+    on_host,
+    quantize,
+    split_finite,
+    upload,
+    upload_batch,
+)
 from spadepis.pipeline.stages.halving import in_halves
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
+
+log = logging.getLogger(__name__)
 
 # At the published width the statistics of a style take 1.4 MB, and as much for each region.
 KEPT_STYLE_BYTES = 384 << 20
 # Of the memory of a GPU, which keeps the styles on it: 1 GB on a T4, 5 GB on an H100.
 KEPT_STYLE_SHARE = 1 / 16
 
-StyleWithStatistics = tuple[Style, StyleStatistics]
+
+class Pair(NamedTuple):
+    """A scene, and a style of it whose statistics are known."""
+
+    scene: Scene
+    style: Style
+    statistics: StyleStatistics
+
+
+class Stylized(NamedTuple):
+    """Pairs and their results uint8 [n,H,W,3] on the device, and which are finite, bool [n]."""
+
+    pairs: Sequence[Pair]
+    levels: Tensor
+    finite: Tensor
 
 
 def half_precision(device: str) -> torch.dtype:
@@ -41,12 +71,14 @@ class Stylize:
     """Stylize the content photo of every scene with each of its styles by PhotoWCT.
 
     The statistics of a style are computed once and kept. A style photo that cannot be used, or
-    whose label map cannot be used, fails its own pairs only.
+    whose label map cannot be used, fails its own pairs only. On a GPU, scenes of equal size and
+    number of styles are stylized together.
 
     Args:
         checkpoint: path or URI of the network's weights.
         device: device of PyTorch, "cpu" or e.g. "cuda:0".
-        half: whether to compute in half precision where the network bears it.
+        half: whether to compute in half precision: on a GPU everywhere in float16, and what
+            overflows is computed again in float32; on a CPU in bfloat16 where the network bears it.
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
         matching: chooses the styles of scenes that have none yet.
@@ -69,9 +101,12 @@ class Stylize:
         guidance: RegionGuidance | None = None,
         strength: float = 1.0,
     ) -> None:
-        self.network = PhotoWCT.from_checkpoint(fetch_checkpoint(checkpoint), device)
+        self.checkpoint = fetch_checkpoint(checkpoint)
+        self.half = half
+        self.network = PhotoWCT.from_checkpoint(self.checkpoint, device)
         if half:
             self.network.reduce_precision(half_precision(device))
+        self.on_cpu = torch.device(device).type == "cpu"
         self.device = device
         self.longest_side = longest_side
         self.max_pixels = max_pixels
@@ -80,10 +115,10 @@ class Stylize:
         self.guidance = guidance
         self.strength = strength
         # Their number would not do as a limit: a style takes as much again for each region.
-        kept: LRUCache[Any, StyleStatistics] = LRUCache(
+        self.kept: LRUCache[Any, StyleStatistics] = LRUCache(
             _kept_style_bytes(device), getsizeof=lambda statistics: statistics.num_bytes
         )
-        self.style_statistics = cached(kept)(self._style_statistics)
+        self.style_statistics = cached(self.kept)(self._style_statistics)
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
@@ -91,11 +126,15 @@ class Stylize:
             if scene.choices and self.matching is not None:
                 with scene.timed(STYLIZE.name):
                     self._choose_styles(scene, self.matching)
+        if not self.on_cpu:
+            self._encode_styles(scenes)
+        pairs = [pair for scene in scenes for pair in self._pairs(scene)]
         # A GPU still works on the first scenes while the last ones are handed to it.
-        stylized = [self._stylize(scene) for scene in scenes]
-        for scene, parts in zip(scenes, stylized, strict=True):
-            with scene.timed(STYLIZE.name):
-                scene.results = [result for part in parts for result in split_batch(part)]
+        stylized: list[Stylized] = []
+        for _, alike in groupby(sorted(pairs, key=self._kind), key=self._kind):
+            stylized += self._stylize(list(alike))
+        for part in stylized:
+            self._finish(part)
         return scenes
 
     def _choose_styles(self, scene: Scene, matching: Matching) -> None:
@@ -103,81 +142,203 @@ class Stylize:
             scene.choices,
             label_map=scene.label_map,
             content=None if scene.content is None else on_host(scene.content),
-            network=self.network,
+            network=self.network if self.on_cpu else self.exact_network,
             without=scene.passed_over,
         )
         scene.styles = [self.styles[id] for id in chosen]
         scene.choices = 0
 
-    def _stylize(self, scene: Scene) -> list[Tensor]:
-        """The results of a scene on the device, uint8 [K,H,W,3] in parts, in the order of styles.
+    def _kind(self, pair: Pair) -> tuple[Any, ...]:
+        """What pairs that are stylized together have in common; on a CPU that is their scene."""
+        assert pair.scene.content is not None
+        height, width, _ = pair.scene.content.shape
+        styles = len(pair.scene.styles)
+        return (pair.scene.id,) if self.on_cpu else (height, width, styles)
 
-        Styles that fail are removed from the scene.
-        """
-        stylized: list[Tensor] = []
-        with scene.timed(STYLIZE.name):
-            usable = self._usable_styles(scene)
-            if not usable:
-                return stylized
-            assert scene.content is not None
-            content = _in_unit_range(scene.content, self.device)
-            regions = self._regions(scene)
+    def _stylize(self, pairs: Sequence[Pair]) -> list[Stylized]:
+        """The results of pairs alike, in parts; a pair that fails is removed from its scene."""
+        stylized: list[Stylized] = []
 
-            def stylize(styles: Sequence[StyleWithStatistics]) -> None:
-                images = self.network.stylize(
-                    content,
-                    [statistics for _, statistics in styles],
-                    regions,
-                    fallback=self.guidance is not None and self.guidance.fallback,
-                    strength=self.strength,
-                )
-                stylized.append(quantize(images))
+        def work(some: Sequence[Pair]) -> None:
+            start = perf_counter()
+            stylized.append(self._results(self.network, some))
+            _share_time(some, perf_counter() - start)
 
-            def give_up(style: StyleWithStatistics, error: Exception) -> None:
-                scene.fail_style(style[0], STYLIZE.name, scene.source, error)
-
+        assert pairs[0].scene.content is not None
+        height, width, _ = pairs[0].scene.content.shape
+        # Beyond this, more at once only take more memory.
+        scenes_at_once = max(1, PIXELS_AT_ONCE // (height * width * len(pairs[0].scene.styles)))
+        by_scene = [list(own) for _, own in groupby(pairs, key=attrgetter("scene.id"))]
+        for first in range(0, len(by_scene), scenes_at_once):
+            chosen = [pair for own in by_scene[first : first + scenes_at_once] for pair in own]
             try:
-                in_halves(stylize, usable, give_up)
+                in_halves(work, chosen, _give_up)
             except PhotoTooSmallError as error:
-                unusable = UnreadableImageError(str(scene.source), str(error))
-                scene.fail(STYLIZE.name, scene.source, unusable)
+                for scene in {id(pair.scene): pair.scene for pair in chosen}.values():
+                    unusable = UnreadableImageError(str(scene.source), str(error))
+                    scene.fail(STYLIZE.name, scene.source, unusable)
         return stylized
 
-    def _regions(self, scene: Scene) -> Tensor | None:
+    def _results(self, network: PhotoWCT, pairs: Sequence[Pair]) -> Stylized:
+        """Stylize pairs of equal size; those of a scene follow each other."""
+        by_scene = [list(own) for _, own in groupby(pairs, key=attrgetter("scene.id"))]
+        # After halving, scenes may have different numbers of styles.
+        images = [self._images(network, list(some)) for _, some in groupby(by_scene, key=len)]
+        together = torch.cat(images)
+        return Stylized(pairs, quantize(together), are_finite(together))
+
+    def _images(self, network: PhotoWCT, by_scene: Sequence[Sequence[Pair]]) -> Tensor:
+        """Results [N*K,3,H,W] of N scenes with K pairs each."""
+        scenes = [own[0].scene for own in by_scene]
+        contents = upload_batch([_content(scene) for scene in scenes], self.device)
+        contents = contents.permute(0, 3, 1, 2) / 255
+        styles = [[pair.statistics for pair in own] for own in by_scene]
+        maps = self._regions(scenes)
+        fallback = self.guidance is not None and self.guidance.fallback
+        if self.on_cpu:
+            regions = [None] * len(scenes) if maps is None else maps
+            return torch.cat(
+                [
+                    network.stylize(
+                        content, own, own_map, fallback=fallback, strength=self.strength
+                    )
+                    for content, own, own_map in zip(contents, styles, regions, strict=True)
+                ]
+            )
+        stylized = network.stylize_batch(
+            contents, styles, maps, fallback=fallback, strength=self.strength
+        )
+        return stylized.flatten(0, 1)
+
+    def _finish(self, stylized: Stylized) -> None:
+        """Give scenes their results, and compute in float32 what is not finite in less."""
+        start = perf_counter()
+        levels = split_finite(stylized.levels, stylized.finite)
+        for pair, result in zip(stylized.pairs, levels, strict=True):
+            if result is None and self.half:
+                log.info("%s: overflows in half precision and is done in float32", pair.scene.id)
+                result = self._exact_result(pair)
+            if result is not None:
+                pair.scene.results.append(result)
+            elif pair.style in pair.scene.styles:
+                _give_up(pair, FloatingPointError("PhotoWCT's values overflow, also in float32"))
+        _share_time(stylized.pairs, perf_counter() - start)
+
+    def _exact_result(self, pair: Pair) -> NDArray[np.uint8] | None:
+        """The result of a pair in float32; without one, or without memory, None."""
+        parts: list[Stylized] = []
+
+        def work(pairs: Sequence[Pair]) -> None:
+            (one,) = pairs
+            source = str(one.style.source)
+            statistics = self._style_statistics(source, one.style.mask_source, self.exact_network)
+            exact = one._replace(statistics=statistics)
+            parts.append(self._results(self.exact_network, [exact]))
+
+        in_halves(work, [pair], _give_up)
+        return split_finite(parts[0].levels, parts[0].finite)[0] if parts else None
+
+    @cached_property
+    def exact_network(self) -> PhotoWCT:
+        """The network in float32."""
+        if not self.half:
+            return self.network
+        return PhotoWCT.from_checkpoint(self.checkpoint, self.device)
+
+    def _regions(self, scenes: Sequence[Scene]) -> Tensor | None:
+        """Region maps [N,H,W], if regions guide the transfer."""
         if self.guidance is None:
             return None
-        assert scene.label_map is not None
-        return self.guidance.regions(scene.label_map)
+        maps = []
+        for scene in scenes:
+            assert scene.label_map is not None
+            maps.append(self.guidance.regions(scene.label_map))
+        return torch.stack(maps)
 
-    def _usable_styles(self, scene: Scene) -> list[StyleWithStatistics]:
-        """The styles of a scene with their statistics; styles without are removed from it."""
-        usable: list[StyleWithStatistics] = []
-        for style in list(scene.styles):
-            assert style.source is not None
+    def _encode_styles(self, scenes: Sequence[Scene]) -> None:
+        """Compute the statistics of all styles that are not known yet at once.
+
+        Styles that cannot be used are left out; ``_pairs`` finds out what is wrong with them.
+        """
+        sources = [(style.source, style.mask_source) for scene in scenes for style in scene.styles]
+        photos = {}
+        for source, mask_source in dict.fromkeys(sources):
+            key = hashkey(source, mask_source)
+            if source is None or key in self.kept:
+                continue
             try:
-                usable.append((style, self.style_statistics(style.source, style.mask_source)))
-            except UnreadableImageError as error:
-                scene.fail_style(style, STYLIZE.name, error.uri, error)
-            except RuntimeError as error:
-                if not is_out_of_memory(error) or is_broken_device(error):
-                    raise
-                scene.fail_style(style, STYLIZE.name, style.source, error)
-        return usable
+                photo, regions = self._read_style(source, mask_source)
+            except UnreadableImageError:
+                continue
+            if min(photo.shape[:2]) >= SMALLEST_SIDE:
+                photos[key] = photo, regions
 
-    def _style_statistics(self, source: str, mask_source: str | None) -> StyleStatistics:
-        stored = read_photo_with_extent(source, self.max_pixels, read_image_once)
-        photo = limit_longest_side(stored.pixels, self.longest_side)
-        regions = None
-        if self.guidance is not None:
-            assert mask_source is not None
-            height, width = photo.shape[:2]
-            regions = self.guidance.read_regions(
-                mask_source, stored.extent, height, width, self.max_pixels
-            )
+        def encode(keys: Sequence[Any]) -> None:
+            images = [_in_unit_range(photos[key][0], self.device) for key in keys]
+            maps = [regions for _, regions in map(photos.__getitem__, keys) if regions is not None]
+            encoded = self.network.encode_styles(images, maps or None)
+            self.kept.update(zip(keys, encoded, strict=True))
+
+        if photos:
+            in_halves(encode, list(photos), lambda *_: None)
+
+    def _pairs(self, scene: Scene) -> list[Pair]:
+        """The styles of a scene with their statistics; styles without are removed from it."""
+        pairs: list[Pair] = []
+        with scene.timed(STYLIZE.name):
+            for style in list(scene.styles):
+                assert style.source is not None
+                try:
+                    statistics = self.style_statistics(style.source, style.mask_source)
+                except UnreadableImageError as error:
+                    scene.fail_style(style, STYLIZE.name, error.uri, error)
+                except RuntimeError as error:
+                    if not is_out_of_memory(error) or is_broken_device(error):
+                        raise
+                    scene.fail_style(style, STYLIZE.name, style.source, error)
+                else:
+                    pairs.append(Pair(scene, style, statistics))
+        return pairs
+
+    def _style_statistics(
+        self, source: str, mask_source: str | None, network: PhotoWCT | None = None
+    ) -> StyleStatistics:
+        photo, regions = self._read_style(source, mask_source)
+        network = network or self.network
         try:
-            return self.network.encode_style(_in_unit_range(photo, self.device), regions)
+            return network.encode_style(_in_unit_range(photo, self.device), regions)
         except PhotoTooSmallError as error:
             raise UnreadableImageError(source, str(error)) from error
+
+    def _read_style(
+        self, source: str, mask_source: str | None
+    ) -> tuple[NDArray[np.uint8], Tensor | None]:
+        """A style photo [h,w,3] and its region map, if regions guide the transfer."""
+        stored = read_photo_with_extent(source, self.max_pixels, read_image_once)
+        photo = limit_longest_side(stored.pixels, self.longest_side)
+        if self.guidance is None:
+            return photo, None
+        assert mask_source is not None
+        height, width = photo.shape[:2]
+        return photo, self.guidance.read_regions(
+            mask_source, stored.extent, height, width, self.max_pixels
+        )
+
+
+def _give_up(pair: Pair, error: Exception) -> None:
+    pair.scene.fail_style(pair.style, STYLIZE.name, pair.scene.source, error)
+
+
+def _share_time(pairs: Sequence[Pair], seconds: float) -> None:
+    """Add to the time of each scene the share of its pairs."""
+    for pair in pairs:
+        taken = pair.scene.seconds.get(STYLIZE.name, 0.0)
+        pair.scene.seconds[STYLIZE.name] = taken + seconds / len(pairs)
+
+
+def _content(scene: Scene) -> NDArray[np.uint8]:
+    assert scene.content is not None
+    return scene.content
 
 
 def _in_unit_range(photo: NDArray[np.uint8], device: str) -> Tensor:

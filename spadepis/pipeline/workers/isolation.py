@@ -109,7 +109,7 @@ class _Process:
         """Start the process unless it runs.
 
         Raises:
-            RepeatedError: it cannot make the stage, or dies before it has any scene.
+            RepeatedError: it dies before it has any scene.
         """
         context = multiprocessing.get_context("spawn")
         deaths: list[Death] = []
@@ -121,13 +121,10 @@ class _Process:
             process.start()
             theirs.close()
             try:
-                error = ours.recv()
+                ours.recv()
+                self._running = process, ours
             except (EOFError, OSError):
                 deaths.append(_death(process))
-            else:
-                if error is not None:
-                    raise error
-                self._running = process, ours
             if len(deaths) == MOST_DEATHS:
                 raise RepeatedError(
                     f"{self._stage.declaration.name}: a worker without any scene "
@@ -175,11 +172,7 @@ def _death(process: BaseProcess) -> Death:
 
 def _serve(connection: Connection, stage: bytes, patience: float) -> None:
     """Do scenes until the other end is closed."""
-    try:
-        worker = Worker([cloudpickle.loads(stage)], patience=patience)
-    except RepeatedError as error:
-        connection.send(error)
-        return
+    worker = Worker([cloudpickle.loads(stage)], patience=patience)
     connection.send(None)
     while True:
         try:
