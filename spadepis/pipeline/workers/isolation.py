@@ -109,7 +109,7 @@ class _Process:
         """Start the process unless it runs.
 
         Raises:
-            RepeatedError: it dies before it has any scene.
+            RepeatedError: it cannot make the stage, or dies before it has any scene.
         """
         context = multiprocessing.get_context("spawn")
         deaths: list[Death] = []
@@ -121,10 +121,13 @@ class _Process:
             process.start()
             theirs.close()
             try:
-                ours.recv()
-                self._running = process, ours
+                error = ours.recv()
             except (EOFError, OSError):
                 deaths.append(_death(process))
+            else:
+                if error is not None:
+                    raise error
+                self._running = process, ours
             if len(deaths) == MOST_DEATHS:
                 raise RepeatedError(
                     f"{self._stage.declaration.name}: a worker without any scene "
@@ -172,7 +175,11 @@ def _death(process: BaseProcess) -> Death:
 
 def _serve(connection: Connection, stage: bytes, patience: float) -> None:
     """Do scenes until the other end is closed."""
-    worker = Worker([cloudpickle.loads(stage)], patience=patience)
+    try:
+        worker = Worker([cloudpickle.loads(stage)], patience=patience)
+    except RepeatedError as error:
+        connection.send(error)
+        return
     connection.send(None)
     while True:
         try:

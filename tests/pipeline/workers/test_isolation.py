@@ -5,6 +5,7 @@ import signal
 from typing import ClassVar
 
 import pytest
+import torch
 
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, Style
@@ -36,6 +37,18 @@ class Unborn:
 
     def __init__(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        return scenes
+
+
+class Large:
+    """Does not fit onto a GPU."""
+
+    declaration: ClassVar = Declaration("large")
+
+    def __init__(self) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         return scenes
@@ -81,3 +94,9 @@ def test_a_stage_of_a_script_is_isolated_too() -> None:
     isolation = Isolation(StageSpec(Own), 60.0, Attempts())
     assert isolation([scene("a", "style")]) == [scene("a", "style")]
     isolation.close()
+
+
+def test_a_gpu_without_memory_for_the_networks() -> None:
+    isolation = Isolation(StageSpec(Large), 60.0, Attempts())
+    with pytest.raises(RepeatedError, match="^large: a worker cannot start, "):
+        isolation([scene("a", "good")])
