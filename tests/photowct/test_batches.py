@@ -1,6 +1,7 @@
 """Many photos at once, as on a GPU, give what one photo at a time gives."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -136,6 +137,25 @@ def test_a_gpu_waits_for_nothing(photowct_checkpoint: str, guided: bool) -> None
         stylized = network.stylize(content, styles, regions)
         _assert_no_waiting(gpu.restart())
         torch.testing.assert_close(stylized.cpu(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_tf32_is_off_in_between_and_set_again_after(network: PhotoWCT) -> None:
+    backends: Any = torch.backends
+    before = backends.cudnn.conv.fp32_precision
+    backends.cudnn.conv.fp32_precision = "tf32"
+    seen = []
+    hook = network.encoder(4).register_forward_hook(
+        lambda *_: seen.append(backends.cudnn.conv.fp32_precision)
+    )
+    try:
+        styles = network.encode_styles(STYLES[:1])
+        network.stylize(CONTENTS[0], styles)
+        network.stylize_batch(CONTENTS[:1], [styles])
+        assert backends.cudnn.conv.fp32_precision == "tf32"
+    finally:
+        backends.cudnn.conv.fp32_precision = before
+        hook.remove()
+    assert seen == ["ieee", "ieee"]
 
 
 def _assert_no_waiting(counts: Counts) -> None:
