@@ -16,7 +16,8 @@ from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.file import File
 from spadepis.pipeline.scene import Style
 from spadepis.pipeline.stages.assess import Assess
-from spadepis.pipeline.stages.declarations import SMOOTH, STYLIZE, SYNTHESIZE, Declaration
+from spadepis.pipeline.stages.assess_batches import AssessBatches
+from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE, Declaration
 from spadepis.pipeline.stages.describe_styles import DescribedStyle, DescribeStyles
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
@@ -57,7 +58,7 @@ def assemble(
         stages.append(_stylization(config, device, matching, styles or {}, guidance))
         stages.append(_smoothing(devices.get(SMOOTH, "cpu")))
     if config.quality.quality:
-        stages.append(_assessment(config))
+        stages.append(_assessment(config, devices.get(ASSESS, "cpu")))
     stages.append(_writing(config, lease))
     return [config.own_stages.get(stage.declaration.name, stage) for stage in stages]
 
@@ -163,16 +164,15 @@ def _smoothing(device: str) -> StageSpec:
     return StageSpec(Smooth) if device == "cpu" else StageSpec(SmoothBatches, {"device": device})
 
 
-def _assessment(config: JobConfig) -> StageSpec:
-    stylizes = config.job.stylizes
-    return StageSpec(
-        Assess,
-        {
-            "checkpoint": config.networks.photowct_checkpoint if stylizes else None,
-            "max_pixels": config.inputs.max_pixels,
-            "thresholds": config.thresholds,
-        },
-    )
+def _assessment(config: JobConfig, device: str) -> StageSpec:
+    arguments = {
+        "checkpoint": config.networks.photowct_checkpoint if config.job.stylizes else None,
+        "max_pixels": config.inputs.max_pixels,
+        "thresholds": config.thresholds,
+    }
+    if device == "cpu":
+        return StageSpec(Assess, arguments)
+    return StageSpec(AssessBatches, {**arguments, "device": device})
 
 
 def _writing(config: JobConfig, lease: Lease | None) -> StageSpec:

@@ -103,17 +103,19 @@ def _make_pools(job: Prepared, lease: Lease, allocation: Allocation) -> list[Poo
     )
     return [
         Pool(list(together), allocation[together[0].declaration])
-        for together in _sharing_a_worker(stages)
+        for together in _sharing_a_worker(stages, allocation)
     ]
 
 
-def _sharing_a_worker(stages: Sequence[StageSpec]) -> Iterator[Sequence[StageSpec]]:
+def _sharing_a_worker(
+    stages: Sequence[StageSpec], allocation: Allocation
+) -> Iterator[Sequence[StageSpec]]:
     """Consecutive stages on GPUs, and each of the others by itself."""
-    for device, together in groupby(stages, key=lambda stage: stage.device):
-        if device == "cpu":
-            yield from ([stage] for stage in together)
-        else:
+    for gpus, together in groupby(stages, key=lambda stage: allocation[stage.declaration].gpus):
+        if gpus:
             yield list(together)
+        else:
+            yield from ([stage] for stage in together)
 
 
 def _stream(

@@ -109,6 +109,7 @@ WORK: Final[Mapping[Declaration, Work]] = {
     SYNTHESIZE: Work(half=112e9, single=0.0, bytes=3.1e9, launches=10),
     STYLIZE: Work(half=64e9, single=25e9, bytes=2.1e9, launches=278),
     SMOOTH: Work(half=0.0, single=3.6e9, bytes=3.2e9, launches=13),
+    ASSESS: Work(half=0.0, single=3.7e9, bytes=0.2e9, launches=4),
 }
 
 # By card and stage, from ``python -m tools.gpu_check`` on that card: none so far.

@@ -30,6 +30,7 @@ LEVEL = 3
 KEPT_STYLES = 4096
 
 Photo = NDArray[np.uint8]
+Quality = dict[str, float | None]
 
 
 class Rejected(Exception):  # noqa: N818, its name goes into the commit log
@@ -44,6 +45,33 @@ def find_look(photo: Photo, encoder: Encoder) -> Look:
         features, _ = encoder.forward_levels(image)
     levels = [channel_statistics(features[level][0].numpy()) for level in features]
     return Look(colour_statistics(small), levels)
+
+
+def keep_good(
+    scene: Scene, found: Sequence[Quality | UnreadableImageError], thresholds: Sequence[Threshold]
+) -> None:
+    """Give a scene the metrics of its results, and fail those beyond a threshold.
+
+    Args:
+        scene: its results, or its content if nothing was stylized, in the order of its styles.
+        found: the metrics of each, or why its style cannot be used.
+        thresholds: thresholds that results have to meet.
+    """
+    assert scene.content is not None
+    kept: list[Photo] = []
+    pairs = list(zip(scene.styles, scene.results or [scene.content], found, strict=True))
+    for style, result, quality in pairs:
+        if isinstance(quality, UnreadableImageError):
+            scene.fail_style(style, ASSESS.name, style.source, quality)
+            continue
+        violations = (threshold.violation(quality) for threshold in thresholds)
+        reason = ", ".join(filter(None, violations))
+        if reason:
+            scene.fail_style(style, ASSESS.name, scene.source, Rejected(reason))
+            continue
+        kept.append(result)
+        scene.quality.append(quality)
+    scene.results = kept if scene.results else []
 
 
 class Assess:
@@ -79,21 +107,13 @@ class Assess:
         assert scene.content is not None
         # Without stylization the content itself is the one result.
         pairs = list(zip(scene.styles, scene.results or [scene.content], strict=True))
-        kept: list[Photo] = []
+        found: list[Quality | UnreadableImageError] = []
         for style, result in pairs:
             try:
-                quality = measure(self._sample(scene, style, result))
+                found.append(measure(self._sample(scene, style, result)))
             except UnreadableImageError as error:
-                scene.fail_style(style, ASSESS.name, style.source, error)
-                continue
-            violations = (threshold.violation(quality) for threshold in self.thresholds)
-            reason = ", ".join(filter(None, violations))
-            if reason:
-                scene.fail_style(style, ASSESS.name, scene.source, Rejected(reason))
-                continue
-            kept.append(result)
-            scene.quality.append(quality)
-        scene.results = kept if scene.results else []
+                found.append(error)
+        keep_good(scene, found, self.thresholds)
 
     def _sample(self, scene: Scene, style: Style, result: Photo) -> Sample:
         if self.encoder is None:

@@ -64,5 +64,5 @@ SMOOTH = Declaration(
     workers_setting="smoothing_workers",
     rate_setting="smoothing_rate",
 )
-ASSESS = Declaration("assess", rate_setting="quality_rate")
+ASSESS = Declaration("assess", devices=("cpu", "cuda"), rate_setting="quality_rate")
 WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING, returns=BatchOutcome)

@@ -19,6 +19,7 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Assess
+from spadepis.pipeline.stages.assess_batches import AssessBatches
 from spadepis.quality.appearance import sharpness
 from spadepis.quality.metrics import METRICS
 from spadepis.quality.structure import boundary_disagreement, edge_similarity
@@ -68,6 +69,22 @@ def test_figures_tell_results_apart(scene: Scene) -> None:
     assert as_content["boundary_disagreement"] == pytest.approx(
         boundary_disagreement(scene.label_map, scene.content)
     )
+
+
+def test_batches_have_the_same_metrics_within_a_tolerance(scene: Scene, tmp_path: Path) -> None:
+    other = scene.copy()
+    other.id, other.styles = "gone", [*scene.styles[:2], Style("gone", "gone.png")]
+    arguments = (DEFAULT_PHOTOWCT_CHECKPOINT, 10**6, parse_thresholds("structure<0.5"))
+    expected = Assess(*arguments)([scene.copy(), other.copy()])
+    found = AssessBatches(*arguments, device="cpu")([scene.copy(), other.copy()])
+    for one, another in zip(found, expected, strict=True):
+        assert (one.id, one.styles) == (another.id, another.styles)
+        assert [each.error for each in one.failures] == [each.error for each in another.failures]
+        for metrics, expected_metrics in zip(one.quality, another.quality, strict=True):
+            assert list(metrics) == list(METRICS)
+            for name, value in expected_metrics.items():
+                tolerance = {"boundary_disagreement": 2e-3, "lab_distance": 0.05}.get(name, 2e-3)
+                assert metrics[name] == pytest.approx(value, rel=2e-3, abs=tolerance), name
 
 
 def test_results_beyond_a_threshold_are_rejected_with_the_figure(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages import device_transfer
+from spadepis.pipeline.stages.assess_batches import AssessBatches
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
 from spadepis.pipeline.stages.stage import StageSpec
@@ -50,6 +51,7 @@ def stages(spade: str, photowct: str, device: str) -> list[StageSpec]:
         StageSpec(Synthesize, synthesis),
         StageSpec(Stylize, stylization),
         StageSpec(SmoothBatches, {"device": device}),
+        StageSpec(AssessBatches, {"checkpoint": photowct, "max_pixels": 10**6, "device": device}),
     ]
 
 
@@ -69,12 +71,12 @@ def test_images_leave_a_gpu_once(
         for place, count in moved.synchronisations.items()
         if place.startswith("pipeline/")
     }
-    # The images once, and before that whether those of SPADE were finite.
-    assert sum(downloads.values()) == 2
-    assert all("device_transfer" in place for place in downloads)
+    # The images once, and before that whether those of SPADE were finite, and the metrics.
+    assert sum(downloads.values()) == 3
+    assert all("device_transfer" in place or "assess" in place for place in downloads)
     for one, other in zip(found, expected, strict=True):
         assert one.failures == [] and len(one.results) == 2
-        assert set(one.seconds) == {"synthesize", "stylize", "smooth"}
+        assert set(one.seconds) == {"synthesize", "stylize", "smooth", "assess"}
         pairs = zip([one.content, *one.results], [other.content, *other.results], strict=True)
         for image, expected_image in pairs:
             assert isinstance(image, np.ndarray)
