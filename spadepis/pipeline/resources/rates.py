@@ -107,7 +107,7 @@ CPU_RATES: Final[Mapping[Declaration, float]] = {
 # are those of ``python -m tools.count_launches`` for batches of 16.
 WORK: Final[Mapping[Declaration, Work]] = {
     SYNTHESIZE: Work(half=112e9, single=0.0, bytes=3.1e9, launches=10),
-    STYLIZE: Work(half=64e9, single=25e9, bytes=2.1e9, launches=278),
+    STYLIZE: Work(half=64e9, single=25e9, bytes=2.1e9, launches=6),
     SMOOTH: Work(half=0.0, single=3.6e9, bytes=3.2e9, launches=13),
     ASSESS: Work(half=0.0, single=3.7e9, bytes=0.2e9, launches=4),
 }
