@@ -258,6 +258,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Triton reads it where a kernel is defined.
-    os.environ["TRITON_INTERPRET"] = "1"
+    if os.environ.get("TRITON_INTERPRET") != "1":
+        # Triton reads it where a kernel is defined, and some were defined by the imports above.
+        os.environ["TRITON_INTERPRET"] = "1"
+        os.execv(sys.executable, [sys.executable, "-m", "tools.count_launches", *sys.argv[1:]])
     sys.exit(run(sys.argv[1:]))
