@@ -11,7 +11,7 @@ from pydantic import Field
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
-from spadepis.spade.generator import Padding
+from spadepis.spade.residual_block import Padding
 from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.training_pairs import PairFolders
 

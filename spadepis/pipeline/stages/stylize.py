@@ -12,18 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from cachetools import LRUCache, cached
-from cachetools.keys import hashkey
 from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.node_cache import read_image_once
-from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_extent
 from spadepis.matching.matching import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
-from spadepis.photowct.photowct import PIXELS_AT_ONCE, SMALLEST_SIDE
+from spadepis.photowct.photowct import PIXELS_AT_ONCE
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.declarations import STYLIZE
@@ -32,18 +28,13 @@ from spadepis.pipeline.stages.device_transfer import (
     on_host,
     quantize,
     split_finite,
-    upload,
     upload_batch,
 )
 from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.kept_styles import KeptStyles
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 
 log = logging.getLogger(__name__)
-
-# At the published width the statistics of a style take 1.4 MB, and as much for each region.
-KEPT_STYLE_BYTES = 384 << 20
-# Of the memory of a GPU, which keeps the styles on it: 1 GB on a T4, 5 GB on an H100.
-KEPT_STYLE_SHARE = 1 / 16
 
 
 class Pair(NamedTuple):
@@ -108,17 +99,11 @@ class Stylize:
             self.network.reduce_precision(half_precision(device))
         self.on_cpu = torch.device(device).type == "cpu"
         self.device = device
-        self.longest_side = longest_side
-        self.max_pixels = max_pixels
         self.matching = matching
         self.styles = styles or {}
         self.guidance = guidance
         self.strength = strength
-        # Their number would not do as a limit: a style takes as much again for each region.
-        self.kept: LRUCache[Any, StyleStatistics] = LRUCache(
-            _kept_style_bytes(device), getsizeof=lambda statistics: statistics.num_bytes
-        )
-        self.style_statistics = cached(self.kept)(self._style_statistics)
+        self.kept_styles = KeptStyles(self.network, device, longest_side, max_pixels, guidance)
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``results``, not yet smoothed, of the scenes that have styles left."""
@@ -127,7 +112,7 @@ class Stylize:
                 with scene.timed(STYLIZE.name):
                     self._choose_styles(scene, self.matching)
         if not self.on_cpu:
-            self._encode_styles(scenes)
+            self.kept_styles.compute_together([s for scene in scenes for s in scene.styles])
         pairs = [pair for scene in scenes for pair in self._pairs(scene)]
         # A GPU still works on the first scenes while the last ones are handed to it.
         stylized: list[Stylized] = []
@@ -230,8 +215,7 @@ class Stylize:
 
         def work(pairs: Sequence[Pair]) -> None:
             (one,) = pairs
-            source = str(one.style.source)
-            statistics = self._style_statistics(source, one.style.mask_source, self.exact_network)
+            statistics = self.kept_styles.compute(one.style, self.exact_network)
             exact = one._replace(statistics=statistics)
             parts.append(self._results(self.exact_network, [exact]))
 
@@ -255,41 +239,13 @@ class Stylize:
             maps.append(self.guidance.regions(scene.label_map))
         return torch.stack(maps)
 
-    def _encode_styles(self, scenes: Sequence[Scene]) -> None:
-        """Compute the statistics of all styles that are not known yet at once.
-
-        Styles that cannot be used are left out; ``_pairs`` finds out what is wrong with them.
-        """
-        sources = [(style.source, style.mask_source) for scene in scenes for style in scene.styles]
-        photos = {}
-        for source, mask_source in dict.fromkeys(sources):
-            key = hashkey(source, mask_source)
-            if source is None or key in self.kept:
-                continue
-            try:
-                photo, regions = self._read_style(source, mask_source)
-            except UnreadableImageError:
-                continue
-            if min(photo.shape[:2]) >= SMALLEST_SIDE:
-                photos[key] = photo, regions
-
-        def encode(keys: Sequence[Any]) -> None:
-            images = [_in_unit_range(photos[key][0], self.device) for key in keys]
-            maps = [regions for _, regions in map(photos.__getitem__, keys) if regions is not None]
-            encoded = self.network.encode_styles(images, maps or None)
-            self.kept.update(zip(keys, encoded, strict=True))
-
-        if photos:
-            in_halves(encode, list(photos), lambda *_: None)
-
     def _pairs(self, scene: Scene) -> list[Pair]:
         """The styles of a scene with their statistics; styles without are removed from it."""
         pairs: list[Pair] = []
         with scene.timed(STYLIZE.name):
             for style in list(scene.styles):
-                assert style.source is not None
                 try:
-                    statistics = self.style_statistics(style.source, style.mask_source)
+                    statistics = self.kept_styles.find(style)
                 except UnreadableImageError as error:
                     scene.fail_style(style, STYLIZE.name, error.uri, error)
                 except RuntimeError as error:
@@ -299,30 +255,6 @@ class Stylize:
                 else:
                     pairs.append(Pair(scene, style, statistics))
         return pairs
-
-    def _style_statistics(
-        self, source: str, mask_source: str | None, network: PhotoWCT | None = None
-    ) -> StyleStatistics:
-        photo, regions = self._read_style(source, mask_source)
-        network = network or self.network
-        try:
-            return network.encode_style(_in_unit_range(photo, self.device), regions)
-        except PhotoTooSmallError as error:
-            raise UnreadableImageError(source, str(error)) from error
-
-    def _read_style(
-        self, source: str, mask_source: str | None
-    ) -> tuple[NDArray[np.uint8], Tensor | None]:
-        """A style photo [h,w,3] and its region map, if regions guide the transfer."""
-        stored = read_photo_with_extent(source, self.max_pixels, read_image_once)
-        photo = limit_longest_side(stored.pixels, self.longest_side)
-        if self.guidance is None:
-            return photo, None
-        assert mask_source is not None
-        height, width = photo.shape[:2]
-        return photo, self.guidance.read_regions(
-            mask_source, stored.extent, height, width, self.max_pixels
-        )
 
 
 def _give_up(pair: Pair, error: Exception) -> None:
@@ -339,13 +271,3 @@ def _share_time(pairs: Sequence[Pair], seconds: float) -> None:
 def _content(scene: Scene) -> NDArray[np.uint8]:
     assert scene.content is not None
     return scene.content
-
-
-def _in_unit_range(photo: NDArray[np.uint8], device: str) -> Tensor:
-    return upload(photo, device).permute(2, 0, 1) / 255
-
-
-def _kept_style_bytes(device: str) -> int:
-    if torch.device(device).type == "cpu" or not torch.cuda.is_available():
-        return KEPT_STYLE_BYTES
-    return int(KEPT_STYLE_SHARE * torch.cuda.get_device_properties(device).total_memory)

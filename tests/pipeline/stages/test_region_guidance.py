@@ -17,7 +17,7 @@ from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.identity import identify
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.scene import Scene, Style
-from spadepis.pipeline.stages import stylize
+from spadepis.pipeline.stages import kept_styles
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.stylize import Stylize
 
@@ -145,7 +145,7 @@ def test_the_styles_used_last_are_kept(
 ) -> None:
     network = PhotoWCT.from_checkpoint(photowct_checkpoint)
     statistics = network.encode_style(torch.rand(3, 32, 32))
-    monkeypatch.setattr(stylize, "KEPT_STYLE_BYTES", 2 * statistics.num_bytes)
+    monkeypatch.setattr(kept_styles, "KEPT_STYLE_BYTES", 2 * statistics.num_bytes)
     kept = stage(checkpoint=photowct_checkpoint)
     encoded: list[object] = []
 
@@ -157,7 +157,8 @@ def test_the_styles_used_last_are_kept(
     for name in "abc":
         Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / f"{name}.png")
     for name, times in zip("abacab", (1, 2, 2, 3, 3, 4), strict=True):
-        assert kept.style_statistics(str(tmp_path / f"{name}.png"), None) is statistics
+        style = Style(name, str(tmp_path / f"{name}.png"))
+        assert kept.kept_styles.find(style) is statistics
         assert len(encoded) == times
 
 
