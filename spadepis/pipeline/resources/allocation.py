@@ -127,12 +127,10 @@ def allocate(
         seconds[stage] / (cores_of(cluster.card, stage) if stage in on_gpu else 1.0) / count
         for stage, count in counts.items()
     )
-    reading, writing = (_io_workers(stage, cluster, scenes, slowest) for stage in (READ, WRITE))
-    return {
-        READ: on_cpus(*reading),
-        **computing,
-        WRITE: on_cpus(*writing),
-    }
+    reading, writing = (
+        _io_workers(stage, cluster, started, scenes, slowest) for stage in (READ, WRITE)
+    )
+    return {READ: reading, **computing, WRITE: writing}
 
 
 def _stages_on_gpus(
@@ -164,13 +162,17 @@ def _stages_on_gpus(
 
 
 def _io_workers(
-    stage: Declaration, cluster: ClusterSize, scenes: int, seconds: float
-) -> tuple[int, float]:
-    """Workers of reading or writing, and CPUs of each.
+    stage: Declaration, cluster: ClusterSize, started: ClusterSize, scenes: int, seconds: float
+) -> Workers:
+    """The workers of reading or writing.
+
+    They take what computing leaves of the CPUs, of those that are there at first as well: on a node
+    that is full they would wait for one that may never come.
 
     Args:
         stage: reading or writing.
-        cluster: the resources of the cluster.
+        cluster: the resources that the cluster has or may grow to.
+        started: the resources that it has so far.
         scenes: number of scenes.
         seconds: time in which the other stages do a scene.
     """
@@ -178,8 +180,11 @@ def _io_workers(
     busy = SPARE_IO * items / CPU_RATES[stage] / seconds
     wanted = max(1, int(cluster.cpus / CPUS_PER_IO_WORKER), math.ceil(busy))
     count = min(scenes, max(1, int(cluster.cpus)), wanted)
-    most = (1 - COMPUTING_SHARE) / 2 * cluster.cpus
-    return count, max(stage.cpus, min(1.0, busy / count, most / count))
+    at_first = max(1, min(count, int(count * started.cpus / cluster.cpus)))
+    left = (1 - COMPUTING_SHARE) / 2
+    most = left * min(cluster.cpus / count, started.cpus / at_first)
+    cpus = max(stage.cpus, min(1.0, busy / count, most))
+    return Workers(count, cpus, at_first=at_first)
 
 
 def _count_workers(

@@ -134,3 +134,13 @@ def test_the_trial_times_the_stages_of_the_job(
         seconds = seconds_per_scene(resolve(job, own), styles=2)
         assert tuple(seconds) == stages
         assert all(value > 0 for value in seconds.values())
+
+
+def test_all_workers_have_room_before_the_cluster_has_grown() -> None:
+    """Else reading would wait for a node that comes when something is read."""
+    seconds = dict.fromkeys((SYNTHESIZE, STYLIZE, SMOOTH, ASSESS), 0.05)
+    machines = MachineSettings(smoothing_device="cpu", smoothing_workers=1)
+    for full, present in ((4, 2), (64, 2), (64, 16), (2, 2)):
+        allocation = allocate(machines, ClusterSize(full, 1), 500, seconds, ClusterSize(present, 1))
+        on_cpus = [workers for workers in allocation.values() if not workers.gpus]
+        assert sum(workers.at_first * workers.cpus for workers in on_cpus) <= present + 1e-9
