@@ -12,6 +12,8 @@ from tests.docs.markdown import TEXTS, fenced_blocks, read
 EXAMPLES = [
     pytest.param(block, id=f"{text}-{number}")
     for text in TEXTS
+    # The walks in ``examples`` are taken whole by ``test_walks.py``.
+    if not text.startswith("examples/")
     for number, block in enumerate(fenced_blocks(read(text), "python"), start=1)
 ]
 # Paths outside the folder that an example runs in, and what replaces them.

@@ -8,6 +8,9 @@ from typing import Any
 import psutil
 from ray.cluster_utils import Cluster
 
+# In the titles of the workers of a pool.
+MARK = "(MapBatches("
+
 OBJECT_STORE_BYTES = 100 << 20
 
 
@@ -44,6 +47,6 @@ def stages_below(raylet: int) -> set[str]:
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 # Ray gives its processes titles.
                 titles += process.cmdline()[:1]
-    return {
-        title.split("(MapBatches(")[1].split(")")[0] for title in titles if "(MapBatches(" in title
-    }
+    pools = (title.split(MARK)[1].split(")")[0] for title in titles if MARK in title)
+    # A worker on a GPU hosts several stages.
+    return {stage for pool in pools for stage in pool.split("+")}
