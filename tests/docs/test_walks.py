@@ -83,7 +83,7 @@ def test_a_label_space_of_ones_own(
 ) -> None:
     variables = take("own_label_space", monkeypatch)
     assert "4 classes: sky" in capsys.readouterr().out
-    assert variables["images"].classes[:3] == ("road", "grass", "sky")
+    assert list(variables["images"].classes) == ["road", "grass", "sky"]
     assert set(np.unique(np.asarray(Image.open("coco/0.png")))) == {123, 148, 156, 255}
     assert len(pq.read_table("synthesized/metadata.parquet")) == SCENES
 
