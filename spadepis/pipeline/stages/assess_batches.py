@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
 from time import perf_counter
 from typing import ClassVar
 
@@ -24,7 +23,7 @@ from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.assess import KEPT_STYLES, LEVEL, SIDE, Photo, Quality, keep_good
 from spadepis.pipeline.stages.declarations import ASSESS
 from spadepis.pipeline.stages.device_transfer import upload_batch
-from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.quality import batches
 from spadepis.quality.look import Look, colour_distance, feature_distance
 from spadepis.quality.thresholds import Threshold
@@ -65,10 +64,10 @@ class AssessBatches:
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``quality`` of the results; rejected results become failures."""
         waiting = [scene for scene in scenes if scene.styles]
-        for _, alike in groupby(sorted(waiting, key=_kind), key=_kind):
+        for group in alike(waiting, key=_kind):
             in_halves(
                 self._assess,
-                list(alike),
+                group,
                 lambda scene, error: scene.fail(ASSESS.name, scene.source, error),
             )
         return scenes

@@ -1,10 +1,11 @@
-"""What a stage does when its device runs out of memory: the same work on fewer items at once."""
+"""Batches: what is done together, and fewer items at once when a device runs out of memory."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
 
 import torch
 
@@ -13,6 +14,12 @@ from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+
+def alike(items: Iterable[Item], key: Callable[[Item], Any]) -> Iterator[list[Item]]:
+    """The items that have a key in common, each such list by itself, in the order of the keys."""
+    for _, group in groupby(sorted(items, key=key), key=key):
+        yield list(group)
 
 
 def in_halves(
@@ -29,10 +36,11 @@ def in_halves(
         give_up: called with a single item that cannot be done, and the error.
         further_errors: after which fewer items are tried, beside those of too little memory.
     """
+    expected: tuple[type[Exception], ...] = (RuntimeError, *further_errors)
     try:
         work(items)
         return
-    except Exception as error:
+    except expected as error:
         helps = is_out_of_memory(error) or isinstance(error, further_errors)
         if not helps or is_broken_device(error):
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from time import perf_counter
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SMOOTH
 from spadepis.pipeline.stages.device_transfer import split_batch, upload_batch
-from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.smoothing import ConvergenceError, smooth_batch
 
 
@@ -31,10 +30,10 @@ class SmoothBatches:
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Replace ``results`` of the scenes that have styles left."""
         waiting = [scene for scene in scenes if scene.styles]
-        for _, alike in groupby(sorted(waiting, key=_shape), key=_shape):
+        for group in alike(waiting, key=_shape):
             in_halves(
                 self._smooth,
-                list(alike),
+                group,
                 lambda scene, error: scene.fail(SMOOTH.name, scene.source, error),
                 further_errors=(ConvergenceError,),
             )

@@ -30,7 +30,7 @@ from spadepis.pipeline.stages.device_transfer import (
     split_finite,
     upload_batch,
 )
-from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.pipeline.stages.kept_styles import KeptStyles
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 
@@ -116,8 +116,8 @@ class Stylize:
         pairs = [pair for scene in scenes for pair in self._pairs(scene)]
         # A GPU still works on the first scenes while the last ones are handed to it.
         stylized: list[Stylized] = []
-        for _, alike in groupby(sorted(pairs, key=self._kind), key=self._kind):
-            stylized += self._stylize(list(alike))
+        for group in alike(pairs, key=self._kind):
+            stylized += self._stylize(group)
         for part in stylized:
             self._finish(part)
         return scenes

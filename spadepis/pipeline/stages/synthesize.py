@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
-from itertools import groupby
 from time import perf_counter
 from typing import ClassVar
 
@@ -21,7 +20,7 @@ from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import are_finite, quantize, split_finite
-from spadepis.pipeline.stages.halving import in_halves
+from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.pipeline.stages.padding import padded
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.generator import STRIDE
@@ -72,8 +71,7 @@ class Synthesize:
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Fill in ``content`` of the scenes that have not failed."""
         waiting = [scene for scene in scenes if scene.is_waiting]
-        for _, alike in groupby(sorted(waiting, key=_padded_size), key=_padded_size):
-            group = list(alike)
+        for group in alike(waiting, key=_padded_size):
             for start in range(0, len(group), self.batch):
                 in_halves(self._synthesize, group[start : start + self.batch], _give_up)
         return scenes
