@@ -214,10 +214,10 @@ Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
 """A setting of the form WIDTHxHEIGHT, see ``parse_size``."""
 
 
-def similar(name: str, names: Iterable[str]) -> str:
-    """A question in parentheses whether the most similar of some names was meant, if any is."""
-    close = difflib.get_close_matches(name, names, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+def similar(name: str, names: Iterable[str], most: int = 1) -> str:
+    """A question in parentheses: whether one of the most similar names was meant, if any is."""
+    close = difflib.get_close_matches(name, names, n=most)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def flag(name: str) -> str:

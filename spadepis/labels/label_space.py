@@ -1,12 +1,13 @@
 """A label space: what the values of a label map mean, and what a generator is fed for them."""
 
-import difflib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spadepis.configuration import similar
 
 # Classes that do not say what is under them: no region takes its style from them, and no network
 # learns them.
@@ -157,6 +158,4 @@ class LabelSpace:
 
 def no_such_class(space: LabelSpace, name: str) -> str:
     """A message that a label space has no class of this name, with similar names."""
-    close = difflib.get_close_matches(name, space.names, n=3)
-    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return f"{space.name} has no class {name!r}{hint}"
+    return f"{space.name} has no class {name!r}{similar(name, space.names, most=3)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from spadepis.configuration import similar
 from spadepis.dataset.encoding import decode
 from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
@@ -143,7 +143,7 @@ class ImageSet(Dataset[Example]):
         for name, value in columns.items():
             values = value if isinstance(value, list) else [value]
             if name not in table.column_names:
-                raise KeyError(f"no column {name!r}{_similar(name, table.column_names)}")
+                raise KeyError(f"no column {name!r}{similar(name, table.column_names, most=3)}")
             if name == "classes" and self._labels is not None:
                 self._check_classes(values, self._labels)
             kind = table.schema.field(name).type
@@ -212,8 +212,8 @@ class ImageSet(Dataset[Example]):
     def _check_classes(self, names: Sequence[Any], labels: TrainingLabels) -> None:
         for name in names:
             if name not in labels.names:
-                similar = _similar(str(name), labels.names)
-                raise ValueError(f"{labels.label_space} has no class {name!r}{similar}")
+                hint = similar(str(name), labels.names, most=3)
+                raise ValueError(f"{labels.label_space} has no class {name!r}{hint}")
 
     def _read(self, name: str) -> NDArray[Any]:
         folder = self._folder
@@ -223,11 +223,6 @@ class ImageSet(Dataset[Example]):
             if not folder.exists(stored):
                 folder.write(stored, self._folder.read(stored))
         return decode(read_image(folder, name)).copy()
-
-
-def _similar(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3)
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def _holds_all(lists: pa.ChunkedArray, values: list[Any]) -> pa.Array:
