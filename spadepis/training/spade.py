@@ -33,6 +33,8 @@ AVERAGE_DECAY = 0.998
 LONGEST_GRADIENT = 20.0
 # Noise that starts at 0, or learns as slowly as the other weights, does not grow.
 FIRST_NOISE_STRENGTH, NOISE_LEARNING_RATE = 0.05, 1e-2
+# Its unit is the running deviation of features with noise, which would grow without end above 1.
+LARGEST_NOISE_STRENGTH = 0.9
 # Only the discriminator is trained in the first steps.
 WARM_UP_STEPS = 60
 NOISE_PARAMETER = "noise_strength"
@@ -168,6 +170,7 @@ class Training:
             }
         loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
         descend(self.generator_optimizer, loss, LONGEST_GRADIENT)
+        _limit_noise(self.generator)
         self._generator_rates.step()
         self.discriminator.requires_grad_(True)
         return terms
@@ -238,6 +241,13 @@ def _add_spectral_norm(generator: SpadeGenerator) -> None:
     for name, module in list(generator.named_modules()):
         if name.rpartition(".")[2] in ("conv_0", "conv_1", "conv_s"):
             spectral_norm(module)
+
+
+@torch.no_grad()
+def _limit_noise(generator: SpadeGenerator) -> None:
+    for name, parameter in generator.named_parameters():
+        if name.endswith(NOISE_PARAMETER):
+            parameter.clamp_(-LARGEST_NOISE_STRENGTH, LARGEST_NOISE_STRENGTH)
 
 
 def _parameter_groups(generator: SpadeGenerator, learning_rate: float) -> list[dict[str, object]]:

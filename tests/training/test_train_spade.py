@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
@@ -139,6 +140,22 @@ def test_warm_up_leaves_the_generator_as_it_is(
     terms = networks.step(batch)
     assert not torch.equal(networks.generator.conv_img.weight, weights["conv_img.weight"])
     assert {"hinge", "classes", "perceptual", "matching", "spectra"} < set(terms)
+
+
+def test_noise_does_not_grow_without_end(features: FrozenFeatures, make_pairs: PairFolders) -> None:
+    networks = training(COCO_STUFF, features, read(make_pairs, COCO_STUFF), 9)
+    strength = networks.generator.up_2.noise_strength
+    variance = networks.generator.up_2.norm_0.param_free_norm.running_var
+    assert strength is not None and variance is not None
+    nn.init.constant_(strength, 1.2)
+    labels = torch.zeros(2, 32, 32, dtype=torch.int64)
+    batch = Batch(torch.rand(2, 3, 32, 32), labels, torch.arange(2))
+    networks.resume(2)
+    networks.step(batch)
+    with torch.no_grad():
+        for _ in range(300):
+            networks.generator(labels, seeds=batch.seeds)
+    assert variance.max() < 100
 
 
 def test_starts_from_a_published_checkpoint(spade_checkpoint: str) -> None:
