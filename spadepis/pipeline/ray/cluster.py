@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from tempfile import TemporaryFile
 from typing import Any
 
 import ray
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 # Only on this machine; a cluster has its own.
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
 ACCELERATOR = "accelerator_type:"
+LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
+STANDARD_ERROR = 2
 # After this a cluster is taken to be still coming up.
 SECONDS_WITHOUT_A_NODE = 10.0
 
@@ -65,11 +69,11 @@ def _started() -> Iterator[None]:
     }
     arguments = {} if on_cluster() else alone
     # No reports over the network, and no engine logs between the lines of progress.
-    defaults = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    defaults = {"RAY_USAGE_STATS_ENABLED": "0", LOG_LEVEL: "fatal"}
     with _environment({**defaults, **os.environ}), _level("ray"):
         log.info("connecting to the cluster" if on_cluster() else "starting Ray on this machine")
         try:
-            with _same_handler(), _same_versions():
+            with _same_handler(), _same_versions(), without_greeting():
                 ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
             with watched(ray.get_runtime_context().gcs_address):
                 yield
@@ -87,6 +91,29 @@ def _same_handler() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def without_greeting() -> Iterator[None]:
+    """Standard error without the line in which Ray's engine says how much it will log.
+
+    The engine writes past Python, so that the file descriptor itself is replaced; what others
+    write meanwhile comes out at the end.
+    """
+    sys.stderr.flush()
+    with TemporaryFile() as held:
+        standard_error = os.dup(STANDARD_ERROR)
+        os.dup2(held.fileno(), STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(standard_error, STANDARD_ERROR)
+            os.close(standard_error)
+            held.seek(0)
+            for line in held:
+                if LOG_LEVEL.encode() not in line:
+                    os.write(STANDARD_ERROR, line)
 
 
 @contextmanager

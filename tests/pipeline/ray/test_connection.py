@@ -11,7 +11,7 @@ import pytest
 import ray
 from ray.data import DataContext
 
-from spadepis.pipeline.ray.cluster import connection
+from spadepis.pipeline.ray.cluster import connection, without_greeting
 
 LOGGERS = (None, "ray", "ray.data")
 # In a process of its own, because the other tests share a cluster.
@@ -52,9 +52,19 @@ def differences_by_phase() -> dict[str, list[str]]:
     return found
 
 
-def test_whatever_is_set_is_undone() -> None:
+def test_whatever_is_set_is_undone(capfd: pytest.CaptureFixture[str]) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         found = process.submit(differences_by_phase).result()
     assert {"environment", "progress bars", "is initialized"} <= set(found["during"])
     assert found["after"] == []
     assert found["after an error"] == []
+    # Nor does the engine itself say anything.
+    assert "logging.cc" not in capfd.readouterr().err
+
+
+def test_only_the_greeting_is_kept_out(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_greeting():
+        os.write(2, b"logging.cc:303: Set ray log level from RAY_BACKEND_LOG_LEVEL to 3\n")
+        os.write(2, b"a warning\n")
+    os.write(2, b"another\n")
+    assert capfd.readouterr().err == "a warning\nanother\n"

@@ -1,7 +1,8 @@
 """Workers that take a GPU: several threads call one, with the allocator that suits GPUs."""
 
 import os
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from time import sleep
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
 
 BLOCKS = 6
+# In a process of its own, because the other tests share a cluster.
+pytestmark = pytest.mark.xdist_group("ray")
 
 
 class Say:
@@ -39,24 +42,24 @@ class SayMore(Say):
     declaration: ClassVar = Declaration("say more")
 
 
-@pytest.fixture
-def cluster_with_gpu() -> Iterator[None]:
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}
+def what_workers_say() -> list[str | None]:
+    """On a cluster of its own, what the workers of both stages say of each scene."""
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-@pytest.mark.usefixtures("cluster_with_gpu")
-def test_all_blocks_go_through_one_worker() -> None:
     pool = Pool([StageSpec(Say), StageSpec(SayMore)], Workers(1, cpus=0.0, gpus=1.0, device="cuda"))
     blocks = [scenes_to_table([Scene(str(i), [])]) for i in range(BLOCKS)]
     dataset = stream(blocks, [hosting(pool, 60.0)], {}, elastic=False)
     tables = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
     scenes = [scene for table in tables for scene in from_table(table, Scene)]
     assert sorted(scene.id for scene in scenes) == [str(i) for i in range(BLOCKS)]
+    return [scene.mask_source for scene in scenes]
+
+
+def test_all_blocks_go_through_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        said = process.submit(what_workers_say).result()
     # Both stages were in the same process, for all blocks.
-    (said,) = {scene.mask_source for scene in scenes}
-    process, setting, *again = (said or "").split()
-    assert again == [process, setting]
+    (said_of_each,) = set(said)
+    process_id, setting, *again = (said_of_each or "").split()
+    assert again == [process_id, setting]
     assert setting == "expandable_segments:True"
