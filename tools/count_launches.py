@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,13 +27,15 @@ from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, parse_settings
 from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.stages.assess_batches import AssessBatches
 from spadepis.pipeline.stages.stylize import half_precision
 from spadepis.smoothing import ConvergenceError, smooth_batch
 from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
 from spadepis.smoothing.torch_solver import conjugate_gradients
 from spadepis.spade import SpadeGenerator
+from tools.benchmark.assessment import finished_scenes
 from tools.benchmark.config import BenchmarkConfig
-from tools.benchmark.inputs import Inputs, read_inputs
+from tools.benchmark.inputs import MAX_PIXELS, Inputs, read_inputs
 from tools.benchmark.plain_smoothing import BETA, EPSILON
 from tools.benchmark.smoothing import smoothing_system
 from tools.benchmark.stylization import as_tensor
@@ -46,6 +48,7 @@ HEADER = (
     "blocking uploads",
     "float64",
     "wrong device",
+    "MB",
 )
 # Iterations of two solves. The difference between them is iterations alone.
 FEW, MANY = 16, 32
@@ -103,11 +106,13 @@ class Stage:
             counts.uploads,
             counts.float64,
             counts.wrong_device,
+            counts.bytes,
         )
-        return {
+        totals = {
             name: counter.total() / self.parts
             for name, counter in zip(HEADER[1:], counters, strict=True)
         }
+        return totals | {"MB": totals["MB"] / 1e6}
 
 
 @torch.no_grad()
@@ -122,6 +127,7 @@ def count_launches(config: LaunchesConfig) -> Iterator[Stage]:
     yield from _synthesis(config, inputs)
     yield from _stylization(config, inputs)
     yield from _smoothing(inputs)
+    yield _assessment(config, inputs)
 
 
 def _synthesis(config: LaunchesConfig, inputs: Inputs) -> Iterator[Stage]:
@@ -209,6 +215,19 @@ def _smoothing_by_triton(gpu: PretendedGpu, contents: Tensor, stylized: Tensor) 
     yield _iteration(
         gpu, "smoothing by Triton", partial(triton_solver.conjugate_gradients, *system)
     )
+
+
+def _assessment(config: LaunchesConfig, inputs: Inputs) -> Stage:
+    folder = BenchmarkConfig().photos
+    scenes = finished_scenes(replace(inputs, styles=inputs.styles[:STYLES_IN_BATCH]), folder)
+    with PretendedGpu() as gpu:
+        assess = AssessBatches(config.photowct_checkpoint, MAX_PIXELS, device="cuda")
+        # The first call reads the styles.
+        assess([scenes[0].copy()])
+        gpu.restart()
+        assess(scenes)
+        results = sum(len(scene.results) for scene in scenes)
+        return Stage(f"quality metrics, each of {results} results together", gpu.restart(), results)
 
 
 def _iteration(gpu: PretendedGpu, name: str, solve: Callable[..., object]) -> Stage:

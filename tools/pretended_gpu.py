@@ -67,6 +67,7 @@ class Counts:
         float64: launches whose result is float64.
         wrong_device: operators given tensors of the CPU and the GPU together.
         operators: launches by operator.
+        bytes: of all operands and results of launches. Kernels of Triton are not counted.
     """
 
     launches: Counter[str] = field(default_factory=Counter)
@@ -75,6 +76,7 @@ class Counts:
     float64: Counter[str] = field(default_factory=Counter)
     wrong_device: Counter[str] = field(default_factory=Counter)
     operators: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
 
 
 class PretendedTensor(Tensor):
@@ -240,6 +242,7 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]
         counts.operators[name] += 1
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         counts.float64[place] += any(tensor.dtype == torch.float64 for tensor in results)
+        counts.bytes[place] += sum(tensor.nbytes for tensor in [*given, *results])
 
 
 def _host_values(value: Any) -> Any:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spadepis.pipeline.resources.rates import USUAL_STYLES, WORK
+from spadepis.pipeline.stages.declarations import ASSESS, STYLIZE, SYNTHESIZE
 from tools.count_launches import HEADER, run
 
 # More launches or waits than these are a step back; docs/benchmarks.md has those of today.
@@ -22,6 +24,13 @@ LIMITS = {
     "smoothing by Triton, a batch of black photos": (80, 1),
     "smoothing by PyTorch, an iteration": (18, 0.07),
     "smoothing by Triton, an iteration": (2.1, 0),
+    "quality metrics, each of 64 results together": (5, 1),
+}
+# What the launches of plans were counted as, and how many items that is.
+PLANNED = {
+    SYNTHESIZE: ("SPADE, batch of 16", 16),
+    STYLIZE: ("PhotoWCT, K = 4, a scene of 16 together", USUAL_STYLES),
+    ASSESS: ("quality metrics, each of 64 results together", 1),
 }
 
 
@@ -40,6 +49,9 @@ def test_every_stage_keeps_its_limits(
         assert 0 < counts[name]["launches"] <= launches, name
         assert counts[name]["host synchronisations"] <= synchronisations, name
     assert all(row["wrong device"] == 0 for row in counts.values())
+    for stage, (name, items) in PLANNED.items():
+        launches = counts[name]["launches"] / items
+        assert launches == pytest.approx(WORK[stage].launches, rel=0.2), stage.name
     printed = capsys.readouterr().out
     assert printed.startswith(f"| {' | '.join(HEADER)} |\n")
     assert "photowct/covariance_roots.py:" in printed

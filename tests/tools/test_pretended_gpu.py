@@ -10,6 +10,8 @@ from spadepis.labels import COCO_STUFF
 from spadepis.spade import SpadeGenerator
 from tools.pretended_gpu import Counts, PretendedGpu
 
+KINDS = ("launches", "synchronisations", "uploads", "float64", "wrong_device")
+
 
 @pytest.fixture
 def gpu() -> Iterator[PretendedGpu]:
@@ -20,7 +22,7 @@ def gpu() -> Iterator[PretendedGpu]:
 def totals(counts: Counts) -> dict[str, int]:
     """What was counted at all, by kind."""
     counted = {name: counter.total() for name, counter in vars(counts).items()}
-    return {name: total for name, total in counted.items() if total and name != "operators"}
+    return {name: total for name, total in counted.items() if total and name in KINDS}
 
 
 def test_operators_are_launches_and_views_are_not(gpu: PretendedGpu) -> None:
@@ -32,6 +34,13 @@ def test_operators_are_launches_and_views_are_not(gpu: PretendedGpu) -> None:
     assert totals(gpu.restart()) == {"launches": 3}
     assert y.cpu().tolist() == [[4.0, 4.0], [4.0, 4.0]]
     assert totals(gpu.restart()) == {"launches": 1, "synchronisations": 1}
+
+
+def test_bytes_are_those_of_operands_and_results(gpu: PretendedGpu) -> None:
+    x, y = torch.ones(2, 3, device="cuda"), torch.ones(3, device="cuda").half()
+    gpu.restart()
+    x + y
+    assert gpu.counts.bytes.total() == 6 * 4 + 3 * 2 + 6 * 4
 
 
 def test_in_place_operators_change_the_tensor_itself(gpu: PretendedGpu) -> None:

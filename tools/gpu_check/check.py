@@ -23,7 +23,12 @@ from tools.gpu_check.config import GpuCheckConfig, Part
 from tools.gpu_check.facts import Fact
 from tools.gpu_check.golden import check_golden
 from tools.gpu_check.memory import check_memory
-from tools.gpu_check.rates import check_smoothing, check_stylization, check_synthesis
+from tools.gpu_check.rates import (
+    check_assessment,
+    check_smoothing,
+    check_stylization,
+    check_synthesis,
+)
 from tools.gpu_check.whole_job import check_job
 
 CHECKS: Mapping[Part, Callable[[GpuCheckConfig], Iterator[Fact]]] = {
@@ -31,6 +36,7 @@ CHECKS: Mapping[Part, Callable[[GpuCheckConfig], Iterator[Fact]]] = {
     "smoothing": check_smoothing,
     "stylization": check_stylization,
     "synthesis": check_synthesis,
+    "assessment": check_assessment,
     "memory": check_memory,
     "job": check_job,
 }

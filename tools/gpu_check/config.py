@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spadepis.configuration import Configuration
 
-Part = Literal["golden", "smoothing", "stylization", "synthesis", "memory", "job"]
+Part = Literal["golden", "smoothing", "stylization", "synthesis", "assessment", "memory", "job"]
 
 
 class GpuCheckConfig(Configuration):
@@ -23,7 +23,15 @@ class GpuCheckConfig(Configuration):
 
     device: Literal["cpu", "cuda"] = "cuda" if torch.cuda.is_available() else "cpu"
     """Device to check. Default: cuda if PyTorch finds a GPU, else cpu."""
-    parts: tuple[Part, ...] = ("golden", "smoothing", "stylization", "synthesis", "memory", "job")
+    parts: tuple[Part, ...] = (
+        "golden",
+        "smoothing",
+        "stylization",
+        "synthesis",
+        "assessment",
+        "memory",
+        "job",
+    )
     """Parts of the check, in this order: --parts golden,memory."""
     golden: Path | None = None
     """Folder of the published outputs, spade_coco_dev.npz, wct_dev.npz and smooth_dev.npz. Without

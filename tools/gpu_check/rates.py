@@ -16,10 +16,13 @@ from torch.profiler import ProfilerActivity, profile
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.labels import COCO_STUFF
 from spadepis.photowct import PhotoWCT
+from spadepis.pipeline.scene import Scene
+from spadepis.pipeline.stages.assess_batches import AssessBatches
 from spadepis.spade import SpadeGenerator
+from tools.benchmark.assessment import finished_scenes
 from tools.benchmark.config import BenchmarkConfig
 from tools.benchmark.device import measure_peak
-from tools.benchmark.inputs import read_inputs
+from tools.benchmark.inputs import MAX_PIXELS, read_inputs
 from tools.benchmark.measuring import count_macs
 from tools.benchmark.networks import random_photowct, random_spade
 from tools.benchmark.smoothing import smooth_all, smoothing_work
@@ -35,6 +38,8 @@ SIZES, STYLES, BATCHES = (256, 512), (1, 4, 16), (1, 16)
 REDUCED_SIZE = 32
 # The shares of distinct neighbourhoods above which SPADE convolves densely.
 SHARES = {"distinct neighbourhoods": DEDUPLICATED, "dense": DENSE, "as chosen": None}
+# Scenes and styles of a batch of PhotoWCT and of quality metrics.
+TOGETHER = ((1, 1), (16, 4))
 # Contents and styles of a batch of smoothing.
 SMOOTHED = ((1, 1), (1, 4), (16, 4), (1, 16))
 
@@ -83,15 +88,22 @@ def check_stylization(config: GpuCheckConfig) -> Iterator[Fact]:
             network.reduce_precision(dtype)
         counts = _chosen(config, STYLES)
         for size in _sizes(config):
-            inputs = read_inputs(BenchmarkConfig(images=1), size, max(counts))
-            content = as_tensor(inputs.contents, config.device)[0]
+            together = _chosen(config, TOGETHER)[-1]
+            inputs = read_inputs(BenchmarkConfig(images=together[0]), size, max(counts))
+            contents = as_tensor(inputs.contents, config.device)
             photos = as_tensor(inputs.styles, config.device)
             styles = [network.encode_style(photo) for photo in photos]
             runs: dict[str, tuple[int, Callable[[], object]]] = {
                 "statistics of a style": (1, partial(network.encode_style, photos[0]))
             }
             for count in counts:
-                runs[f"K = {count}"] = (count, partial(network.stylize, content, styles[:count]))
+                runs[f"K = {count}"] = (
+                    count,
+                    partial(network.stylize, contents[0], styles[:count]),
+                )
+            for scenes, count in _chosen(config, TOGETHER):
+                batch = partial(network.stylize_batch, contents[:scenes], [styles[:count]] * scenes)
+                runs[f"K = {count}, {scenes} scenes together"] = (scenes * count, batch)
             for name, (results, run) in runs.items():
                 work = Work(results, count_macs(run), dtype)
                 yield _rate(f"PhotoWCT, {size}x{size}, {name}, {dtype}", run, work, config)
@@ -110,6 +122,21 @@ def check_smoothing(config: GpuCheckConfig) -> Iterator[Fact]:
             Work(count * styles, macs, torch.float32, traffic),
             config,
         )
+
+
+def check_assessment(config: GpuCheckConfig) -> Iterator[Fact]:
+    """The quality metrics of the results of N scenes in K styles each."""
+    assess = AssessBatches(DEFAULT_PHOTOWCT_CHECKPOINT, MAX_PIXELS, device=config.device)
+    for size, (count, styles) in product(_sizes(config), _chosen(config, TOGETHER)):
+        inputs = read_inputs(BenchmarkConfig(images=count), size, styles)
+        scenes = finished_scenes(inputs, BenchmarkConfig().photos)
+
+        def run(scenes: Sequence[Scene] = scenes) -> None:
+            done = assess([scene.copy() for scene in scenes])
+            assert all(len(scene.quality) == len(scene.results) for scene in done)
+
+        work = Work(count * styles, count_macs(run), torch.float32)
+        yield _rate(f"quality metrics, {size}x{size}, N = {count}, K = {styles}", run, work, config)
 
 
 def _spade(config: GpuCheckConfig) -> SpadeGenerator:

@@ -100,15 +100,15 @@ CPU_RATES: Final[Mapping[Declaration, float]] = {
     WRITE: 750.0,
 }
 
-# Products of the networks are those of docs/benchmarks.md for direct convolutions; PhotoWCT
-# computes the encoders of levels 4 and 3 in float32. Their bytes, every operand read and every
-# result written, were counted on a pretended GPU at 64x64 and 96x96 and extrapolated with the area.
-# An iteration of the smoothing reads and writes 36 MB for four styles, and there are 350. Launches
-# are those of ``python -m tools.count_launches`` for batches of 16.
+# Counted by ``python -m tools.count_launches`` and ``tools.pretended_gpu`` at 256x256 with networks of
+# the published widths in half precision and batches of 2 and 4 scenes: products, the bytes of every
+# operand and result of PyTorch's operators, without what kernels of Triton save, and launches in
+# batches of 16. An iteration of the smoothing reads and writes 36 MB for four styles, and there are
+# 350. Bytes and products of the quality metrics are estimates.
 WORK: Final[Mapping[Declaration, Work]] = {
-    SYNTHESIZE: Work(half=112e9, single=0.0, bytes=3.1e9, launches=10),
-    STYLIZE: Work(half=64e9, single=25e9, bytes=2.1e9, launches=6),
-    SMOOTH: Work(half=0.0, single=3.6e9, bytes=3.2e9, launches=13),
+    SYNTHESIZE: Work(half=179e9, single=0.0, bytes=1.2e9, launches=10),
+    STYLIZE: Work(half=84e9, single=7.3e9, bytes=1.3e9, launches=5),
+    SMOOTH: Work(half=0.0, single=3.6e9, bytes=3.2e9, launches=12),
     ASSESS: Work(half=0.0, single=3.7e9, bytes=0.2e9, launches=4),
 }
 

@@ -52,7 +52,7 @@ def test_every_part_runs_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert results["error"] is None, part
         assert isinstance(results["facts"], list) and results["facts"]
         rates += [fact for fact in results["facts"] if fact["unit"] == "per second"]
-    assert len(rates) == 6
+    assert len(rates) == 8
     assert all(math.isfinite(fact["value"]) and fact["value"] > 0 for fact in rates)
     assert all(0 < fact["details"]["% of peak"] < 200 for fact in rates)
     assert "SPADE, 32x32, batch of 1" in capsys.readouterr().out
