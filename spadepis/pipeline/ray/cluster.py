@@ -22,6 +22,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.ray.control_service import watched
+from spadepis.pipeline.ray.processes import whole_start
 from spadepis.pipeline.ray.same_code import function_with_same_code
 from spadepis.pipeline.ray.shared_attempts import deaths_in_log
 from spadepis.pipeline.repeated_errors import RepeatedError
@@ -73,7 +74,7 @@ def _started() -> Iterator[None]:
     with _environment({**defaults, **os.environ}), _level("ray"):
         log.info("connecting to the cluster" if on_cluster() else "starting Ray on this machine")
         try:
-            with _same_handler(), _same_versions(), without_greeting():
+            with _same_handler(), _same_versions(), without_greeting(), whole_start():
                 ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
             with watched(ray.get_runtime_context().gcs_address):
                 yield

@@ -6,10 +6,10 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Event, Thread
 
-import psutil
+from spadepis.pipeline.ray.processes import kill_all, started
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ def _watch(address: str, ended: Event) -> None:
         address,
     )
     # Otherwise some processes of a cluster on this machine would never end.
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            process.kill()
+    kill_all(started())
     os._exit(STOPPED)
 
 

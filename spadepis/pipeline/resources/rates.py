@@ -100,11 +100,11 @@ CPU_RATES: Final[Mapping[Declaration, float]] = {
     WRITE: 750.0,
 }
 
-# Counted by ``python -m tools.count_launches`` and ``tools.pretended_gpu`` at 256x256 with networks of
-# the published widths in half precision and batches of 2 and 4 scenes: products, the bytes of every
-# operand and result of PyTorch's operators, without what kernels of Triton save, and launches in
-# batches of 16. An iteration of the smoothing reads and writes 36 MB for four styles, and there are
-# 350. Bytes and products of the quality metrics are estimates.
+# Counted on a pretended GPU (``tools.count_launches``) at 256x256, with networks of the published
+# widths in half precision: products, the bytes of every operand and result of PyTorch's operators,
+# and launches in batches of 16. What kernels of Triton save is left out. An iteration of the
+# smoothing reads and writes 36 MB for four styles, and there are 350. Products and bytes of the
+# quality metrics are estimates.
 WORK: Final[Mapping[Declaration, Work]] = {
     SYNTHESIZE: Work(half=179e9, single=0.0, bytes=1.2e9, launches=10),
     STYLIZE: Work(half=84e9, single=7.3e9, bytes=1.3e9, launches=5),
