@@ -15,6 +15,9 @@ DEFAULT_SPADE_CHECKPOINT: Final[str] = str(_FOLDER / "spade_coco_stuff.safetenso
 DEFAULT_PHOTOWCT_CHECKPOINT: Final[str] = str(_FOLDER / "photowct.safetensors")
 """Path of the weights of PhotoWCT."""
 
+MODEL_CARD: Final[str] = str(_FOLDER / "README.md")
+"""Path of the page that says what these models are for, and how they were trained."""
+
 REPLACED_DEFAULTS: Final[Mapping[str, str]] = {
     "01cdb1d60c1ba37e8411ec0e627e78f3e7df5852fc3c9f0ffa1714af1bceaedd": (
         "spadepis/models/spade_coco_stuff.safetensors of spadepis 0.1.0"

@@ -33,4 +33,4 @@ def sha256(uri: str) -> str:
         with fsspec.open(uri, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
+        raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error

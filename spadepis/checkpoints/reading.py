@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from spadepis.checkpoints.errors import CheckpointError
+from spadepis.dataset.storage.errors import reason
 
 # What the readers raise for files that are damaged or of another kind, depending on the damage.
 DAMAGE = (
@@ -47,7 +48,7 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
             else:
                 weights = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise CheckpointError(f"checkpoint {uri} cannot be read: {error}") from error
+        raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error
     except DAMAGE as error:
         # PyTorch's own messages are of little use here, or explain how to run the code in a file.
         raise CheckpointError(

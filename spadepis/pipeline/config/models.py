@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.checkpoints.defaults import (
+    DEFAULT_PHOTOWCT_CHECKPOINT,
+    DEFAULT_SPADE_CHECKPOINT,
+    MODEL_CARD,
+)
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.release import RELEASED_PHOTOWCT, RELEASED_SPADE
 from spadepis.configuration import ConfigurationError, flag
+from spadepis.dataset.storage.errors import reason
+from spadepis.dataset.storage.filesystems import kind
 from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.labels.translation import TRANSLATED_SPACES, coco_stuff_classes
 from spadepis.pipeline.config.groups import NetworkSettings
 from spadepis.pipeline.config.job import Job
 
 log = logging.getLogger(__name__)
+
+# What helps if there is no generator for a label space of one's own.
+OWN_GENERATOR = (
+    f"train one, or translate your label maps to {COCO_STUFF.name} (examples/own_label_space.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -45,20 +57,21 @@ def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Model
         defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINT
     if job.stylizes and networks.photowct_checkpoint is None:
         defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
+    served = {COCO_STUFF.name, *TRANSLATED_SPACES}
+    if "spade_checkpoint" in defaults and space.generator_space not in served:
+        raise ConfigurationError(
+            f"the label space {space.name} needs --spade-checkpoint: the default model serves "
+            f"only {', '.join(sorted(served))}; {OWN_GENERATOR}"
+        )
     if defaults:
         log.info(
-            "no %s given: using the small models that come with spadepis "
-            "(see spadepis/checkpoints/models/README.md)",
+            "no %s given: using the small models that come with spadepis (see %s)",
             " and no ".join(map(flag, defaults)),
+            MODEL_CARD,
         )
     networks = networks.model_copy(update=defaults)
     if "spade_checkpoint" not in defaults or space.generator_space == COCO_STUFF.name:
         return Models(networks, space, None)
-    if space.generator_space not in TRANSLATED_SPACES:
-        raise ConfigurationError(
-            f"the label space {space.name} needs --spade-checkpoint: the default model serves "
-            f"{', '.join(sorted({COCO_STUFF.name, *TRANSLATED_SPACES}))} alone"
-        )
     log.info(
         "the default model was trained for %s: each class of %s is synthesized as the class of %s "
         "that is most like it",
@@ -67,6 +80,36 @@ def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Model
         COCO_STUFF.name,
     )
     return Models(networks, COCO_STUFF, coco_stuff_classes(space))
+
+
+def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]) -> None:
+    """Check that the checkpoints exist, before anything that takes long.
+
+    Args:
+        networks: settings of the networks, as ``find_models`` completed them.
+        given: the names of the settings that were given.
+
+    Raises:
+        CheckpointError: a checkpoint does not exist, or the filesystem does not tell.
+    """
+    for name in ("spade_checkpoint", "photowct_checkpoint"):
+        uri = getattr(networks, name)
+        if uri is None:
+            continue
+        try:
+            found = kind(uri)
+        except OSError as error:
+            raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error
+        if found is not None:
+            continue
+        if name in given or networks.checkpoints is None:
+            raise CheckpointError(f"{flag(name)} {uri}: there is no such file")
+        file = uri.removeprefix(networks.checkpoints.rstrip("/") + "/")
+        raise CheckpointError(
+            f"--checkpoints {networks.checkpoints}: there is no {file}; docs/checkpoints.md says "
+            "where to get it. Without --checkpoints, the small models that come with spadepis "
+            "are used"
+        )
 
 
 def _with_released(job: Job, networks: NetworkSettings, space: LabelSpace) -> NetworkSettings:
@@ -83,7 +126,7 @@ def _with_released(job: Job, networks: NetworkSettings, space: LabelSpace) -> Ne
         if space.generator_space not in RELEASED_SPADE:
             raise ConfigurationError(
                 f"the label space {space.name} needs --spade-checkpoint: --checkpoints has "
-                f"generators for {', '.join(RELEASED_SPADE)}"
+                f"generators only for {', '.join(RELEASED_SPADE)}; {OWN_GENERATOR}"
             )
         released["spade_checkpoint"] = f"{folder}/{RELEASED_SPADE[space.generator_space]}"
     if job.stylizes and networks.photowct_checkpoint is None:

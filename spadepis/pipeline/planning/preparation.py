@@ -16,6 +16,7 @@ from spadepis.dataset.image_set.layout import PLAN
 from spadepis.dataset.image_set.records import write_record
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
+from spadepis.pipeline.config.models import refuse_missing_checkpoints
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes, read_survey
 from spadepis.pipeline.planning.input_check import InputCheck, check_inputs
@@ -53,9 +54,10 @@ def prepare(config: JobConfig) -> Prepared:
 
     Raises:
         ConfigurationError: the configuration cannot be run.
-        CheckpointError: a checkpoint cannot be read.
+        CheckpointError: a checkpoint does not exist or cannot be read.
     """
     start = datetime.now(UTC)
+    refuse_missing_checkpoints(config.networks, config.given)
     log.info("listing and checking the inputs")
     inputs = list_inputs(config)
     identity = identify(config, inputs.style_ids)

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.command import command_of, parse_config
 from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.models import refuse_missing_checkpoints
 from spadepis.pipeline.config.resolution import SPADE_STRIDE, resolve
 from spadepis.spade.generator import STRIDE
 
@@ -170,7 +172,40 @@ def test_checkpoints_not_given_are_the_default_models(
     (line,) = caplog.messages
     assert ("--spade-checkpoint" in line) == job.synthesizes
     assert ("--photowct-checkpoint" in line) == job.stylizes
-    assert "spadepis/checkpoints/models/README.md" in line
+    assert Path(line.rpartition("(see ")[2].rstrip(")")).is_file()
+
+
+@pytest.mark.parametrize("folder", ["LOCAL", "memory://hour"])
+def test_checkpoints_that_do_not_exist_are_named_once_with_what_helps(
+    folder: str, tmp_path: Path
+) -> None:
+    both = Job.SYNTHESIZE_AND_STYLIZE
+    folder = folder.replace("LOCAL", str(tmp_path / "none"))
+    for given, message in (
+        (
+            {"checkpoints": f"{folder}/"},
+            f"--checkpoints {folder}/: there is no coco_pretrained/latest_net_G.pth; "
+            "docs/checkpoints.md says where to get it. Without --checkpoints, the small models "
+            "that come with spadepis are used",
+        ),
+        (
+            {"checkpoints": folder, "spade_checkpoint": DEFAULT_SPADE_CHECKPOINT},
+            f"--checkpoints {folder}: there is no photo_wct.pth; docs/checkpoints.md",
+        ),
+        (
+            {"spade_checkpoint": f"{folder}/a"},
+            f"--spade-checkpoint {folder}/a: there is no such file",
+        ),
+        (
+            {"photowct_checkpoint": f"{folder}/b"},
+            f"--photowct-checkpoint {folder}/b: there is no such file",
+        ),
+    ):
+        config = resolve(both, NEEDED[both] | given)
+        with pytest.raises(CheckpointError) as caught:
+            refuse_missing_checkpoints(config.networks, config.given)
+        assert str(caught.value).startswith(message)
+    refuse_missing_checkpoints(resolve(both, NEEDED[both]).networks, ())
 
 
 def test_checkpoints_that_are_given_are_kept_silently(caplog: pytest.LogCaptureFixture) -> None:
@@ -201,13 +236,22 @@ def test_checkpoints_lie_in_one_folder_as_they_were_released(label_space: str, f
     assert own.networks.photowct_checkpoint == "mine"
 
 
-def test_there_is_no_released_checkpoint_for_a_label_space_of_ones_own(tmp_path: Path) -> None:
+def test_a_label_space_of_ones_own_needs_a_generator(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "mine.yaml").write_text(
         "{name: mine, size: 64x64, classes: [{name: road, value: 1}]}"
     )
-    settings = {"label_space": str(tmp_path / "mine.yaml"), "checkpoints": "c"}
-    with pytest.raises(ConfigurationError, match="mine needs --spade-checkpoint: --checkpoints"):
-        resolve(Job.SYNTHESIZE, NEEDED[Job.SYNTHESIZE] | settings)
+    settings = NEEDED[Job.SYNTHESIZE] | {"label_space": str(tmp_path / "mine.yaml")}
+    for more, why in (({}, "the default model"), ({"checkpoints": "c"}, "--checkpoints")):
+        with (
+            caplog.at_level(logging.INFO),
+            pytest.raises(
+                ConfigurationError, match=f"mine needs --spade-checkpoint: {why} .*; train one, or"
+            ),
+        ):
+            resolve(Job.SYNTHESIZE, settings | more)
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize("label_space", ["ade20k", "cityscapes", "cityscapes-train-ids"])
