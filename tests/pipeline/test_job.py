@@ -285,7 +285,7 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
         "--label-space=cityscapes": "does not fit the label space cityscapes: fc.weight",
         f"--photowct-checkpoint={spade}": "not a PhotoWCT network",
         f"--spade-checkpoint={photowct}": "not a SPADE generator",
-        "--spade-checkpoint=none.pth": "cannot be read",
+        "--spade-checkpoint=none.pth": "none.pth: there is no such file",
         "--smoothing-workers=9": "9 workers are asked for, the cluster has 2 CPUs",
         "--device=cuda": "the cluster has no GPU",
         "--styles-per-mask=4": "holds 3",
