@@ -23,7 +23,10 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.estimate import estimate
 from spadepis.pipeline.ray.metrics import StageMetrics
+from spadepis.pipeline.resources.allocation import ClusterSize
+from spadepis.pipeline.resources.rates import CARDS, CPU_RATES, WORK, gpu_rate
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
@@ -309,6 +312,19 @@ def test_presets_parse_and_name_the_published_folders(name: str) -> None:
     assert (config.inputs.dataset, config.styles.styles_per_mask) == (dataset, 4)
     assert str(config.inputs.masks).endswith(masks)
     assert Path(config.output.output).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "scenes"), [("coco_stuff_train2017", 118_287), ("ade20k_training", 20_210)]
+)
+def test_presets_of_whole_splits_say_how_long_they_take(name: str, scenes: int) -> None:
+    minutes = []
+    for card in CARDS:
+        rates = {stage: gpu_rate(card, stage) for stage in WORK}
+        hours = estimate(scenes, 4, ClusterSize(16, 1, card), CPU_RATES, rates).hours
+        minutes.append(f"{CARDS[card].name} {60 * hours:.2g}")
+    preset = (ROOT / "jobs" / "presets" / f"{name}.yaml").read_text()
+    assert f"computed and not measured: {', '.join(minutes)}.\n" in preset
 
 
 def test_the_dashboard_shows_metrics_that_there_are() -> None:
