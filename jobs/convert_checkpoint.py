@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from spadepis.checkpoint_check import check, convert
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
-from spadepis.labels.custom import LabelSpaceSetting, find_label_space
+from spadepis.labels.custom import LABEL_SPACE_CHOICES, LabelSpaceSetting, find_label_space
 
 SUFFIX = ".safetensors"
 
@@ -23,9 +23,10 @@ class ConversionConfig(Configuration):
     """The network that the weights belong to."""
     checkpoint: str
     """The published latest_net_G.pth or photo_wct.pth, or safetensors; a path or URI."""
-    label_space: LabelSpaceSetting = "coco-stuff"
-    """Label space of the SPADE generator: coco-stuff, ade20k, cityscapes, or the YAML file of a
-    label space of your own."""
+    label_space: LabelSpaceSetting = Field(
+        default="coco-stuff",
+        description=f"Label space of the SPADE generator: {LABEL_SPACE_CHOICES}.",
+    )
     output: Path | None = None
     """File to write, NAME.safetensors. Without it the checkpoint is only checked."""
     half: bool = False

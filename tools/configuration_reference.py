@@ -65,6 +65,8 @@ def _use(group: type[Group], name: str) -> str:
         notes.append(f"only for {_names(having)}")
     elif len(having) < len(Job):
         notes.append(f"not for {_names([job for job in Job if job not in having])}")
+    if unused := [job for job in having if not group.is_used(name, job)]:
+        notes.append(f"no effect on {_names(unused)}")
     return "; ".join(notes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from spadepis.demo.run import OUTPUT, demo_config, run_demo
+from spadepis.labels.custom import LABEL_SPACE_CHOICES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-space",
         default="coco-stuff",
-        help="what the values of your label maps mean: coco-stuff, ade20k or cityscapes "
+        help=f"what the values of your label maps mean: {LABEL_SPACE_CHOICES} "
         "(default: %(default)s)",
     )
     parser.add_argument(

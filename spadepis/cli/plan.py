@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of GPUs in the cluster (default: %(default)s)",
     )
     parser.add_argument(
-        "--gpu-type", choices=CARDS, help="what they are; its rates need not be given then"
+        "--gpu-type",
+        choices=CARDS,
+        help="type of the GPUs; spadepis has rates of these, so that you need not give any",
     )
     for stage in PLANNED:
         name = flag(stage.rate_setting)

@@ -8,7 +8,6 @@ import numpy as np
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_jpeg
-from spadepis.dataset.image_set.layout import REPORT
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
@@ -80,7 +79,5 @@ def run_demo(config: JobConfig) -> int:
     folder.write(CONTACT_SHEET, encode_jpeg(sheet, JPEG_QUALITY))
     folder.clear_staging()
     print(outcome.summary)
-    print(f"image set:     {folder.uri}")
-    print(f"contact sheet: {folder.uri}/{CONTACT_SHEET}")
-    print(f"report:        {folder.uri}/{REPORT}")
+    print(f"contact sheet: {folder.uri_of(CONTACT_SHEET)}")
     return outcome.status

@@ -124,5 +124,8 @@ def _is_label_space(name: str) -> str:
     return name
 
 
+LABEL_SPACE_CHOICES = f"{', '.join(LABEL_SPACES)}, or the YAML file of a label space of your own"
+"""What may be given for a label space, for help texts."""
+
 LabelSpaceSetting: TypeAlias = Annotated[str, AfterValidator(_is_label_space)]
 """A setting that is the name of a label space or the path or URI of a YAML file."""

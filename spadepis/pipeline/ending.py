@@ -70,7 +70,8 @@ def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
 
 def _outcome(job: Prepared, commits: pa.Table, summary: Mapping[str, Any]) -> Outcome:
     status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
-    return Outcome(status, summary_text(summary, commits, job.folder.uri))
+    text = summary_text(summary, commits, job.folder.uri)
+    return Outcome(status, f"{text}\nreport: {job.folder.uri_of(REPORT)}")
 
 
 def _is_complete(job: Prepared, summary: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ metrics needs them: a function imports its own when it is called.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,21 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
         blockiness,
     )
 }
+
+# Those that compare a result with its content or its style, and with its label map.
+OF_STYLIZATION = ("structure", "feature_distance", "lab_distance")
+OF_LABEL_MAPS = ("boundary_disagreement",)
+
+
+def metrics_of(stylized: bool, with_label_maps: bool) -> Sequence[str]:
+    """The names of the metrics that results have.
+
+    Args:
+        stylized: whether they were stylized.
+        with_label_maps: whether they have label maps.
+    """
+    without = (() if stylized else OF_STYLIZATION) + (() if with_label_maps else OF_LABEL_MAPS)
+    return [name for name in METRICS if name not in without]
 
 
 def measure(sample: Sample) -> dict[str, float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from spadepis.quality.metrics import METRICS
@@ -33,11 +33,15 @@ class Threshold:
         return f"{self.metric} {value:.3g} {'<' if self.below else '>'} {self.bound:g}"
 
 
-def parse_thresholds(text: str) -> Sequence[Threshold]:
+def parse_thresholds(text: str, metrics: Collection[str] = tuple(METRICS)) -> Sequence[Threshold]:
     """Thresholds with commas between them: ``structure<0.5,clipped>0.2``.
 
+    Args:
+        text: the thresholds.
+        metrics: the names of the metrics that results have.
+
     Raises:
-        ValueError: a threshold has another form, or names an unknown metric.
+        ValueError: a threshold has another form, or names a metric that results do not have.
     """
     thresholds = []
     for part in text.split(","):
@@ -45,7 +49,12 @@ def parse_thresholds(text: str) -> Sequence[Threshold]:
         if match is None or match[1] not in METRICS:
             raise ValueError(
                 f"{part.strip()} is not METRIC<NUMBER or METRIC>NUMBER with one of "
-                f"{', '.join(METRICS)}"
+                f"{', '.join(metrics)}"
+            )
+        if match[1] not in metrics:
+            raise ValueError(
+                f"{part.strip()} would reject nothing: these results have no {match[1]}, only "
+                f"{', '.join(metrics)}"
             )
         thresholds.append(Threshold(match[1], match[2] == "<", float(match[3])))
     return thresholds

@@ -173,7 +173,7 @@ def test_parquet_holds_the_same_images(
         np.testing.assert_array_equal(instances, resize_label_map(ids, 64, 64))
     # Another rule would need other shards.
     assert run_job(BOTH, [*flags, "--split-by=0.5"]) == 2
-    assert "split_by was mask001, is 0.5" in capsys.readouterr().err
+    assert "--split-by was mask001, is 0.5" in capsys.readouterr().err
 
 
 def test_bad_inputs_are_failed_rows_and_all_else_is_done(
@@ -305,7 +305,7 @@ def test_another_configuration_is_refused_with_the_difference(
     before = contents(finished)
     assert run_job(BOTH, inputs.flags(finished, "--seed=5", "--styles-per-mask=1")) == 2
     message = capsys.readouterr().err
-    assert "another configuration: seed was 0, is 5; styles_per_mask was 2, is 1" in message
+    assert "another configuration: --seed was 0, is 5; --styles-per-mask was 2, is 1" in message
     assert contents(finished) == before
 
 

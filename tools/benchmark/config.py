@@ -9,7 +9,7 @@ from pydantic import Field
 
 from spadepis.configuration import Configuration
 from spadepis.labels import LabelSpace
-from spadepis.labels.custom import LabelSpaceSetting, find_label_space
+from spadepis.labels.custom import LABEL_SPACE_CHOICES, LabelSpaceSetting, find_label_space
 
 INPUTS = files("spadepis") / "demo" / "inputs"
 # A GPU is kept busy by a batch; a CPU works on one image at a time.
@@ -52,9 +52,10 @@ class BenchmarkConfig(Configuration):
     """Folder or glob of label maps. Default: the layouts that come with spadepis."""
     instances: str | None = None
     """Folder or glob of instance maps. Default: those of the layouts that come with spadepis."""
-    label_space: LabelSpaceSetting = "coco-stuff"
-    """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
-    a label space of your own."""
+    label_space: LabelSpaceSetting = Field(
+        default="coco-stuff",
+        description=f"What the values of the label maps mean: {LABEL_SPACE_CHOICES}.",
+    )
     photos: str = str(INPUTS / "styles")
     """Folder or glob of photos, which serve as styles and as contents that are not synthesized."""
     spade_checkpoint: str | None = None

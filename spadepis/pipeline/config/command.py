@@ -16,6 +16,10 @@ DESCRIPTIONS = {
     Job.STYLIZE: "Give photos the look of style photos.",
     Job.SYNTHESIZE_AND_STYLIZE: "Turn label maps into photos with the look of style photos.",
 }
+# The description of a setting that a job takes to no effect.
+UNUSED: Schema = {
+    "description": "Has no effect on this job. It is accepted because version 0.1 accepted it."
+}
 
 
 def parse_config(job: Job, arguments: Sequence[str]) -> JobConfig:
@@ -52,7 +56,10 @@ def command_of(job: Job) -> Command:
         own = group.settings_of(job)
         schemas = group.model_json_schema()["properties"]
         if own:
-            sections[group.heading] = {name: schemas[name] for name in own}
+            sections[group.heading] = {
+                name: schemas[name] if group.is_used(name, job) else {**schemas[name], **UNUSED}
+                for name in own
+            }
         elsewhere |= {name: group.jobs_of(name) for name in schemas if name not in own}
     program = f"spadepis run {job.value}"
     return Command(job.value, DESCRIPTIONS[job], sections, elsewhere, program)

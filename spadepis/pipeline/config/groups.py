@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from spadepis.configuration import Configuration, Size
 from spadepis.dataset.image_set.splits import check_split_rule
-from spadepis.labels.custom import LabelSpaceSetting
+from spadepis.labels.custom import LABEL_SPACE_CHOICES, LabelSpaceSetting
 from spadepis.pipeline.config.job import Job
 
 SYNTHESIZING = (Job.SYNTHESIZE, Job.SYNTHESIZE_AND_STYLIZE)
@@ -29,12 +29,14 @@ class Setting:
     Attributes:
         jobs: the jobs that have the setting. Default: those of its group.
         needed_by: the jobs that cannot do without a value.
+        unused_by: the jobs that accept the setting because version 0.1 did, to no effect.
         identity: whether the setting is part of the identity of an image set, because images
             depend on it. Default: as its group says.
     """
 
     jobs: Sequence[Job] | None = None
     needed_by: Sequence[Job] = ()
+    unused_by: Sequence[Job] = ()
     identity: bool | None = None
 
 
@@ -70,6 +72,11 @@ class Group(Configuration):
         return job in cls._mark(name).needed_by
 
     @classmethod
+    def is_used(cls, name: str, job: Job) -> bool:
+        """Whether the setting has any effect on a job."""
+        return job in cls.jobs_of(name) and job not in cls._mark(name).unused_by
+
+    @classmethod
     def is_identity(cls, name: str) -> bool:
         """Whether the setting is part of the identity of an image set."""
         identity = cls._mark(name).identity
@@ -83,6 +90,7 @@ class Group(Configuration):
 
 # A setting that chooses among the inputs: what is chosen shows in the image set itself.
 CHOICE = Setting(identity=False)
+OF_STYLES = Setting(unused_by=(Job.SYNTHESIZE,))
 SplitRule: TypeAlias = Annotated[str, AfterValidator(check_split_rule)]
 
 
@@ -102,8 +110,8 @@ class InputSettings(Group):
     """Remove the blocks of photos in which JPEG compression left visible ones, before they are
     stylized. Photos without visible blocks, and styles, stay as they are."""
     dataset: Annotated[Literal["coco-stuff", "ade20k", "cityscapes"] | None, CHOICE] = None
-    """Published dataset. It fills in those of --masks, --instances, --photos and --label-space
-    that the job needs and that are not given."""
+    """Published dataset. It fills in --label-space, and the inputs that the job needs and that are
+    not given."""
     root: Annotated[str | None, CHOICE] = None
     """Folder of the dataset, laid out as published."""
     split: Annotated[str | None, CHOICE] = None
@@ -125,9 +133,10 @@ class InputSettings(Group):
     an input matches."""
     limit: Annotated[int | None, CHOICE] = Field(default=None, ge=1)
     """Use at most this many masks (or photos), the first ones."""
-    label_space: LabelSpaceSetting = "coco-stuff"
-    """What the values of the label maps mean: coco-stuff, ade20k, cityscapes, or the YAML file of
-    a label space of your own."""
+    label_space: LabelSpaceSetting = Field(
+        default="coco-stuff",
+        description=f"What the values of the label maps mean: {LABEL_SPACE_CHOICES}.",
+    )
     max_pixels: int = Field(default=50_000_000, ge=1, le=80_000_000)
     """Input files with more pixels than this are refused."""
 
@@ -189,7 +198,7 @@ class OutputSettings(Group):
     longest_side: int | None = Field(default=None, ge=16)
     """With --size source, label maps and photos with a longer side are shrunk to this, label maps
     by nearest neighbour. Default: 1024 for photos, no limit for label maps."""
-    seed: int = 0
+    seed: Annotated[int, OF_STYLES] = 0
     """Seed of the random choice of styles."""
     output_format: Literal["files", "parquet"] = "files"
     """Form of the image set: one file for each image, or Parquet shards that hold the images."""
@@ -197,7 +206,7 @@ class OutputSettings(Group):
     """Format of the results."""
     jpeg_quality: int = Field(default=95, ge=1, le=100)
     """Quality of results in JPEG."""
-    keep_contents: bool = True
+    keep_contents: Annotated[bool, OF_STYLES] = True
     """Also write the photos before stylization, into contents/."""
     keep_instances: bool = False
     """Also write the instance maps at the size of the results, into instances/."""
@@ -242,7 +251,8 @@ class QualitySettings(Group):
     quality: bool = True
     """Compute quality metrics of every result, columns of the metadata: see docs/quality.md."""
     reject: str | None = None
-    """Drop results beyond one of these thresholds: 'structure<0.5,clipped>0.2'."""
+    """Drop results beyond one of these thresholds: 'clipped>0.2,sharpness<5'. Which metrics a job
+    computes is in docs/quality.md."""
     replace_rejected: Annotated[bool, Setting(jobs=STYLIZING, identity=False)] = False
     """Where a result was rejected, draw another style for that mask (or photo), at most eight
     times."""

@@ -23,6 +23,12 @@ from spadepis.pipeline.config.resolution import JobConfig
 # Inputs, which are compared by their absolute URIs.
 SOURCES = ("masks", "instances", "photos", "styles", "style_masks")
 CHECKPOINTS = ("spade_checkpoint", "photowct_checkpoint")
+# What the keys of an identity are that are not settings.
+NOT_FLAGS = {
+    "style_ids": "the list of style photos",
+    "own_stages": "the stages of your own",
+    **{f"{name}_sha256": f"the SHA-256 of {flag(name)}" for name in CHECKPOINTS},
+}
 
 
 def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
@@ -113,12 +119,18 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     # A setting that came later had its default before; one that is gone decides nothing any more.
     before = {name: earlier.get(name, default) for name, default in _defaults(identity).items()}
     differences = [
-        f"{name} was {before[name]}, is {identity[name]}"
+        f"{_spelt(name)} was {_shown(before[name])}, is {_shown(identity[name])}"
         for name in sorted(identity)
         if before[name] != identity[name]
     ]
     if not differences or not commit_files(folder):
         return
+    if before["job"] != identity["job"]:
+        # The settings of two jobs differ anyway.
+        raise ConfigurationError(
+            f"{folder.uri} was made by the job {before['job']}, and this is {identity['job']}. "
+            "Give another --output, or remove that folder"
+        )
     for name in CHECKPOINTS:
         key = f"{name}_sha256"
         if before.get(key) in REPLACED_DEFAULTS and before[key] != identity[key]:
@@ -130,6 +142,18 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
         f"{folder.uri} was made with another configuration: {'; '.join(differences)}. "
         "Give another --output, or remove that folder"
     )
+
+
+def _spelt(name: str) -> str:
+    """The key of an identity as a user knows it: most are settings, which are flags."""
+    return NOT_FLAGS.get(name, flag(name))
+
+
+def _shown(value: Any) -> str:
+    """The value of an identity as a user would give it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "not given" if value is None else str(value)
 
 
 def _check_rows(folder: Folder, identity: Mapping[str, Any], what: str) -> None:

@@ -27,6 +27,7 @@ from spadepis.pipeline.config.groups import (
 )
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.models import find_models
+from spadepis.quality.metrics import metrics_of
 from spadepis.quality.thresholds import Threshold, parse_thresholds
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
         wanted_classes=_wanted_classes(inputs, space),
         region_labels=region_labels,
         matched_labels=matched_labels,
-        thresholds=_thresholds(parts["quality"]),
+        thresholds=_thresholds(job, inputs, parts["quality"]),
         storage_environment=environment,
     )
 
@@ -276,11 +277,12 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _thresholds(quality: QualitySettings) -> Sequence[Threshold]:
+def _thresholds(job: Job, inputs: InputSettings, quality: QualitySettings) -> Sequence[Threshold]:
     if quality.reject is None:
         return ()
     try:
-        return parse_thresholds(quality.reject)
+        metrics = metrics_of(job.stylizes, inputs.masks is not None)
+        return parse_thresholds(quality.reject, metrics)
     except ValueError as error:
         raise ConfigurationError(f"--reject: {error}") from error
 

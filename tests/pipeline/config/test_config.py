@@ -10,7 +10,7 @@ import yaml
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
-from spadepis.labels import COCO_STUFF
+from spadepis.labels import COCO_STUFF, LABEL_SPACES
 from spadepis.pipeline.config.command import command_of, parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.models import refuse_missing_checkpoints
@@ -49,6 +49,9 @@ def test_every_key_is_a_flag_and_the_other_way_round(
         assert f"  --{name.replace('_', '-')}" in help
     for name in command.elsewhere:
         assert f"  --{name.replace('_', '-')} " not in help
+    text = " ".join(help.split())
+    assert ("style" in text) == job.stylizes
+    assert all(name in text for name in LABEL_SPACES)
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump(NEEDED[job]))
     from_file = parse_config(job, ["--config", str(path)])
@@ -88,6 +91,11 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--size", "250x256"], "size 250x256: SPADE needs multiples of 32, e.g. 256x256"),
         (["--label-space", "coco"], "--label-space coco: "),
         (["--reject", "beauty<1"], "--reject: beauty<1 is not METRIC<NUMBER"),
+        (
+            ["--reject", "clipped>0.2,structure<0.5"],
+            "--reject: structure<0.5 would reject nothing: these results have no structure, only "
+            "clipped, sharpness, boundary_disagreement, blockiness$",
+        ),
         (
             ["--styles", "s"],
             "synthesize takes no --styles, a setting of stylize and synthesize_and_stylize",
@@ -304,6 +312,7 @@ def test_settings_that_go_together_are_checked_by_what_was_given() -> None:
         ({"instances": "i", "keep_instances": True}, "--instances needs --masks"),
         ({"reject": "clipped>0.2", "quality": False}, "--reject needs the metrics of --quality"),
         ({"replace_rejected": True}, "--replace-rejected needs --reject"),
+        ({"reject": "boundary_disagreement>0.5"}, "results have no boundary_disagreement, only"),
     ):
         with pytest.raises(ConfigurationError, match=reason):
             resolve(Job.STYLIZE, stylize | given)

@@ -110,10 +110,10 @@ def test_a_set_of_0_1_is_resumed(job: Job, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "difference"),
     [
-        ({"seed": 5}, "seed was 0, is 5"),
-        ({"size": "96x64"}, "size was 64x64, is 96x64"),
-        ({"quality": False}, "quality was True, is False"),
-        ({"masks": "elsewhere"}, "masks was .*/masks, is .*/elsewhere"),
+        ({"seed": 5}, "--seed was 0, is 5"),
+        ({"size": "96x64"}, "--size was 64x64, is 96x64"),
+        ({"quality": False}, "--quality was on, is off"),
+        ({"masks": "elsewhere"}, "--masks was .*/masks, is .*/elsewhere"),
     ],
 )
 def test_another_configuration_is_refused_with_the_difference(
@@ -123,6 +123,28 @@ def test_another_configuration_is_refused_with_the_difference(
     identity = identify(configuration(job, tmp_path, **settings), style_ids(job))
     with pytest.raises(ConfigurationError, match=f"another configuration: {difference}. Give "):
         check_identity(folder, identity)
+
+
+def test_of_another_job_nothing_else_is_said(tmp_path: Path) -> None:
+    folder = output(tmp_path, written(Job.SYNTHESIZE_AND_STYLIZE, tmp_path))
+    identity = identify(configuration(Job.STYLIZE, tmp_path), STYLE_IDS)
+    with pytest.raises(ConfigurationError) as caught:
+        check_identity(folder, identity)
+    assert str(caught.value) == (
+        f"{folder.uri} was made by the job synthesize_and_stylize, and this is stylize. "
+        "Give another --output, or remove that folder"
+    )
+
+
+def test_keys_that_are_no_settings_are_named_in_words(tmp_path: Path) -> None:
+    earlier = written(Job.STYLIZE, tmp_path)
+    identity = identify(configuration(Job.STYLIZE, tmp_path, reject="clipped>0.2"), ["another"])
+    identity["photowct_checkpoint_sha256"] = "0" * 64
+    with pytest.raises(ConfigurationError) as caught:
+        check_identity(output(tmp_path, earlier), identity)
+    message = str(caught.value)
+    assert "--reject was not given, is clipped>0.2; the list of style photos was " in message
+    assert "the SHA-256 of --photowct-checkpoint was " in message
 
 
 def test_a_set_of_replaced_default_weights_names_the_file_that_resumes_it(tmp_path: Path) -> None:
@@ -187,7 +209,7 @@ def test_a_key_that_is_missing_stands_for_its_default(tmp_path: Path) -> None:
     folder = output(tmp_path, earlier)
     check_identity(folder, identify(configuration(job, tmp_path), STYLE_IDS))
     weak = identify(configuration(job, tmp_path, style_strength=0.5), STYLE_IDS)
-    with pytest.raises(ConfigurationError, match=r"style_strength was 1\.0, is 0\.5"):
+    with pytest.raises(ConfigurationError, match=r"--style-strength was 1\.0, is 0\.5"):
         check_identity(folder, weak)
 
 
@@ -202,6 +224,6 @@ def test_stages_of_ones_own_are_part_of_it(tmp_path: Path) -> None:
     own = replace(plain, own_stages={"smooth": StageSpec(Smooth, {"radius": 1})})
     output(tmp_path, identify(own, []))
     with pytest.raises(
-        ConfigurationError, match=r"own_stages was {'smooth': 'Smooth\(radius=1\)'}, is None"
+        ConfigurationError, match=r"of your own was {'smooth': 'Smooth\(radius=1\)'}, is not given"
     ):
         check_identity(Folder(str(tmp_path / "out")), identify(plain, []))
