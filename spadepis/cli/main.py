@@ -127,10 +127,10 @@ def inspect_image_set(uri: str, verify: bool = False) -> int:
     """Print what an image set holds, checked if asked for, and return the exit status."""
 
     def work() -> int:
-        from spadepis.pipeline.config.groups import default_settings
+        from spadepis.pipeline.config.identity import default_identity
         from spadepis.report.inspection import inspect
 
-        return inspect(uri, verify, default_settings())
+        return inspect(uri, verify, default_identity)
 
     return exit_status(work)
 

@@ -20,6 +20,7 @@ from spadepis.dataset.image_set.layout import KINDS, METADATA, SHARDS, shards_of
 from spadepis.dataset.image_set.splits import TRAIN, metadata_of_split
 from spadepis.dataset.image_set.writer import USUAL_KINDS
 from spadepis.labels.training import TrainingLabels
+from spadepis.report.settings import shown
 
 CHECKPOINTS = ("spade_checkpoint_sha256", "photowct_checkpoint_sha256")
 # What the card says about images that are files, and about images in Parquet shards.
@@ -63,16 +64,16 @@ def dataset_card(
     """
     in_shards = identity["output_format"] == "parquet"
     finished = done(log)
-    splits = {TRAIN: finished} if split_by is None else rows_by_split(finished, split_by)
+    splits = None if split_by is None else list(rows_by_split(finished, split_by))
     header: dict[str, Any] = {
         "pretty_name": f"{summary['done']} images of {summary['scenes']} scenes",
         "task_categories": ["image-segmentation"],
         **_licence(identity),
-        "configs": [_configuration(finished, in_shards, split_by and list(splits))],
+        "configs": [_configuration(finished, in_shards, splits)],
+        # The field "splits" would need the sizes of the tables that Hugging Face makes of the set.
         "dataset_info": {
             "config_name": "default",
             "features": _features(finished, in_shards),
-            "splits": [{"name": name, "num_examples": len(rows)} for name, rows in splits.items()],
         },
     }
     if "mask_file_name" in metadata_columns(finished):
@@ -81,7 +82,7 @@ def dataset_card(
             "training_classes": list(labels.classes),
             "ignore_index": labels.ignore_index,
         }
-    settings = "\n".join(f"| {name} | {value} |" for name, value in identity.items())
+    settings = "\n".join(f"| {name} | {value} |" for name, value in shown(identity).items())
     seconds = "\n".join(
         f"| {stage} | {value:.3f} |" for stage, value in summary["seconds_per_image"].items()
     )

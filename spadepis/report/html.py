@@ -19,6 +19,7 @@ from spadepis.labels import LabelSpace
 from spadepis.report.gallery import make_gallery, style_thumbnails
 from spadepis.report.heading import facts
 from spadepis.report.pictures import VIEWS
+from spadepis.report.settings import shown
 from spadepis.report.summary import failure_reasons, rejection_reasons, revisions_text
 from spadepis.report.throughput import measure_throughput
 
@@ -79,7 +80,7 @@ def html_report(
         title=folder.uri.rstrip("/").rpartition("/")[2],
         facts=facts(log, identity, checkpoints),
         summary=summary,
-        identity=identity,
+        identity=shown(identity),
         revisions=revisions_text(summary) if len(summary["revisions"]) > 1 else None,
         total_seconds=sum(summary["seconds_per_image"].values()),
         throughput=over_time,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -13,25 +14,42 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.index_check import index_problems
-from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, METADATA, PLAN
+from spadepis.dataset.image_set.layout import COMMAND, CONFIGURATION, MANIFEST, METADATA, PLAN
 from spadepis.dataset.image_set.orphans import named_objects, orphans
 from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.dataset.image_set.verification import Problem, verify
 from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.folder import Folder
+from spadepis.report.settings import shown
 from spadepis.report.summary import counts_text, details_text, summarize
 
 SOUND = 0
 PROBLEMS = 1
 
 
-def inspect(uri: str, read_back: bool, defaults: Mapping[str, Any]) -> int:
-    """Print whether an image set is complete, its settings, seconds and failures.
+@dataclass(frozen=True)
+class ReadBack:
+    """What reading an image set back has shown.
+
+    Attributes:
+        objects: how many objects were read.
+        problems: what is wrong.
+        unhashed: how many images have no hash to be compared with.
+    """
+
+    objects: int
+    problems: Sequence[Problem]
+    unhashed: int
+
+
+def inspect(uri: str, read_back: bool, defaults: Callable[[str | None], Mapping[str, Any]]) -> int:
+    """Print whether an image set is complete and sound, its settings, seconds and failures.
 
     Args:
         uri: the folder of the image set, finished or not.
         read_back: whether all images are read and compared with the commit log.
-        defaults: the default of each setting. Settings that differ from it are printed first.
+        defaults: the default of each setting of a job of that name. Settings that differ from it
+            are printed first.
 
     Returns:
         Exit status: 1 if problems were found, else 0.
@@ -43,21 +61,25 @@ def inspect(uri: str, read_back: bool, defaults: Mapping[str, Any]) -> int:
     folder = Folder(uri)
     log = read_log(folder)
     settings = _configuration(folder, log)
-    usual = [(name, value) for name, value in settings.items() if value == defaults.get(name)]
-    given = [(name, value) for name, value in settings.items() if (name, value) not in usual]
+    default = defaults(settings.get("job"))
+    rows = shown(settings).items()
+    usual = [(name, text) for name, text in rows if settings[name] == default.get(name)]
+    given = [(name, text) for name, text in rows if settings[name] != default.get(name)]
     summary = summarize(log)
+    counts = f"{_verdict(folder, len(log))}: {counts_text(summary, folder.uri)}"
+    found = _read_back(folder, log) if read_back else None
     lines = [
-        f"{_verdict(folder, len(log))}: {counts_text(summary, folder.uri)}",
+        *([counts] if found is None else _soundness(folder, counts, found)),
         *_section("settings that differ from the defaults:", given),
         details_text(summary, log),
         *_section("settings at their defaults:", usual),
     ]
     print(without_queries("\n".join(lines)))
-    return _verify(folder, log) if read_back else SOUND
+    return PROBLEMS if found is not None and found.problems else SOUND
 
 
-def _verify(folder: Folder, log: pa.Table) -> int:
-    """Read all images, print the problems, and return the exit status."""
+def _read_back(folder: Folder, log: pa.Table) -> ReadBack:
+    """Read all images and compare them with the commit log."""
     objects = named_objects(log)
     checked = tqdm(verify(folder, log), total=len(objects), unit=" objects", disable=None)
     problems = list(chain.from_iterable(checked))
@@ -69,12 +91,36 @@ def _verify(folder: Folder, log: pa.Table) -> int:
         problems += index_problems(folder, log, edited_pages=True)
     elif folder.exists(METADATA):
         problems.append(Problem(MANIFEST, "missing; this is normal only while the job is running"))
-    if problems:
-        print("\n".join(_columns([(repr(each.name), each.text) for each in problems])))
-    if unhashed := done(log)["image_sha256"].null_count:
-        print(f"the log has no SHA-256 of {unhashed} images, which were not compared")
-    print(f"{len(objects)} objects read back: {len(problems)} problems")
-    return PROBLEMS if problems else SOUND
+    return ReadBack(len(objects), problems, done(log)["image_sha256"].null_count)
+
+
+def _soundness(folder: Folder, counts: str, found: ReadBack) -> list[str]:
+    """The verdict on a set that was read back, what is wrong with it, and what helps.
+
+    Args:
+        folder: the image set.
+        counts: what the commit log says about it.
+        found: what reading it back has shown.
+    """
+    figures = f"{found.objects} objects read back: {len(found.problems)} problems"
+    unhashed = (
+        [f"the log has no SHA-256 of {found.unhashed} images, which were not compared"]
+        if found.unhashed
+        else []
+    )
+    if not found.problems:
+        return [f"{counts}; {figures}", *unhashed]
+    remedy = (
+        f"spadepis repair {folder.uri}"
+        if folder.exists(COMMAND)
+        else "its job, started again with --repair,"
+    )
+    return [
+        f"damaged, {figures}; {remedy} makes again what is damaged or missing",
+        *_columns([(repr(each.name), each.text) for each in found.problems]),
+        *unhashed,
+        f"the commit log says {counts}",
+    ]
 
 
 def _configuration(folder: Folder, log: pa.Table) -> dict[str, Any]:

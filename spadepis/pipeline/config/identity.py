@@ -18,7 +18,8 @@ from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.pipeline.config import groups
-from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.config.job import Job
+from spadepis.pipeline.config.resolution import LONGEST_SIDE_OF_PHOTOS, JobConfig
 
 # Inputs, which are compared by their absolute URIs.
 SOURCES = ("masks", "instances", "photos", "styles", "style_masks")
@@ -197,6 +198,12 @@ def _defaults(identity: Mapping[str, Any]) -> dict[str, Any]:
     """The default of each key; None where it is not a setting."""
     defaults = groups.default_settings()
     return {name: defaults.get(name) for name in identity}
+
+
+def default_identity(job: str | None) -> dict[str, Any]:
+    """What the settings are in the identity of a job if they are not given."""
+    of_photos = {"longest_side": LONGEST_SIDE_OF_PHOTOS} if job == Job.STYLIZE else {}
+    return groups.default_settings() | of_photos
 
 
 def write_identity(folder: Folder, identity: Mapping[str, Any]) -> None:

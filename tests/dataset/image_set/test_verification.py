@@ -33,7 +33,7 @@ from spadepis.dataset.image_set.commit_log import (
 )
 from spadepis.dataset.image_set.commits import Commit, done
 from spadepis.dataset.image_set.index import write_index
-from spadepis.dataset.image_set.layout import CONFIGURATION, PLAN, object_name
+from spadepis.dataset.image_set.layout import COMMAND, CONFIGURATION, PLAN, object_name
 from spadepis.dataset.image_set.lease import hold
 from spadepis.dataset.image_set.orphans import named_objects, orphans, remove_orphans
 from spadepis.dataset.image_set.verification import verify
@@ -319,6 +319,51 @@ def test_inspect_has_the_verdict_first_and_then_what_was_set(
         "  image_format  jpg",
         "  reject        None",
     ]
+
+
+def test_what_reading_back_shows_comes_before_all_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder(str(tmp_path))
+    write(folder, False, range(3))
+    finish(folder)
+    assert inspect_image_set(str(tmp_path), verify=True) == 0
+    counts = f"complete: 6 images of 3 scenes in {folder.uri}, 0 failed"
+    (first, *rest) = capsys.readouterr().out.splitlines()
+    objects = int(first.removeprefix(f"{counts}; ").split()[0])
+    assert first == f"{counts}; {objects} objects read back: 0 problems"
+    name = str(read_commits(folder)[0].file_name)
+    folder.remove(name)
+    figures = f"damaged, {objects} objects read back: 1 problems"
+    for remedy in ("its job, started again with --repair,", f"spadepis repair {folder.uri}"):
+        assert inspect_image_set(str(tmp_path), verify=True) == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"{figures}; {remedy} makes again what is damaged or missing"
+        assert lines[1].split() == [repr(name), "missing"]
+        assert lines[2] == f"the commit log says {counts}"
+        assert lines[3:] == rest
+        folder.write(COMMAND, b"{}")
+
+
+def test_inspect_knows_the_defaults_of_a_job_and_says_what_a_hash_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder(str(tmp_path))
+    for job, differs in (("stylize", False), ("synthesize", True)):
+        settings = {
+            "job": job,
+            "longest_side": 1024,
+            "label_space": "my-park (5037b02fe1d0)",
+            "related_classes": "0123456789ab",
+            "style_ids": "16 (72e2781d31dc)",
+        }
+        folder.write(CONFIGURATION, json.dumps(settings).encode())
+        assert inspect_image_set(str(tmp_path)) == 0
+        text = capsys.readouterr().out
+        assert "  label_space      my-park (SHA-256 5037b02fe1d0)\n" in text
+        assert "  related_classes  SHA-256 0123456789ab\n" in text
+        assert "  style_ids        16 (SHA-256 72e2781d31dc)\n" in text
+        assert ("longest_side" in text.partition("worker seconds")[0]) == differs
 
 
 def test_output_that_nobody_reads_ends_the_command_without_a_trace(tmp_path: Path) -> None:
