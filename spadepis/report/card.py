@@ -15,6 +15,7 @@ import yaml
 
 from spadepis.checkpoints.defaults import shipped_weights
 from spadepis.dataset.image_set.commits import done
+from spadepis.dataset.image_set.completeness import expected_sizes
 from spadepis.dataset.image_set.index import metadata_columns, rows_by_split
 from spadepis.dataset.image_set.layout import KINDS, METADATA, SHARDS, shards_of_split
 from spadepis.dataset.image_set.splits import TRAIN, metadata_of_split
@@ -64,16 +65,16 @@ def dataset_card(
     """
     in_shards = identity["output_format"] == "parquet"
     finished = done(log)
-    splits = None if split_by is None else list(rows_by_split(finished, split_by))
+    splits = {TRAIN: finished} if split_by is None else rows_by_split(finished, split_by)
     header: dict[str, Any] = {
         "pretty_name": f"{summary['done']} images of {summary['scenes']} scenes",
         "task_categories": ["image-segmentation"],
         **_licence(identity),
-        "configs": [_configuration(finished, in_shards, splits)],
-        # The field "splits" would need the sizes of the tables that Hugging Face makes of the set.
+        "configs": [_configuration(finished, in_shards, split_by and list(splits))],
         "dataset_info": {
             "config_name": "default",
             "features": _features(finished, in_shards),
+            **_split_sizes(splits),
         },
     }
     if "mask_file_name" in metadata_columns(finished):
@@ -140,6 +141,26 @@ def _configuration(
     if splits is not None and not in_shards:
         configuration["metadata_filenames"] = [path[0] for path in paths.values()]
     return configuration
+
+
+def _split_sizes(splits: Mapping[str, pa.Table]) -> dict[str, list[dict[str, Any]]]:
+    """The images of each split, which Hugging Face compares with those it finds, and their bytes.
+
+    It takes one only with the other, and rows of version 0.1 do not tell the bytes.
+    """
+    sizes = {name: expected_sizes(rows).values() for name, rows in splits.items()}
+    if any(None in each for objects in sizes.values() for each in objects):
+        return {}
+    return {
+        "splits": [
+            {
+                "name": name,
+                "num_bytes": sum(max(size or 0 for size in each) for each in sizes[name]),
+                "num_examples": len(rows),
+            }
+            for name, rows in splits.items()
+        ]
+    }
 
 
 def _features(finished: pa.Table, in_shards: bool) -> list[dict[str, str]]:

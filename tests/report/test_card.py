@@ -91,8 +91,12 @@ def test_splits_are_read_as_splits(
     assert sum(rows.num_rows for rows in loaded.values()) == len(IDS) * len(STYLES)
     # The header says nothing that the reader would have to ignore.
     assert not [record.message for record in caplog.records if record.name.startswith("datasets")]
-    splits = {each["split"] for each in header["configs"][0]["data_files"]}
-    assert splits == set(loaded) and "splits" not in header["dataset_info"]
+    declared = header["dataset_info"]["splits"]
+    counts = {split: rows.num_rows for split, rows in loaded.items()}
+    assert {each["name"]: each["num_examples"] for each in declared} == counts
+    folders = [tmp_path / "out" / name for name in ("data", "images", "masks", "contents")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert sum(each["num_bytes"] for each in declared) == sum(path.stat().st_size for path in files)
     for row in loaded["validation"]:
         assert (np.asarray(row["mask"]) == IDS.index(row["mask_id"])).all()
 
@@ -106,6 +110,12 @@ def test_instance_maps_are_a_column(tmp_path: Path, in_shards: bool) -> None:
     )
     for row in loaded:
         assert (np.asarray(row["instance"]) == 300 + IDS.index(row["mask_id"])).all()
+
+
+def test_rows_without_sizes_give_a_header_without_them() -> None:
+    log = to_table([Commit("a", None, "m", None, file_name="images/a.jpg")])
+    card = dataset_card(summarize(log), log, {"output_format": "files"}, LABELS)
+    assert "splits" not in yaml.safe_load(card.split("---\n")[1])["dataset_info"]
 
 
 def test_rules_of_splits() -> None:

@@ -18,7 +18,7 @@ def missing_or_cut(folder: Folder, log: pa.Table) -> list[Problem]:
 
     No object is opened. Rows of version 0.1 do not tell sizes.
     """
-    expected = _expected_sizes(log)
+    expected = expected_sizes(log)
     if not expected:
         return []
     found = object_sizes(folder, len(expected))
@@ -42,7 +42,7 @@ def object_sizes(folder: Folder, about: int) -> dict[str, int]:
     }
 
 
-def _expected_sizes(log: pa.Table) -> dict[str, set[int | None]]:
+def expected_sizes(log: pa.Table) -> dict[str, set[int | None]]:
     """The sizes that the rows of a log give for each object: one, or None where they do not tell.
 
     There are several where a run on another machine wrote the photo of a scene again.
