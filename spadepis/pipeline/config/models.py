@@ -90,7 +90,7 @@ def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]
         given: the names of the settings that were given.
 
     Raises:
-        CheckpointError: a checkpoint does not exist, or the filesystem does not tell.
+        CheckpointError: a checkpoint does not exist or is no file, or the filesystem does not tell.
     """
     for name in ("spade_checkpoint", "photowct_checkpoint"):
         uri = getattr(networks, name)
@@ -100,6 +100,10 @@ def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]
             found = kind(uri)
         except OSError as error:
             raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error
+        if found == "directory":
+            raise CheckpointError(
+                f"{flag(name)} {uri}: this is a folder or a web page, not a file of weights"
+            )
         if found is not None:
             continue
         if name in given or networks.checkpoints is None:

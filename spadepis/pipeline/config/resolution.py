@@ -117,6 +117,10 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     _check_regions(inputs, styles, region_labels, given)
     _check_instances(job, inputs, output, space)
     size = _size(job, output, space)
+    longest_side = _longest_side(job, output, size)
+    wanted_classes = _wanted_classes(inputs, space)
+    thresholds = _thresholds(job, inputs, parts["quality"])
+    # It logs which models are used, which an error does not follow.
     models = find_models(job, networks, space)
     parts["networks"] = models.networks
     return JobConfig(
@@ -127,12 +131,12 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
         generator_space=models.generator_space,
         generator_classes=models.generator_classes,
         size=size,
-        longest_side=_longest_side(job, output, size),
+        longest_side=longest_side,
         id_globs=None if inputs.where is None else _split(inputs.where),
-        wanted_classes=_wanted_classes(inputs, space),
+        wanted_classes=wanted_classes,
         region_labels=region_labels,
         matched_labels=matched_labels,
-        thresholds=_thresholds(job, inputs, parts["quality"]),
+        thresholds=thresholds,
         storage_environment=environment,
     )
 

@@ -111,9 +111,14 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--masks", "s3://user:secret@bucket"], "a URI contains credentials"),
     ],
 )
-def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        parse_config(Job.SYNTHESIZE, SYNTHESIZE + arguments)
+def test_mistakes_are_one_line(
+    arguments: list[str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Without a checkpoint, a job that can be run logs which model is used.
+    needed = ["--masks", "m", "--output", "o"]
+    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError) as caught:
+        parse_config(Job.SYNTHESIZE, needed + arguments)
+    assert not caplog.messages
     message = str(caught.value)
     assert message.startswith(reason.removesuffix("$")) or reason in message
     assert not reason.endswith("$") or message == reason.removesuffix("$")
@@ -207,6 +212,10 @@ def test_checkpoints_that_do_not_exist_are_named_once_with_what_helps(
         (
             {"photowct_checkpoint": f"{folder}/b"},
             f"--photowct-checkpoint {folder}/b: there is no such file",
+        ),
+        (
+            {"photowct_checkpoint": str(tmp_path)},
+            f"--photowct-checkpoint {tmp_path}: this is a folder or a web page, not a file",
         ),
     ):
         config = resolve(both, NEEDED[both] | given)
