@@ -35,7 +35,7 @@ def test_an_entry_says_what_the_setting_takes_and_which_jobs_have_it() -> None:
         "- **`--synthesis-workers`** (integer ≥ 1; not for `stylize`): Number",
         "- **`--masks`** (text; needed by `synthesize` and `synthesize_and_stylize`): Label maps",
         "- **`--jpeg-quality`** (integer ≥ 1, ≤ 100; default `95`): Quality",
-        "- **`--keep-contents`** (switch; default on): Also",
+        "- **`--keep-contents`** (switch; default on; no effect on `synthesize`): Also",
         "- **`--output-format`** (`files` or `parquet`; default `files`): Form",
         "- **`--output`** (text; needed): Folder",
     ):
