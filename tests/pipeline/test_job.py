@@ -282,7 +282,8 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
         f"--masks={tmp_path / 'none'}": "does not exist",
         f"--styles={empty}": "holds no images",
         "--stylez=3": "--stylez is no setting of",
-        "--label-space=cityscapes": "does not fit the label space cityscapes: fc.weight",
+        "--label-space=cityscapes": "no label map can be used",
+        "--label-space=cityscapes --accept-implausible": "does not fit the label space",
         f"--photowct-checkpoint={spade}": "not a PhotoWCT network",
         f"--spade-checkpoint={photowct}": "not a SPADE generator",
         "--spade-checkpoint=none.pth": "none.pth: there is no such file",
@@ -291,7 +292,7 @@ def test_what_cannot_be_run_is_one_line_and_nothing_is_written(
         "--styles-per-mask=4": "holds 3",
         f"--output={spade}": "cannot be written",
     }.items():
-        assert run_job(BOTH, inputs.flags(output, flag)) == 2
+        assert run_job(BOTH, inputs.flags(output, *flag.split())) == 2
         message = capsys.readouterr().err
         assert message.startswith("error: ")
         assert reason in message

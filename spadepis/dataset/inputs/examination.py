@@ -27,7 +27,7 @@ from spadepis.labels.plausibility import count_values, mean_heights
 SAMPLE_SIZE = 64
 # Where nine tenths of the instance maps agree so well, one that does not is of another scene.
 CLOSE_AGREEMENT = 0.9
-_THREADS = 8
+THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,20 @@ def _agreement(
         return None
 
 
+def sample_of(ids: Sequence[str]) -> list[str]:
+    """At most ``SAMPLE_SIZE`` of some ids, spread evenly over them."""
+    count = min(SAMPLE_SIZE, len(ids))
+    chosen = np.linspace(0, len(ids) - 1, count).round().astype(int).tolist()
+    return [ids[index] for index in chosen]
+
+
 def examine_label_maps(
     label_maps: Mapping[str, str],
     photos: Mapping[str, str] | None,
     max_pixels: int,
     instances: Mapping[str, str] | None = None,
 ) -> tuple[list[LabelMapFinding], list[str]]:
-    """Examine a sample of a set, spread evenly over its ids.
+    """Examine a sample of a set; see ``sample_of``.
 
     Args:
         label_maps: sources by id.
@@ -122,12 +129,8 @@ def examine_label_maps(
     Returns:
         What the label maps show, and why others of the sample cannot be read.
     """
-    ids = list(label_maps)
-    count = min(SAMPLE_SIZE, len(ids))
-    chosen = np.linspace(0, len(ids) - 1, count).round().astype(int).tolist()
 
-    def examine(index: int) -> LabelMapFinding | str:
-        id = ids[index]
+    def examine(id: str) -> LabelMapFinding | str:
         try:
             return examine_label_map(
                 label_maps[id], (photos or {}).get(id), (instances or {}).get(id), max_pixels
@@ -135,8 +138,8 @@ def examine_label_maps(
         except UnreadableImageError as error:
             return str(error)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = list(pool.map(examine, chosen))
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(examine, sample_of(list(label_maps))))
     findings = [each for each in results if isinstance(each, LabelMapFinding)]
     return findings, [each for each in results if isinstance(each, str)]
 

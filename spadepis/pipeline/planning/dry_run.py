@@ -23,18 +23,23 @@ def dry_run(config: JobConfig) -> str:
     """
     with storage_environment(config.storage_environment):
         job = prepare(config)
-        plan = make_plan(config, job.inputs)
+        classes = job.classes or job.check.classes
+        plan = make_plan(config, job.inputs, classes=classes)
         found = [*check_text(job.check), *job.check.warnings]
-        lines = [_pairs(config, plan), *found, _output(config, plan, job.check, job.folder)]
+        lines = [
+            _pairs(config, plan, classes is not None),
+            *found,
+            _output(config, plan, job.check, job.folder),
+        ]
         print(without_queries("\n".join(lines)))
         refuse_implausible(config, job.check)
     return "nothing was written, because of --dry-run"
 
 
-def _pairs(config: JobConfig, plan: Plan) -> str:
+def _pairs(config: JobConfig, plan: Plan, are_classes_known: bool) -> str:
     scenes = "label maps" if config.job.synthesizes else "photos"
     text = f"{plan.pairs:,} results of {len(plan.scenes):,} {scenes}"
-    if config.wanted_classes:
+    if config.wanted_classes and not are_classes_known:
         text += ", fewer if --containing-classes leaves some out"
     return text
 

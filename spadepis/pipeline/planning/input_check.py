@@ -6,39 +6,31 @@ seen in a sample of the label maps, and in how many ids the inputs have in commo
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from spadepis.configuration import ConfigurationError, flag
-from spadepis.dataset.inputs.conventions import (
-    ENOUGH_EXAMINED,
-    UNKNOWN_CONVENTIONS,
-    LabelConventions,
-)
+from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.examination import (
     LabelMapFinding,
     conventions_of,
     examine_label_maps,
 )
 from spadepis.dataset.inputs.listing import Listing
-from spadepis.labels.label_space import UNKNOWN_CLASSES, LabelSpace
-from spadepis.labels.numbering import (
-    LICENSE_PLATES,
-    find_misnumbering,
-    suspect_misnumbering,
-)
+from spadepis.labels.numbering import LICENSE_PLATES
 from spadepis.labels.published import CITYSCAPES
 from spadepis.pipeline.config.resolution import JobConfig
+from spadepis.pipeline.planning.class_survey import Classes
 from spadepis.pipeline.planning.inputs import Inputs
+from spadepis.pipeline.planning.label_map_check import (
+    LEAST_AGREEMENT,
+    LabelMapCheck,
+    check_label_maps,
+    label_map_lines,
+)
+from spadepis.pipeline.planning.trial_reading import TrialReading, try_reading
 
 REMEDY = "If the inputs are what you mean, give --accept-implausible"
-# Of the median of a sample of instance maps; measured on real ones: at least 0.8 for right ones, at
-# most 0.3 for mirrored ones, crops of nine tenths from a corner, and those of other images.
-LEAST_AGREEMENT = 0.4
-_SHOWN_CLASSES = 8
-_SHOWN_SIZES = 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,16 @@ class Coverage:
     missing: Sequence[str]
 
     @property
+    def of_styles(self) -> bool:
+        """Whether the input belongs to styles, not to scenes."""
+        return self.owners == "styles"
+
+    @property
+    def warnings(self) -> list[str]:
+        """How many have none and will fail, in a line, if any do."""
+        return [self.text] if self.missing else []
+
+    @property
     def text(self) -> str:
         """The coverage for people."""
         found = self.total - len(self.missing)
@@ -70,57 +72,42 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class LabelMapCheck:
-    """What a sample of the label maps shows.
-
-    Attributes:
-        total: how many label maps there are.
-        sampled: those that were read.
-        unreadable: why others of the sample could not be read.
-        shares: share of the pixels of each class found, the largest first.
-        unknown: share of the pixels that are of no known class.
-        misnumbering: why they are not of the label space of the job, if they seem not to be.
-        suspicion: the same, where label maps are too few to be certain.
-        agreement: how well the borders of the instance maps agree with those of the label maps, the
-            median of the sample; None if there are too few.
-    """
-
-    total: int
-    sampled: Sequence[LabelMapFinding]
-    unreadable: Sequence[str]
-    shares: Mapping[str, float]
-    unknown: float
-    misnumbering: str | None
-    suspicion: str | None = None
-    agreement: float | None = None
-
-
-@dataclass(frozen=True)
 class InputCheck:
     """The inputs of a job, checked.
 
     Attributes:
         label_maps: what the label maps show, if there are any.
         coverages: how many scenes or styles have the inputs that belong to them.
-        doom: why the job would end as one with too many failed pairs, if it surely would.
+        trials: the label maps of scenes and of styles that were read as the job will read them.
+        classes: the classes of each label map of the job, if all of them were read.
+        doom: why the job would end as one with too many failed pairs, if it would.
         conventions: how the label maps are read where a file leaves it open.
         style_conventions: the same of the label maps of styles.
     """
 
     label_maps: LabelMapCheck | None
     coverages: Sequence[Coverage]
+    trials: Sequence[TrialReading] = ()
+    classes: Classes | None = None
     doom: str | None = None
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
     style_conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
     @property
     def warnings(self) -> list[str]:
-        """What will fail, one line for each kind of input, and what is suspicious."""
-        warnings = [each.text for each in self.coverages if each.missing]
-        warnings += [] if self.doom is None else [self.doom]
+        """What will fail, one line for each reason, and what is suspicious."""
+        # What is said of too many failures belongs to the scenes.
+        failing: list[Coverage | TrialReading] = [*self.coverages, *self.trials]
+        failing.sort(key=lambda each: not each.of_styles)
+        warnings = [line for each in failing for line in each.warnings]
+        if self.doom is not None:
+            warnings[-1] += f"; {self.doom}"
         found = self.label_maps
         if found is not None and found.suspicion is not None:
-            warnings.append(f"{found.suspicion}; they are too few to be certain")
+            warnings.append(
+                f"{found.suspicion}, or the YAML file of your own classes; they are too few to be "
+                "certain"
+            )
         return warnings
 
     @property
@@ -132,18 +119,17 @@ class InputCheck:
             for each in self.coverages
             if each.missing and len(each.missing) == each.total
         ]
-        if self.label_maps is not None:
-            found = self.label_maps
-            if found.unreadable and not found.sampled:
-                problems.append(f"no label map can be read, e.g. {found.unreadable[0]}")
-            if found.misnumbering is not None:
-                problems.append(found.misnumbering)
-            if found.agreement is not None and found.agreement < LEAST_AGREEMENT:
-                problems.append(
-                    "the instance maps are not those of the label maps, for their borders agree "
-                    f"to {max(0.0, found.agreement):.0%}: they may be cropped, turned, or of other "
-                    "images"
-                )
+        found = self.label_maps
+        if found is not None and found.misnumbering is not None:
+            problems.append(found.misnumbering)
+        else:
+            problems += [each.problem for each in self.trials if each.problem is not None]
+        agreement = None if found is None else found.agreement
+        if agreement is not None and agreement < LEAST_AGREEMENT:
+            problems.append(
+                "the instance maps are not those of the label maps, for their borders agree to "
+                f"{max(0.0, agreement):.0%}: they may be cropped, turned, or of other images"
+            )
         return problems
 
 
@@ -155,30 +141,39 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
         inputs: the lists of files.
         ids: ids of the scenes that the job may make.
     """
-    label_maps = None
+    label_maps = classes = None
     conventions = style_conventions = UNKNOWN_CONVENTIONS
+    given, space = config.inputs, config.label_space
+    scene_ids = ids[: given.limit]
+    trials = []
     if inputs.masks is not None:
         photos = None if inputs.photos is None else inputs.photos.images
         instances = None if inputs.instances is None else inputs.instances.images
         found = {id: inputs.masks.find(id) for id in ids}
         sources = {id: source for id, source in found.items() if source is not None}
-        findings, unreadable = examine_label_maps(
-            sources, photos, config.inputs.max_pixels, instances
-        )
+        findings, unreadable = examine_label_maps(sources, photos, given.max_pixels, instances)
         conventions = _conventions(config, findings)
-        label_maps = check_label_maps(config.label_space, findings, unreadable, len(sources))
+        examined = len(findings) + len(unreadable)
+        label_maps = check_label_maps(space, findings, examined, len(sources), given.limit)
+        trial = try_reading(sources, findings, space, given.max_pixels, conventions)
+        if trial.is_whole:
+            read = trial.readings
+            classes = {id: read[id].classes if id in read else None for id in ids}
+        # The wanted classes decide which scenes --limit takes.
+        trials.append(trial if config.wanted_classes else trial.of(scene_ids))
     if inputs.style_masks is not None and inputs.styles is not None:
-        findings, _ = examine_label_maps(
-            inputs.style_masks.images, inputs.styles.images, config.inputs.max_pixels
-        )
+        of_styles = inputs.style_masks.images
+        findings, _ = examine_label_maps(of_styles, inputs.styles.images, given.max_pixels)
         style_conventions = _conventions(config, findings)
-    scene_ids = ids[: config.inputs.limit]
+        trial = try_reading(of_styles, findings, space, given.max_pixels, style_conventions)
+        trials.append(replace(trial, of_styles=True))
     coverages = _coverages(config, inputs, scene_ids)
+    doom = None
     # Otherwise not all of these scenes are made.
-    certain = not config.wanted_classes and config.styles.pairing != "table"
-    allowed = config.quality.max_failed_fraction
-    doom = _doom(coverages, scene_ids, allowed) if certain else None
-    return InputCheck(label_maps, coverages, doom, conventions, style_conventions)
+    if not config.wanted_classes and config.styles.pairing != "table":
+        trial_of_scenes = trials[0] if inputs.masks is not None else None
+        doom = _doom(coverages, trial_of_scenes, scene_ids, config.quality.max_failed_fraction)
+    return InputCheck(label_maps, coverages, trials, classes, doom, conventions, style_conventions)
 
 
 def _conventions(config: JobConfig, findings: Sequence[LabelMapFinding]) -> LabelConventions:
@@ -203,51 +198,23 @@ def _coverages(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> list[Co
     ]
 
 
-def _doom(coverages: Sequence[Coverage], ids: Sequence[str], allowed: float) -> str | None:
-    """Why a job would end with too many failed pairs: scenes that lack an input are enough."""
-    lacking = {id for each in coverages if each.setting != "style_masks" for id in each.missing}
-    if len(lacking) <= allowed * len(ids):
-        return None
-    return (
-        f"so many failures are more than --max-failed-fraction {allowed:g} allows: the job would "
-        "end with exit status 3"
+def _doom(
+    coverages: Sequence[Coverage], trial: TrialReading | None, ids: Sequence[str], allowed: float
+) -> str | None:
+    """Why a job would end with too many failed pairs: scenes that will fail are enough."""
+    failing = {id for each in coverages if each.setting != "style_masks" for id in each.missing}
+    of_sample = 0.0
+    if trial is not None and trial.readings:
+        failing |= trial.failing.keys()
+        of_sample = len(trial.failing) / len(trial.readings)
+    more = (
+        f"more than --max-failed-fraction {allowed:g} allows: the job would end with exit status 3"
     )
-
-
-def check_label_maps(
-    label_space: LabelSpace,
-    sampled: Sequence[LabelMapFinding],
-    unreadable: Sequence[str],
-    total: int,
-) -> LabelMapCheck:
-    """What a sample of label maps shows, if they are of a label space.
-
-    Args:
-        label_space: label space of the job.
-        sampled: label maps.
-        unreadable: why others of the sample could not be read.
-        total: how many label maps there are.
-    """
-    names = dict(zip(label_space.raw_values, label_space.names, strict=True))
-    names |= dict(zip(label_space.published_values, label_space.names, strict=True))
-    pixels: Counter[str] = Counter()
-    for each in sampled:
-        for value, count in each.pixels_by_value.items():
-            pixels[names.get(value, f"no class ({value})")] += count
-    all_pixels = max(1, pixels.total())
-    shares = {name: count / all_pixels for name, count in pixels.most_common()}
-    unknown = sum(share for name, share in shares.items() if name in UNKNOWN_CLASSES)
-    histograms = {each.source: each.pixels_by_value for each in sampled}
-    heights = {each.source: each.heights for each in sampled}
-    misnumbering = find_misnumbering(label_space, histograms, heights)
-    suspicion = None
-    if misnumbering is None:
-        suspicion = suspect_misnumbering(label_space, histograms, heights)
-    agreements = [each.agreement for each in sampled if each.agreement is not None]
-    agreement = median(agreements) if len(agreements) >= ENOUGH_EXAMINED else None
-    return LabelMapCheck(
-        total, sampled, unreadable, shares, unknown, misnumbering, suspicion, agreement
-    )
+    if len(failing) > allowed * len(ids):
+        return f"so many failures are {more}"
+    if of_sample > allowed:
+        return f"if as many of the others fail, they are {more}"
+    return None
 
 
 def refuse_implausible(config: JobConfig, check: InputCheck) -> None:
@@ -264,38 +231,8 @@ def check_text(check: InputCheck) -> list[str]:
     """What was found, for people: one line for each subject. ``warnings`` are not among them."""
     lines: list[str] = []
     if check.label_maps is not None:
-        lines += _label_map_lines(check.label_maps)
+        lines += label_map_lines(check.label_maps)
     return lines + [each.text for each in check.coverages if not each.missing]
-
-
-def _label_map_lines(found: LabelMapCheck) -> list[str]:
-    lines = [f"{len(found.sampled):,} of {found.total:,} label maps were examined"]
-    if found.unreadable:
-        lines.append(f"{len(found.unreadable):,} cannot be read, e.g. {found.unreadable[0]}")
-    if not found.sampled:
-        return lines
-    sizes = Counter(each.extent.size for each in found.sampled)
-    ratios = [width / height for height, width in sizes]
-    lines.append(
-        f"sizes: {_sizes(sizes)}; width to height from {min(ratios):.2f} to {max(ratios):.2f}"
-    )
-    shown = list(found.shares.items())[:_SHOWN_CLASSES]
-    classes = ", ".join(f"{name} {share:.1%}" for name, share in shown)
-    more = ", ..." if len(found.shares) > _SHOWN_CLASSES else ""
-    lines.append(f"{len(found.shares)} classes: {classes}{more}")
-    lines.append(f"unknown: {found.unknown:.1%} of the pixels")
-    if found.agreement is not None:
-        agreement = max(0.0, found.agreement)
-        lines.append(f"borders of label maps and instance maps agree to {agreement:.0%}")
-    return lines
-
-
-def _sizes(sizes: Counter[tuple[int, int]]) -> str:
-    shown = ", ".join(
-        f"{width}x{height} ({count})" for (height, width), count in sizes.most_common(_SHOWN_SIZES)
-    )
-    others = len(sizes) - _SHOWN_SIZES
-    return f"{shown} and {others} more" if others > 0 else shown
 
 
 def _missing(ids: Sequence[str], listing: Listing) -> list[str]:

@@ -27,10 +27,10 @@ from spadepis.pipeline.planning.input_check import (
     Coverage,
     InputCheck,
     check_inputs,
-    check_label_maps,
     check_text,
 )
 from spadepis.pipeline.planning.inputs import list_inputs
+from spadepis.pipeline.planning.label_map_check import check_label_maps
 
 SKY, ROAD, UNKNOWN = 156, 148, 255
 
@@ -45,7 +45,7 @@ def sampled(*histograms: dict[int, int]) -> list[LabelMapFinding]:
 
 def test_classes_are_named_with_their_shares() -> None:
     maps = sampled({SKY: 6, UNKNOWN: 4}, {SKY: 2, ROAD: 8})
-    check = check_label_maps(COCO_STUFF, maps, [], total=100)
+    check = check_label_maps(COCO_STUFF, maps, examined=2, total=100)
     assert check.shares == {"sky-other": 0.4, "road": 0.4, "unknown": 0.2}
     assert check.unknown == 0.2
     lines = check_text(InputCheck(check, []))
@@ -57,9 +57,9 @@ def test_classes_are_named_with_their_shares() -> None:
     ]
 
 
-def test_values_that_are_no_class_are_shown() -> None:
-    check = check_label_maps(ADE20K, sampled({1: 9, 200: 1}), [], total=1)
-    assert check.shares == {"wall": 0.9, "no class (200)": 0.1}
+def test_values_that_are_no_class_are_not_among_the_classes() -> None:
+    check = check_label_maps(ADE20K, sampled({1: 9, 200: 1}), examined=1, total=1)
+    assert check.shares == {"wall": 0.9}
 
 
 def test_an_input_that_belongs_to_nothing_is_a_problem() -> None:
@@ -101,10 +101,79 @@ def test_a_job_that_will_fail_says_so_before_it_begins(
     assert "2 of 4 label maps have an instance map" in caplog.text and doom in caplog.text
 
 
+def save_label_maps(folder: Path, *values: int) -> str:
+    folder.mkdir()
+    for index, value in enumerate(values):
+        label_map = np.full((64, 64), SKY, np.uint8)
+        label_map[0, 0] = value
+        Image.fromarray(label_map).save(folder / f"{index:03d}.png")
+    return str(folder)
+
+
+def test_label_maps_with_values_of_no_class_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = save_label_maps(tmp_path / "masks", SKY, 200, ROAD, 201, SKY)
+    Path(masks, "004.png").write_bytes(b"no image")
+    given = flags(masks, tmp_path, "--size=64x64")
+    assert run_job(Job.SYNTHESIZE, given) == 0
+    printed = capsys.readouterr().out
+    assert "5 of 5 label maps were examined\n" in printed
+    assert "2 classes: sky-other" in printed
+    bad = (
+        "2 of 5 label maps will fail: they hold 200, 201, which are no classes of coco-stuff, e.g. "
+    )
+    assert f"{bad}{masks}/001.png\n" in printed
+    assert f"1 of 5 label maps will fail, e.g. {masks}/004.png: " in printed
+    assert "; so many failures are more than --max-failed-fraction 0.01 allows" in printed
+
+    assert run_job(Job.SYNTHESIZE, [*given, "--limit=3", "--max-failed-fraction=0.4"]) == 0
+    printed = capsys.readouterr().out
+    assert "5 of 5 label maps were examined; --limit takes at most 3 of them" in printed
+    assert "1 of 3 label maps will fail: it holds 200, which is no class" in printed
+    assert "max-failed-fraction" not in printed
+
+
+def test_of_a_sample_the_share_that_fails_is_judged(tmp_path: Path) -> None:
+    values = [SKY] * (2 * SAMPLE_SIZE)
+    values[-2:] = [200, 200]
+    masks = save_label_maps(tmp_path / "masks", *values)
+    config = resolve(Job.SYNTHESIZE, {"masks": masks, "output": str(tmp_path / "out")})
+    (warning,) = check_inputs(config, list_inputs(config), sorted_ids(masks)).warnings
+    assert warning.startswith("1 of the 64 label maps that were examined will fail: it holds 200")
+    assert "if as many of the others fail, they are more than --max-failed-fraction" in warning
+
+
+def sorted_ids(folder: str) -> list[str]:
+    return sorted(path.stem for path in Path(folder).iterdir())
+
+
+def test_a_job_whose_label_maps_all_fail_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = save_label_maps(tmp_path / "masks", 200, 201)
+    given = flags(masks, tmp_path, "--size=64x64")
+    assert run_job(Job.SYNTHESIZE, given) == 2
+    said = capsys.readouterr().err
+    assert f"no label map can be used, e.g. {masks}/000.png: it holds 200, which is no" in said
+    assert run_job(Job.SYNTHESIZE, [*given, "--accept-implausible"]) == 0
+
+
+def test_a_dry_run_counts_scenes_with_wanted_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = save_label_maps(tmp_path / "masks", SKY, ROAD, ROAD, 200)
+    given = flags(masks, tmp_path, "--size=64x64", "--containing-classes=road")
+    assert run_job(Job.SYNTHESIZE, given) == 0
+    # The one that will fail is among them: a job does not pass it over in silence.
+    assert "3 results of 3 label maps\n" in capsys.readouterr().out
+
+
 def test_a_few_label_maps_that_look_like_others_are_reported() -> None:
-    check = check_label_maps(COCO_STUFF, sampled({1: 50, 3: 30, 6: 20}), [], total=1)
+    check = check_label_maps(COCO_STUFF, sampled({1: 50, 3: 30, 6: 20}), examined=1, total=1)
     (warning,) = InputCheck(check, []).warnings
     assert warning.startswith("the label maps seem to be ade20k, not coco-stuff")
+    assert "Give --label-space ade20k, or the YAML file of your own classes; they" in warning
     assert warning.endswith("too few to be certain") and InputCheck(check, []).problems == []
 
 
