@@ -13,13 +13,16 @@ log = logging.getLogger(__name__)
 # The first line shows that the job is alive.
 SECONDS_TO_FIRST_LINE = 10.0
 SECONDS_BETWEEN_LINES = 60.0
+# Results come in blocks, so that the second block may follow the first one at once.
+SECONDS_TO_RATE = 5.0
 
 
 class Progress:
     """Shows pairs done, total, rate, time left, failures and the slowest stage.
 
     On a terminal it is a bar; elsewhere a line is logged after ten seconds, then every minute,
-    and at the end.
+    and at the end. The rate counts from the first results, for until these come Ray starts and
+    models are loaded. There is none, and no time left, until results have come for a while.
 
     Args:
         done: pairs settled before this run.
@@ -30,7 +33,9 @@ class Progress:
     def __init__(self, done: int, total: int, workers: Mapping[str, int]) -> None:
         self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
         self._total = total
-        self._initial = self._done = done
+        self._done = done
+        # When the first results came, and how many pairs were settled then.
+        self._first: tuple[float, int] | None = None
         self._logged: int | None = None
         self._failed = self._rejected = 0
         self._workers = workers
@@ -45,7 +50,11 @@ class Progress:
         self._failed += failed
         self._rejected += rejected
         self._seconds.update(seconds)
-        self._bar.update(settled)
+        if settled and self._first is None:
+            self._first = monotonic(), self._done
+            self._restart_bar()
+        else:
+            self._bar.update(settled)
         self._bar.set_postfix_str(self._postfix())
         if monotonic() >= self._next_line:
             self._log_line()
@@ -61,6 +70,18 @@ class Progress:
         """The stage whose workers were busy longest, each of them on average."""
         busy = {stage: spent / self._workers[stage] for stage, spent in self._seconds.items()}
         return max(busy, key=busy.__getitem__, default=None)
+
+    def _restart_bar(self) -> None:
+        """Let the rate of the bar count from now."""
+        self._bar.n = self._bar.initial = self._bar.last_print_n = self._done
+        self._bar.unpause()
+
+    def _rate(self, now: float) -> float:
+        """Pairs a second since the first results; 0, which is shown as "?", if it is too early."""
+        if self._first is None or now - self._first[0] < SECONDS_TO_RATE:
+            return 0.0
+        start, settled = self._first
+        return (self._done - settled) / (now - start)
 
     def _postfix(self) -> str:
         parts = [f"{self._failed} failed"]
@@ -80,7 +101,7 @@ class Progress:
                 self._total,
                 now - self._start,
                 unit="pair",
-                initial=self._initial,
+                rate=self._rate(now),
                 postfix=self._postfix(),
                 ncols=0,
             )

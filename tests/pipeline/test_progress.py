@@ -36,9 +36,13 @@ def test_a_line_tells_rate_time_left_failures_and_the_slowest_stage(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     shown = Progress(done=20, total=100, workers={"stylize": 4, "smooth": 1})
-    clock[0] += 20
     with caplog.at_level(logging.INFO):
-        shown.update(done=37, failed=2, rejected=1, seconds={"stylize": 30.0, "smooth": 10.0})
-    (line,) = caplog.messages
-    assert "60/100 [00:20<00:20,  2.00pair/s" in line
+        clock[0] += 30
+        shown.update(done=10, failed=0, rejected=0, seconds={"stylize": 10.0, "smooth": 2.0})
+        clock[0] += 60
+        shown.update(done=27, failed=2, rejected=1, seconds={"stylize": 20.0, "smooth": 8.0})
+    first, line = caplog.messages
+    # Nothing tells yet how fast results come.
+    assert "30/100 [00:30<?, ?pair/s" in first
+    assert "60/100 [01:30<01:20,  2.00s/pair" in line
     assert line.endswith("2 failed, 1 rejected, slowest stage: smooth]")
