@@ -70,7 +70,7 @@ def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
 
 def _outcome(job: Prepared, commits: pa.Table, summary: Mapping[str, Any]) -> Outcome:
     status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
-    text = summary_text(summary, commits, job.folder.uri)
+    text = summary_text(summary, commits, job.folder.uri, job.config.output.split_by)
     return Outcome(status, f"{text}\nreport: {job.folder.uri_of(REPORT)}")
 
 

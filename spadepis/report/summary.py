@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from spadepis import __version__
 from spadepis.dataset.image_set.commits import done, failed, rejected, revisions
+from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, split_of
 from spadepis.report.card import split_words
 
 SHOWN_FAILURES = 5
@@ -99,9 +100,14 @@ def versions() -> dict[str, str]:
     return {"spadepis": __version__} | {name: version(name) for name in DEPENDENCIES}
 
 
-def summary_text(summary: Mapping[str, Any], log: pa.Table, uri: str) -> str:
-    """The summary as text: counts, seconds per image in each stage, failures by reason."""
-    return f"{counts_text(summary, uri)}\n{details_text(summary, log)}"
+def summary_text(
+    summary: Mapping[str, Any], log: pa.Table, uri: str, split_by: str | None = None
+) -> str:
+    """The summary as text: counts, splits, seconds per image in each stage, failures by reason."""
+    lines = [counts_text(summary, uri)]
+    if split_by is not None:
+        lines.append(split_text(log, split_by))
+    return "\n".join([*lines, details_text(summary, log)])
 
 
 def counts_text(summary: Mapping[str, Any], uri: str) -> str:
@@ -111,6 +117,21 @@ def counts_text(summary: Mapping[str, Any], uri: str) -> str:
         f"{summary['done']} images of {summary['scenes']} scenes in {uri}, "
         f"{summary['failed']} failed{rejected}"
     )
+
+
+def split_text(log: pa.Table, split_by: str) -> str:
+    """How many scenes each split has, in a line, with what helps if one has none."""
+    scenes = done(log)["mask_id"].unique().to_pylist()
+    counts = Counter(split_of(id, split_by) for id in scenes)
+    shown = {0: "none", 1: "1 scene"}
+    train, validation = (
+        shown.get(counts[split], f"{counts[split]:,} scenes") for split in (TRAIN, VALIDATION)
+    )
+    text = f"split: {train} train, {validation} validation"
+    if not scenes or (counts[TRAIN] and counts[VALIDATION]):
+        return text
+    share = "smaller" if counts[VALIDATION] else "larger"
+    return f"{text}. Warning: one is empty. Give --split-by a {share} share, or globs of ids"
 
 
 def details_text(summary: Mapping[str, Any], log: pa.Table) -> str:
@@ -130,10 +151,9 @@ def details_text(summary: Mapping[str, Any], log: pa.Table) -> str:
             text = f"{reason.pairs} x {reason.stage}: {reason.message}, e.g. {reason.example}"
             lines.append(f"  {_printable(text)}")
     if words := split_words(log):
-        lines.append(
-            f"some ids hold {', '.join(words)}: datasets.load_dataset(folder) reads all images, "
-            'but load_dataset("imagefolder") would take the words for splits and lose some'
-        )
+        shown = ", ".join(f'"{word}"' for word in words)
+        splits = "a split" if len(words) == 1 else "splits"
+        lines.append(f'load_dataset("imagefolder") would take {shown} in ids for {splits}')
     return "\n".join(lines)
 
 

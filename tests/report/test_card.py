@@ -150,6 +150,16 @@ def test_words_that_an_image_folder_takes_for_splits() -> None:
 
     assert split_words(log("ADE_val_0001", "a/Train/b", "test")) == ["test", "train", "val"]
     assert split_words(log("trainer", "valley", "contest_1", "0001")) == []
-    assert "would take the words for splits" in summary_text(
-        summarize(log("val_1")), log("val_1"), "out"
-    )
+    said = summary_text(summarize(log("val_1")), log("val_1"), "out")
+    assert 'load_dataset("imagefolder") would take "val" in ids for a split' in said
+
+
+def test_the_end_of_a_job_says_how_many_scenes_each_split_has() -> None:
+    def said(split_by: str) -> str:
+        log = to_table([Commit(id, "dusk", "m", "s", file_name="f") for id in ("a", "b", "c")])
+        return summary_text(summarize(log), log, "out", split_by)
+
+    assert "\nsplit: 1 scene train, 2 scenes validation\n" in said("b,c")
+    assert "\nsplit: 3 scenes train, none validation. Warning: one is empty" in said("0.000001")
+    assert "Give --split-by a larger share, or globs of ids\n" in said("0.000001")
+    assert "\nsplit: none train, 3 scenes validation. Warning: one is empty" in said("*")

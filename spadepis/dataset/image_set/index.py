@@ -69,6 +69,10 @@ def write_index(
     files |= {name: text.encode() for name, text in pages.items()}
     for name, content in files.items():
         folder.write(name, content)
+    for split in (TRAIN, VALIDATION):
+        # The rule of an earlier run may have put scenes into a split that has none now.
+        if (name := metadata_of_split(split)) not in files:
+            folder.remove(name)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     write_record(folder, MANIFEST, {**manifest, "sha256": hashes})
 

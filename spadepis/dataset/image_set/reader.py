@@ -107,10 +107,12 @@ class ImageSet(Dataset[Example]):
             return METADATA
         name = metadata_of_split(split)
         if not self._folder.exists(name):
-            raise ValueError(
-                f"{self._folder.uri} has no split {split!r}: with --split-by a job makes "
-                f"{TRAIN} and {VALIDATION}"
+            splits = [TRAIN, VALIDATION]
+            found = [each for each in splits if self._folder.exists(metadata_of_split(each))]
+            why = (
+                f"it has only {' and '.join(found)}" if found else "it was made without --split-by"
             )
+            raise ValueError(f"{self._folder.uri} has no split {split!r}: {why}")
         return name
 
     @property

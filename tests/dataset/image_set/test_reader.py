@@ -172,6 +172,22 @@ def test_unfinished_image_set(tmp_path: Path) -> None:
         ImageSet(str(tmp_path))
 
 
+def test_a_split_that_the_set_does_not_have(folder: Folder) -> None:
+    log = to_table([done("a"), done("b")])
+
+    def said() -> str:
+        with pytest.raises(ValueError, match="has no split 'validation'") as caught:
+            ImageSet(folder.uri, split="validation")
+        return str(caught.value)
+
+    write_index(folder, log, {}, {}, split_by="a")
+    assert len(ImageSet(folder.uri, split="validation")) == 1
+    write_index(folder, log, {}, {}, split_by="c")
+    assert said().endswith("it has only train")
+    write_index(folder, log, {}, {})
+    assert said().endswith("it was made without --split-by")
+
+
 def test_images_with_some_classes_or_figures(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     classes = {"a": ["car", "road"], "b": ["road"], "c": ["car", "road", "tree"], "d": []}
