@@ -22,7 +22,8 @@ class Progress:
 
     On a terminal it is a bar; elsewhere a line is logged after ten seconds, then every minute,
     and at the end. The rate counts from the first results, for until these come Ray starts and
-    models are loaded. There is none, and no time left, until results have come for a while.
+    models are loaded. There is none, and no time left, until results have come for a while. The
+    last line has the rate of the whole run.
 
     Args:
         done: pairs settled before this run.
@@ -33,7 +34,7 @@ class Progress:
     def __init__(self, done: int, total: int, workers: Mapping[str, int]) -> None:
         self._bar = tqdm(total=total, initial=done, unit="pair", disable=None)
         self._total = total
-        self._done = done
+        self._before = self._done = done
         # When the first results came, and how many pairs were settled then.
         self._first: tuple[float, int] | None = None
         self._logged: int | None = None
@@ -78,6 +79,8 @@ class Progress:
 
     def _rate(self, now: float) -> float:
         """Pairs a second since the first results; 0, which is shown as "?", if it is too early."""
+        if self._done == self._total > self._before:
+            return (self._done - self._before) / (now - self._start)
         if self._first is None or now - self._first[0] < SECONDS_TO_RATE:
             return 0.0
         start, settled = self._first

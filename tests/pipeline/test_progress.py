@@ -46,3 +46,16 @@ def test_a_line_tells_rate_time_left_failures_and_the_slowest_stage(
     assert "30/100 [00:30<?, ?pair/s" in first
     assert "60/100 [01:30<01:20,  2.00s/pair" in line
     assert line.endswith("2 failed, 1 rejected, slowest stage: smooth]")
+
+
+def test_the_last_line_has_the_rate_of_the_whole_run(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = Progress(done=20, total=100, workers={"smooth": 1})
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            clock[0] += 4
+            shown.update(done=40, failed=0, rejected=0, seconds={"smooth": 2.0})
+        shown.close()
+    (line,) = caplog.messages
+    assert "100/100 [00:08<00:00, 10.00pair/s" in line
