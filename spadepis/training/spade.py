@@ -170,7 +170,9 @@ class Training:
             }
         loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
         descend(self.generator_optimizer, loss, LONGEST_GRADIENT)
-        _limit_noise(self.generator)
+        with torch.no_grad():
+            for strength in _noise_strengths(self.generator):
+                strength.clamp_(-LARGEST_NOISE_STRENGTH, LARGEST_NOISE_STRENGTH)
         self._generator_rates.step()
         self.discriminator.requires_grad_(True)
         return terms
@@ -231,9 +233,8 @@ def initialize(generator: SpadeGenerator) -> None:
             nn.init.xavier_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    for name, parameter in generator.named_parameters():
-        if name.endswith(NOISE_PARAMETER):
-            nn.init.constant_(parameter, FIRST_NOISE_STRENGTH)
+    for strength in _noise_strengths(generator):
+        nn.init.constant_(strength, FIRST_NOISE_STRENGTH)
 
 
 def _add_spectral_norm(generator: SpadeGenerator) -> None:
@@ -243,18 +244,16 @@ def _add_spectral_norm(generator: SpadeGenerator) -> None:
             spectral_norm(module)
 
 
-@torch.no_grad()
-def _limit_noise(generator: SpadeGenerator) -> None:
-    for name, parameter in generator.named_parameters():
-        if name.endswith(NOISE_PARAMETER):
-            parameter.clamp_(-LARGEST_NOISE_STRENGTH, LARGEST_NOISE_STRENGTH)
+def _noise_strengths(generator: SpadeGenerator) -> list[nn.Parameter]:
+    """The learned strengths of the noise in each block; none if the blocks add no noise."""
+    parameters = generator.named_parameters()
+    return [parameter for name, parameter in parameters if name.endswith(NOISE_PARAMETER)]
 
 
 def _parameter_groups(generator: SpadeGenerator, learning_rate: float) -> list[dict[str, object]]:
     """The weights, and the strengths of noise, which have a learning rate of their own."""
-    weights: list[nn.Parameter] = []
-    noise: list[nn.Parameter] = []
-    for name, parameter in generator.named_parameters():
-        (noise if name.endswith(NOISE_PARAMETER) else weights).append(parameter)
+    noise = _noise_strengths(generator)
+    parameters = generator.named_parameters()
+    weights = [parameter for name, parameter in parameters if not name.endswith(NOISE_PARAMETER)]
     groups: list[dict[str, object]] = [{"params": weights, "lr": learning_rate}]
     return [*groups, {"params": noise, "lr": NOISE_LEARNING_RATE}] if noise else groups

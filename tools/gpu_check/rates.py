@@ -88,8 +88,8 @@ def check_stylization(config: GpuCheckConfig) -> Iterator[Fact]:
             network.reduce_precision(dtype)
         counts = _chosen(config, STYLES)
         for size in _sizes(config):
-            together = _chosen(config, TOGETHER)[-1]
-            inputs = read_inputs(BenchmarkConfig(images=together[0]), size, max(counts))
+            most, _ = max(_chosen(config, TOGETHER))
+            inputs = read_inputs(BenchmarkConfig(images=most), size, max(counts))
             contents = as_tensor(inputs.contents, config.device)
             photos = as_tensor(inputs.styles, config.device)
             styles = [network.encode_style(photo) for photo in photos]
