@@ -23,6 +23,7 @@ from tools.benchmark.scaling import ScalingConfig
 from tools.count_launches import LaunchesConfig
 from tools.model_evaluation.config import EvaluationConfig
 from tools.studies.augmentation.config import AugmentationStudyConfig
+from tools.studies.augmentation.styles import StylesConfig
 
 SETTINGS: dict[str, type[Configuration]] = {
     "convert_checkpoint": ConversionConfig,
@@ -34,6 +35,7 @@ SETTINGS: dict[str, type[Configuration]] = {
     "tools.benchmark.simulate_scaling": ScalingConfig,
     "tools.count_launches": LaunchesConfig,
     "tools.studies.augmentation": AugmentationStudyConfig,
+    "tools.studies.augmentation.styles": StylesConfig,
 }
 COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})
 

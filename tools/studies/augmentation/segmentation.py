@@ -1,10 +1,9 @@
-"""A small segmentation network, to see whether generated photos show what was asked for."""
+"""A segmentation network with a pretrained encoder, trained on real and generated pairs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from spadepis.labels import LabelSpace
 from spadepis.training.crops import crop_pairs
+from spadepis.training.efficientnet import FrozenFeatures
 from spadepis.training.photos import Pair
 from spadepis.training.sources import Source, draw
 from tools.model_evaluation.judge import IGNORED
@@ -19,73 +19,106 @@ from tools.model_evaluation.judge import mean_iou as mean_iou_of_maps
 
 log = logging.getLogger(__name__)
 
-WIDTHS = (16, 32, 64, 96, 96)
-LEARNING_RATE = 3e-3
+# Channels of every level of the decoder.
+WIDTH = 64
+# The encoder has learnt already.
+ENCODER_RATE, DECODER_RATE = 3e-4, 2e-3
+# Share of the steps in which the rates rise; they then fall with a cosine.
+WARM_UP = 0.1
 # Classes rarer than the first weigh no more, and none weighs more than the second.
 SMALLEST_SHARE, LARGEST_WEIGHT = 1e-5, 8.0
 STEPS_BETWEEN_REPORTS = 100
 
 
 class SegmentationNetwork(nn.Module):
-    """U-Net (Ronneberger et al., 2015) with batch norm and four poolings."""
+    """EfficientNet-Lite0 trained on ImageNet, with a feature pyramid that ends at stride 2.
+
+    The pyramid (Lin et al., CVPR 2017) adds the finer features to the coarser ones, enlarged. The
+    encoder's batch norm is folded into its convolutions, all of which are trained.
+    """
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.first = _convolutions(3, WIDTHS[0])
-        self.down = nn.ModuleList(_convolutions(a, b) for a, b in pairwise(WIDTHS))
-        self.up = nn.ModuleList(
-            _convolutions(deep + shallow, shallow) for shallow, deep in pairwise(WIDTHS)
+        # Frozen where it serves a discriminator; here it is where the training starts.
+        self.encoder = FrozenFeatures.from_package().requires_grad_(True)
+        self.project = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in self.encoder.widths)
+        self.smooth = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False),
+                nn.BatchNorm2d(WIDTH),
+                nn.ReLU(),
+            )
+            for _ in self.encoder.widths[1:]
         )
-        self.classify = nn.Conv2d(WIDTHS[0], num_classes, 1)
+        self.classify = nn.Conv2d(WIDTH, num_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """RGB [N,3,H,W] in [0,1], sides divisible by 16, to class scores [N,classes,H,W]."""
-        levels = [self.first(2 * images - 1)]
-        for block in self.down:
-            levels.append(block(F.max_pool2d(levels[-1], 2)))
+        """RGB [N,3,H,W] in [0,1] to class scores [N,classes,H,W]."""
+        levels = [
+            project(features)
+            for project, features in zip(self.project, self.encoder(2 * images - 1), strict=True)
+        ]
         x = levels.pop()
-        for block in reversed(self.up):
-            shallow = levels.pop()
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), shallow], dim=1))
-        scores: Tensor = self.classify(x)
-        return scores
+        for smooth in self.smooth:
+            finer = levels.pop()
+            x = smooth(finer + F.interpolate(x, finer.shape[2:]))
+        return F.interpolate(self.classify(x), images.shape[2:], mode="bilinear")
 
 
 def train_segmentation(
-    pairs: Sequence[Sequence[Pair]],
-    num_classes: int,
+    sources: Sequence[Source[Pair]],
+    class_weights: Tensor,
     steps: int,
     batch_size: int,
     crop: int,
+    checks: int,
     seed: int,
     change: Callable[[Tensor], Tensor] = lambda photos: photos,
-) -> SegmentationNetwork:
-    """Train on random crops of pairs; the last class, unknown, does not count.
+) -> Iterator[tuple[int, SegmentationNetwork]]:
+    """Train on random crops of pairs, with AdamW (Loshchilov and Hutter, ICLR 2019).
 
-    Rare classes weigh more in the loss, by the root of how rare they are. ``change`` may alter
-    the colours of each batch of photos, [N,3,crop,crop] in [0,1].
+    Args:
+        sources: pairs and how often they are drawn.
+        class_weights: of the cross-entropy, [classes]; the last class, unknown, does not count.
+        steps: number of training steps.
+        batch_size: crops in a step.
+        crop: their side in pixels.
+        checks: how often the network is given out, the last time when it is trained.
+        seed: of the decoder's weights, the crops and their changes.
+        change: may alter the colours of each batch of photos, [N,3,crop,crop] in [0,1].
+
+    Yields:
+        The number of steps done and the network, in evaluation mode.
     """
     torch.manual_seed(seed)
-    network = SegmentationNetwork(num_classes).to(memory_format=torch.channels_last)
-    weights = _class_weights(pairs, num_classes)
-    sources = [Source.of_equals(of_source) for of_source in pairs]
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
+    network = SegmentationNetwork(len(class_weights))
+    encoder = list(network.encoder.parameters())
+    known = {id(parameter) for parameter in encoder}
+    decoder = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    optimizer = torch.optim.AdamW([{"params": encoder}, {"params": decoder}])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [ENCODER_RATE, DECODER_RATE], steps, pct_start=WARM_UP
+    )
     random = torch.Generator().manual_seed(seed)
-    for step in range(steps):
+    given_out = {steps * (check + 1) // checks for check in range(checks)}
+    network.train()
+    for step in range(1, steps + 1):
         photos, labels = crop_pairs(draw(sources, batch_size, random), crop, random)
-        with torch.autocast("cpu", torch.bfloat16):
-            scores = network(change(photos).contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(scores.float(), labels, weights, ignore_index=num_classes - 1)
+        loss = F.cross_entropy(
+            network(change(photos)), labels, class_weights, ignore_index=len(class_weights) - 1
+        )
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-        if (step + 1) % STEPS_BETWEEN_REPORTS == 0:
-            log.info("segmentation step %d of %d  loss %.3f", step + 1, steps, float(loss.detach()))
-    return network.eval().requires_grad_(False)
+        if step % STEPS_BETWEEN_REPORTS == 0:
+            log.info("segmentation step %d of %d  loss %.3f", step, steps, float(loss.detach()))
+        if step in given_out:
+            yield step, network.eval()
+            network.train()
 
 
+@torch.no_grad()
 def mean_iou(
     network: SegmentationNetwork, pairs: Sequence[Pair], space: LabelSpace
 ) -> tuple[float, dict[str, float]]:
@@ -102,22 +135,14 @@ def mean_iou(
     return mean, {space.names[number]: value for number, value in by_class.items()}
 
 
-def _class_weights(pairs: Sequence[Sequence[Pair]], num_classes: int) -> Tensor:
-    """Weights [num_classes], of mean 1 over the pixels but for the bound on the largest."""
+def class_weights(pairs: Sequence[Pair], num_classes: int) -> Tensor:
+    """Weights [num_classes] by the root of how rare classes are.
+
+    They have a mean of 1 over the pixels, but for the bound on the largest.
+    """
     pixels = torch.zeros(num_classes)
-    for pair in (pair for source in pairs for pair in source):
+    for pair in pairs:
         pixels += torch.bincount(pair.labels.flatten().long(), minlength=num_classes)
     shares = pixels / pixels.sum()
     weights = torch.where(pixels > 0, shares.clamp(min=SMALLEST_SHARE).rsqrt(), 0)
     return (weights / (weights * shares).sum()).clamp(max=LARGEST_WEIGHT)
-
-
-def _convolutions(channels_in: int, channels_out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
-        nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
-    )
