@@ -22,6 +22,7 @@ from spadepis.spade.noise import gaussian_noise, gaussian_noise_of_layers
 from spadepis.spade.residual_block import NEGATIVE_SLOPE, Padding, SpadeResidualBlock
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
+from spadepis.spade.unlabelled_frame import Frame, fill_frame
 
 # Five doublings lie between the first feature map and the image.
 STRIDE = 32
@@ -43,8 +44,9 @@ HIDDEN_WIDTH_KEY = "head_0.norm_0.mlp_shared.0.weight"
 # Weights that only networks with noise have.
 NOISE_KEY = "head_0.noise_strength"
 
-# The metadata of a safetensors file may name another padding than zeros.
-PADDING_KEY = "padding"
+# The metadata of a safetensors file may name another padding than zeros, and say that unlabelled
+# frames of label maps are filled.
+PADDING_KEY, FRAME_KEY = "padding", "unlabelled_frame"
 
 
 class SpadeGenerator(nn.Module):
@@ -60,6 +62,8 @@ class SpadeGenerator(nn.Module):
         hidden_width: channels inside each SPADE; 128 in the published networks.
         padding: padding of the features in 3x3 convolutions; zeros in the published networks.
         noise: whether the blocks add noise; those of the published networks do not.
+        frame: whether an unlabelled frame of a label map is filled (see ``fill_frame``); it is kept
+            in the published networks.
 
     Attributes:
         dense_above: the share of distinct 3x3 neighbourhoods above which the second convolution of
@@ -73,9 +77,11 @@ class SpadeGenerator(nn.Module):
         hidden_width: int = 128,
         padding: Padding = "zeros",
         noise: bool = False,
+        frame: Frame = "kept",
     ) -> None:
         super().__init__()
         self.label_space = label_space
+        self.frame = frame
         self.dense_above: float | None = None
         self._folded_fc: Derived[FoldedConvolution] = Derived()
         widths = [base_width * multiple for multiple in (16, 8, 4, 2, 1)]
@@ -107,9 +113,9 @@ class SpadeGenerator(nn.Module):
         """Load a published ``latest_net_G.pth``, or the same weights as safetensors.
 
         Spectral norm is folded into the weights here, once. The widths, and whether the blocks
-        add noise, follow from the weights; the padding is zeros unless the metadata of a
-        safetensors file says otherwise. The generator is returned in evaluation mode, without
-        gradients.
+        add noise, follow from the weights; the padding is zeros and unlabelled frames are kept
+        unless the metadata of a safetensors file says otherwise. The generator is returned in
+        evaluation mode, without gradients.
 
         Raises:
             CheckpointError: the file is not a checkpoint, or a tensor does not fit
@@ -120,13 +126,19 @@ class SpadeGenerator(nn.Module):
         for key in (BASE_WIDTH_KEY, HIDDEN_WIDTH_KEY):
             if key not in weights or weights[key].ndim != 4:
                 raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no {key}")
-        padding = read_metadata(uri).get(PADDING_KEY, "zeros")
+        metadata = read_metadata(uri)
+        padding, frame = metadata.get(PADDING_KEY, "zeros"), metadata.get(FRAME_KEY, "kept")
         if padding not in get_args(Padding):
             raise CheckpointError(f"checkpoint {uri} asks for an unknown padding, {padding!r}")
+        if frame not in get_args(Frame):
+            raise CheckpointError(
+                f"checkpoint {uri} asks for an unlabelled frame to be {frame!r}, "
+                "which is neither kept nor filled"
+            )
         with torch.device("meta"):
             base_width = weights[BASE_WIDTH_KEY].shape[1]
             hidden_width = weights[HIDDEN_WIDTH_KEY].shape[0]
-            options = cast(Padding, padding), NOISE_KEY in weights
+            options = cast(Padding, padding), NOISE_KEY in weights, cast(Frame, frame)
             generator = cls(label_space, base_width, hidden_width, *options)
         # It counts batches in training only; safetensors files may lack it.
         for key in generator.state_dict():
@@ -148,8 +160,8 @@ class SpadeGenerator(nn.Module):
     @property
     def metadata(self) -> dict[str, str]:
         """What the metadata of a safetensors file must say, for ``from_checkpoint`` to read it."""
-        padding = self.conv_img.padding_mode
-        return {} if padding == "zeros" else {PADDING_KEY: padding}
+        properties = {PADDING_KEY: self.conv_img.padding_mode, FRAME_KEY: self.frame}
+        return {key: value for key, value in properties.items() if value not in ("zeros", "kept")}
 
     def forward(
         self, labels: Tensor, edges: Tensor | None = None, seeds: Tensor | None = None
@@ -177,29 +189,15 @@ class SpadeGenerator(nn.Module):
     def prepare(self, labels: Tensor, edges: Tensor | None = None) -> SemanticMap:
         """What the CPU does for a GPU, which can be busy with another batch; see ``forward``."""
         space = self.label_space
-        height, width = labels.shape[-2:]
-        if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:
-            raise ValueError(
-                f"labels must be [N,H,W] with H and W divisible by {STRIDE}, "
-                f"not {list(labels.shape)}"
-            )
-        labels = labels.cpu()
-        lowest, highest = int(labels.min()), int(labels.max())
-        if lowest < 0 or highest >= space.num_classes:
-            raise ValueError(
-                f"class indices {lowest}..{highest} are outside {space.name} "
-                f"(0..{space.num_classes - 1})"
-            )
-        if not space.has_instance_edges and edges is not None:
-            raise ValueError(f"the label space {space.name} has no instance edges")
-        if space.has_instance_edges:
-            if edges is None:
-                edges = torch.from_numpy(instance_edges(labels.numpy()))
-            if edges.shape != labels.shape:
-                raise ValueError(
-                    f"edges {list(edges.shape)} do not match labels {list(labels.shape)}"
-                )
-            edges = edges.to(device="cpu", dtype=torch.bool)
+        self._check(labels, edges)
+        classes = labels.cpu().numpy()
+        instance_borders = None if edges is None else edges.cpu().bool().numpy()
+        if self.frame == "filled":
+            classes, instance_borders = fill_frame(classes, instance_borders, space)
+        if space.has_instance_edges and instance_borders is None:
+            instance_borders = instance_edges(classes)
+        labels = torch.from_numpy(classes)
+        edges = None if instance_borders is None else torch.from_numpy(instance_borders)
         weight = self.fc.weight
         dense_above = self.dense_above
         if dense_above is None:
@@ -210,8 +208,27 @@ class SpadeGenerator(nn.Module):
         )
         if weight.device.type != "cpu":
             for stride in sorted(set(BLOCK_STRIDES)):
-                semantics.neighbourhoods(height // stride)
+                semantics.neighbourhoods(labels.shape[1] // stride)
         return semantics
+
+    def _check(self, labels: Tensor, edges: Tensor | None) -> None:
+        space = self.label_space
+        height, width = labels.shape[-2:]
+        if labels.ndim != 3 or height % STRIDE or width % STRIDE or not height * width:
+            raise ValueError(
+                f"labels must be [N,H,W] with H and W divisible by {STRIDE}, "
+                f"not {list(labels.shape)}"
+            )
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= space.num_classes:
+            raise ValueError(
+                f"class indices {lowest}..{highest} are outside {space.name} "
+                f"(0..{space.num_classes - 1})"
+            )
+        if edges is not None and not space.has_instance_edges:
+            raise ValueError(f"the label space {space.name} has no instance edges")
+        if edges is not None and edges.shape != labels.shape:
+            raise ValueError(f"edges {list(edges.shape)} do not match labels {list(labels.shape)}")
 
     @exact_float32()
     def synthesize(self, semantics: SemanticMap, seeds: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.spade.residual_block import Padding
+from spadepis.spade.unlabelled_frame import Frame
 from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.training_pairs import PairFolders
 
@@ -109,6 +110,9 @@ class TrainSpadeConfig(TrainingConfig):
     """Padding of the convolutions of features: reflect, or zeros as in the published networks."""
     noise: bool = True
     """Add noise in every block, so that one label map has many contents."""
+    frame: Frame = "filled"
+    """What is made of unlabelled pixels at the border of a label map: filled with the classes
+    beside them, or kept unlabelled as in the published networks."""
     learning_rate: float = Field(default=4e-4, gt=0)
     """Learning rate of Adam at the start, for both networks."""
 

@@ -62,7 +62,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     folders = config.folders(config.pairs), config.folders(config.held_out)
     pairs = read_training_pairs(*folders, space)
     widths = config.base_width, config.hidden_width
-    generator = SpadeGenerator(space, *widths, config.padding, config.noise)
+    generator = SpadeGenerator(space, *widths, config.padding, config.noise, config.frame)
     initialize(generator)
     if config.initial_checkpoint is not None:
         start_from(generator, config.initial_checkpoint)

@@ -203,6 +203,7 @@ class Training:
             averaged.head_0.norm_0.mlp_gamma.in_channels,
             averaged.conv_img.padding_mode,
             averaged.head_0.noise_strength is not None,
+            averaged.frame,
         )
         weights = {
             key: value

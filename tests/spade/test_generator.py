@@ -16,6 +16,7 @@ from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace, instance
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.noise import gaussian_noise
 from spadepis.spade.spectral_norm import fold_spectral_norm
+from spadepis.spade.unlabelled_frame import fill_frame
 
 Weights = dict[str, Tensor]
 
@@ -149,12 +150,57 @@ def test_without_noise_seeds_are_ignored(spade_checkpoint: str) -> None:
     assert torch.equal(generator(labels), generator(labels, seeds=torch.tensor([5])))
 
 
-def test_refuses_an_unknown_padding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"padding": "circular"}, "unknown padding, 'circular'"),
+        ({"unlabelled_frame": "cut"}, "unlabelled frame to be 'cut'"),
+    ],
+)
+def test_refuses_unknown_properties(metadata: dict[str, str], message: str, tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     weights = SpadeGenerator(COCO_STUFF, 2, 4).state_dict()
-    safetensors.torch.save_file(weights, path, {"padding": "circular"})
-    with pytest.raises(CheckpointError, match="unknown padding, 'circular'"):
+    safetensors.torch.save_file(weights, path, metadata)
+    with pytest.raises(CheckpointError, match=message):
         SpadeGenerator.from_checkpoint(path, COCO_STUFF)
+
+
+def test_an_unlabelled_frame_is_filled_where_the_checkpoint_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    weights = SpadeGenerator(COCO_STUFF, 2, 4).state_dict()
+    safetensors.torch.save_file(weights, path, {"unlabelled_frame": "filled"})
+    filling = SpadeGenerator.from_checkpoint(path, COCO_STUFF)
+    assert filling.metadata == {"unlabelled_frame": "filled"}
+    labels = torch.full((1, 128, 192), COCO_STUFF.names.index("grass"))
+    labels[:, :, 96:] = COCO_STUFF.names.index("sand")
+    framed = with_frame(labels, 2)
+    edges = torch.from_numpy(instance_edges(labels.numpy()))
+    expected = filling(labels, edges)
+    assert torch.equal(filling(framed), expected)
+    assert not torch.equal(filling(with_frame(labels, 3)), expected)
+    weights = {key: value.clone() for key, value in weights.items()}
+    safetensors.torch.save_file(weights, path)
+    keeping = SpadeGenerator.from_checkpoint(path, COCO_STUFF)
+    assert not torch.equal(keeping(framed), keeping(labels))
+
+
+def test_the_line_around_a_filled_frame_is_no_edge() -> None:
+    labels = random_labels(COCO_STUFF, 2, 128, 192)
+    framed = with_frame(labels, 2).numpy()
+    filled, edges = fill_frame(framed, instance_edges(framed), COCO_STUFF)
+    np.testing.assert_array_equal(filled, labels.numpy())
+    assert edges is not None
+    inside = (slice(None), slice(3, -3), slice(3, -3))
+    np.testing.assert_array_equal(edges[inside], instance_edges(labels.numpy())[inside])
+    edges[inside] = False
+    assert not edges.any()
+
+
+def with_frame(labels: Tensor, width: int) -> Tensor:
+    framed = torch.full_like(labels, COCO_STUFF.names.index("unknown"))
+    inner = (slice(None), slice(width, -width), slice(width, -width))
+    framed[inner] = labels[inner]
+    return framed
 
 
 @pytest.mark.usefixtures("one_thread")

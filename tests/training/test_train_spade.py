@@ -45,7 +45,7 @@ def training(
     space: LabelSpace, features: FrozenFeatures, pairs: TrainingPairs, steps: int
 ) -> Training:
     torch.manual_seed(0)
-    generator = SpadeGenerator(space, 4, 8, padding="reflect", noise=True)
+    generator = SpadeGenerator(space, 4, 8, "reflect", noise=True, frame="filled")
     initialize(generator)
     discriminator = Discriminator(features.widths, space.num_classes, 8)
     weights = pairs.class_weights
@@ -67,7 +67,7 @@ def test_training_learns_the_colour_of_a_class(
     path = tmp_path / "spade.safetensors"
     save_weights(path, trained.state_dict(), trained.metadata)
     generator = SpadeGenerator.from_checkpoint(path, space)
-    assert generator.metadata == {"padding": "reflect"}
+    assert generator.metadata == {"padding": "reflect", "unlabelled_frame": "filled"}
     # Of the size of the crops, which the statistics of batch norm are those of.
     labels = torch.zeros(1, 32, 32, dtype=torch.int64)
     labels[:, :, 16:] = 1

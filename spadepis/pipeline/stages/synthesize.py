@@ -24,6 +24,7 @@ from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.pipeline.stages.padding import padded
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.generator import STRIDE
+from spadepis.spade.unlabelled_frame import fill_frame
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Synthesize:
         self.content_seed = content_seed
         self.device = device
         self.generator = self._load(bfloat16_or_float16(device) if half else torch.float32)
+        self.frame = self.generator.frame
         self.batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
@@ -97,13 +99,24 @@ class Synthesize:
         self, generator: SpadeGenerator, scenes: Sequence[Scene]
     ) -> list[NDArray[np.uint8] | None]:
         """Photos [H,W,3] of the padded size; None where values overflow."""
-        label_maps = np.stack([padded(_label_map(scene)) for scene in scenes])
-        if self.classes is not None:
-            label_maps = self.classes.take(label_maps)
-        edges = [scene.edges for scene in scenes if scene.edges is not None]
-        edge_maps = torch.from_numpy(np.stack(edges)) if edges else None
-        photos = generator(torch.from_numpy(label_maps), edge_maps, self._seeds(scenes))
+        labels, edges = zip(*(self._semantics(scene) for scene in scenes), strict=True)
+        label_maps = torch.from_numpy(np.stack(labels))
+        edge_maps = None if edges[0] is None else torch.from_numpy(np.stack(edges))
+        photos = generator(label_maps, edge_maps, self._seeds(scenes))
         return split_finite(quantize((photos + 1) / 2), are_finite(photos))
+
+    def _semantics(self, scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        """The classes that are synthesized and the instance edges, of the padded size."""
+        labels, edges = _label_map(scene), scene.edges
+        if self.classes is not None:
+            labels = self.classes.take(labels)
+        if self.frame == "kept":
+            return padded(labels), edges
+        # Padding would make a frame broader than the generator can tell from a scene.
+        height, width = labels.shape
+        own_edges = None if edges is None else edges[None, :height, :width]
+        filled, kept_edges = fill_frame(labels[None], own_edges, self.label_space)
+        return padded(filled[0]), None if kept_edges is None else padded(kept_edges[0])
 
     @cached_property
     def exact_generator(self) -> SpadeGenerator:

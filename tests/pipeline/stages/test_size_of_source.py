@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 from torch import Tensor
@@ -51,6 +52,29 @@ def test_the_border_of_a_label_map_is_repeated(synthesize: Synthesize) -> None:
     small_photo, large_photo = (each.content for each in found)
     assert small_photo is not None and large_photo is not None
     np.testing.assert_array_equal(small_photo, large_photo[:40, :50])
+
+
+def test_a_frame_is_filled_before_the_border_is_repeated(
+    synthesize: Synthesize, tmp_path: Path
+) -> None:
+    path = tmp_path / "filling.safetensors"
+    weights = {key: value.contiguous() for key, value in synthesize.generator.state_dict().items()}
+    safetensors.torch.save_file(weights, path, {"unlabelled_frame": "filled"})
+    label_map = np.full((150, 130), COCO_STUFF.names.index("grass"), np.uint8)
+    framed = np.full_like(label_map, COCO_STUFF.names.index("unknown"))
+    framed[2:-2, 2:-2] = label_map[2:-2, 2:-2]
+    maps = {"whole": label_map, "framed": framed}
+    photos = [
+        each.content
+        for each in Synthesize(str(path), COCO_STUFF, "cpu", half=False)(
+            [
+                Scene(name, STYLES, label_map=labels, edges=instance_edges(padded(labels)))
+                for name, labels in maps.items()
+            ]
+        )
+    ]
+    assert photos[0] is not None and photos[1] is not None
+    np.testing.assert_array_equal(photos[0], photos[1])
 
 
 def test_a_batch_holds_scenes_of_equal_padded_size(
