@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.quality.appearance import BLOCK, LARGEST_STEP
+from spadepis.quality.artifacts import FRAME_LINES, LOWEST_FREQUENCY
 from spadepis.quality.gaussians import Gaussian
 from spadepis.quality.look import ChannelStatistics, Look
 from spadepis.quality.structure import FAR, REACH
@@ -98,6 +99,45 @@ def _step_at_blocks(planes: Tensor) -> Tensor:
     at_positions = torch.stack([columns[:, i::BLOCK].mean(dim=1) for i in range(BLOCK)], dim=1)
     ranked = at_positions.sort(dim=1).values
     return ranked[:, -1] - (ranked[:, BLOCK // 2 - 1] + ranked[:, BLOCK // 2]) / 2
+
+
+def stripes(planes: Tensor) -> Tensor:
+    """Share of power in horizontal and vertical frequencies of luminances [N,H,W], [N].
+
+    See ``artifacts.stripes``.
+    """
+    levels = planes / WHITE_LEVEL
+    height, width = planes.shape[1:]
+    device = planes.device
+    window = torch.hann_window(height, False, device=device)[:, None]
+    window = window * torch.hann_window(width, False, device=device)
+    mean = (levels * window).sum(dim=(1, 2)) / window.sum()
+    spectra = torch.fft.fft2((levels - mean[:, None, None]) * window)
+    power = spectra.real.square() + spectra.imag.square()
+    rows = torch.fft.fftfreq(height, 1 / height, device=device).abs()[:, None]
+    columns = torch.fft.fftfreq(width, 1 / width, device=device).abs()
+    fast = torch.maximum(rows, columns) >= LOWEST_FREQUENCY
+    along_an_axis = torch.minimum(rows, columns) <= 1
+    striped = (power * (fast & along_an_axis)).sum(dim=(1, 2))
+    share: Tensor = striped / (power * fast).sum(dim=(1, 2))
+    lowest, highest = levels.flatten(1).aminmax(dim=1)
+    single_colour = lowest == highest
+    return share.masked_fill(single_colour, torch.nan)
+
+
+def frame(images: Tensor) -> Tensor:
+    """How much more uint8 [N,H,W,3] change at their borders, [N]; see ``artifacts.frame``."""
+    levels = images.float()
+    if min(images.shape[1:3]) <= 2 * FRAME_LINES:
+        return levels.new_full((len(levels),), torch.nan)
+    turned = levels.transpose(1, 2)
+    lines = slice(None, 2 * FRAME_LINES + 1, FRAME_LINES)
+    changes = [
+        side[:, lines].diff(dim=1).abs().mean(dim=(2, 3))
+        for side in (levels, levels.flip(1), turned, turned.flip(1))
+    ]
+    outer, inner = torch.stack(changes).sum(dim=0).unbind(dim=1)
+    return (outer / inner).masked_fill(inner == 0, torch.nan)
 
 
 def boundary_disagreement(label_maps: Tensor, edges: Tensor) -> Tensor:

@@ -103,6 +103,29 @@ def blockiness(sample: Sample) -> float | None:
     return None if math.isnan(step) else step
 
 
+def stripes(sample: Sample) -> float | None:
+    """Share of the result's power in purely horizontal and vertical frequencies, 0 to 1.
+
+    There is none for results of a single colour, or with fewer than 48 rows and columns.
+    """
+    from spadepis.quality import artifacts
+
+    share = artifacts.stripes(sample.result)
+    return None if math.isnan(share) else share
+
+
+def frame(sample: Sample) -> float | None:
+    """How much more the result changes at its border than a little further in; 1 for no more.
+
+    There is none where nothing changes further in, or for results with fewer than 17 rows or
+    columns.
+    """
+    from spadepis.quality import artifacts
+
+    ratio = artifacts.frame(sample.result)
+    return None if math.isnan(ratio) else ratio
+
+
 # By name, in the order of the columns of the metadata.
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     metric.__name__: metric
@@ -114,6 +137,8 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
         sharpness,
         boundary_disagreement,
         blockiness,
+        stripes,
+        frame,
     )
 }
 

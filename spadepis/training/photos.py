@@ -67,6 +67,15 @@ class PairFile:
         labels = self.read_labels((photo.shape[2], photo.shape[1]))
         return Pair(photo, torch.from_numpy(labels))
 
+    def read_at_size_of_labels(self) -> Pair:
+        """Read the label map as it is, and the photo at its size."""
+        labels = self.read_labels()
+        with Image.open(self.photo) as image:
+            size = labels.shape[1], labels.shape[0]
+            photo = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        channels_first = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+        return Pair(channels_first, torch.from_numpy(labels))
+
     def read_labels(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """The class indices, uint8 [h,w], resized to a width and height where given."""
         with Image.open(self.labels) as image:

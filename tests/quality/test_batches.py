@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from spadepis.quality import appearance, batches, look, structure
+from spadepis.quality import appearance, artifacts, batches, look, structure
 from tests.support.pictures import clean_pictures, compress
 from tools.pretended_gpu import PretendedGpu
 
@@ -45,6 +45,8 @@ def test_they_are_those_of_single_results(
         "clipped": batches.clipped_share(levels),
         "sharpness": batches.sharpness(planes) / 10,
         "blockiness": batches.blockiness(planes),
+        "stripes": batches.stripes(planes),
+        "frame": batches.frame(levels),
         "boundary": batches.boundary_disagreement(torch.from_numpy(label_maps), edges),
     }
     contents = np.roll(images, 1, axis=0)
@@ -53,6 +55,8 @@ def test_they_are_those_of_single_results(
         "clipped": [appearance.clipped_share(image) for image in images],
         "sharpness": [appearance.sharpness(image) / 10 for image in images],
         "blockiness": [appearance.blockiness(image) for image in images],
+        "stripes": [artifacts.stripes(image) for image in images],
+        "frame": [artifacts.frame(image) for image in images],
         "boundary": [
             structure.boundary_disagreement(a, b)
             for a, b in zip(label_maps, images)  # noqa: B905
@@ -88,6 +92,8 @@ def test_the_host_waits_for_nothing(
         batches.clipped_share(levels)
         batches.sharpness(planes)
         batches.blockiness(planes)
+        batches.stripes(planes)
+        batches.frame(levels)
         batches.boundary_disagreement(maps, edges)
         batches.feature_statistics([edges[:, None]])
         batches.lab_statistics(levels)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from spadepis.training.config import DataConfig
+
+Side = Annotated[int, Field(ge=64, multiple_of=32)]
 
 
 class EvaluationConfig(DataConfig):
@@ -30,7 +32,7 @@ class EvaluationConfig(DataConfig):
     """Default: the small model that comes with spadepis."""
     translate: bool = False
     """Translate the label maps to COCO-Stuff, which the checkpoint was trained for."""
-    size: int = Field(default=256, ge=64, multiple_of=32)
-    """Side of all pictures in pixels."""
+    size: Side | Literal["source"] = 256
+    """Side of the pictures in pixels, or source: the size of each label map."""
     samples: Path | None = None
     """Folder for pictures to look at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,10 +15,17 @@ from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_S
 from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.labels.translation import coco_stuff_classes
 from spadepis.photowct import PhotoWCT
-from spadepis.spade import SpadeGenerator
+from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.training.crops import resize_pair
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_network
-from spadepis.training.photos import PairFile, is_held_out, list_pairs, list_photos, read_photo
+from spadepis.training.photos import (
+    SHORT_SIDE,
+    PairFile,
+    is_held_out,
+    list_pairs,
+    list_photos,
+    read_photo,
+)
 from spadepis.training.training_pairs import PairFolders
 from tools.model_evaluation.config import EvaluationConfig
 from tools.model_evaluation.judge import Judge
@@ -48,9 +56,12 @@ def evaluate_models(config: EvaluationConfig) -> None:
     if config.photos:
         _evaluate_photowct(config, photowct, perceptual, styles)
     checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINT
-    classes = torch.tensor(coco_stuff_classes(config.space)) if config.translate else None
+    classes = coco_stuff_classes(config.space) if config.translate else None
     space = COCO_STUFF if config.translate else config.space
-    generator = SpadeGenerator.from_checkpoint(checkpoint, space)
+    stages = [
+        Synthesize(checkpoint, space, "cpu", half=False, classes=classes, content_seed=seed)
+        for seed in (0, 1)
+    ]
     for kind, pairs in {
         "label maps drawn by people": _pairs(config.folders(config.pairs), config.space),
         "label maps predicted by a network": [
@@ -60,9 +71,7 @@ def evaluate_models(config: EvaluationConfig) -> None:
         ],
     }.items():
         if pairs:
-            _evaluate_spade(
-                config, kind, pairs, generator, classes, photowct, styles, perceptual, judge
-            )
+            _evaluate_spade(config, kind, pairs, stages, photowct, styles, perceptual, judge)
 
 
 def _evaluate_photowct(
@@ -105,18 +114,14 @@ def _evaluate_spade(
     config: EvaluationConfig,
     kind: str,
     pairs: Sequence[PairFile],
-    generator: SpadeGenerator,
-    classes: Tensor | None,
+    stages: Sequence[Synthesize],
     photowct: PhotoWCT,
     styles: Sequence[Tensor],
     perceptual: PerceptualNetwork,
     judge: Judge | None,
 ) -> None:
-    photos, label_maps = zip(
-        *(resize_pair(pair.read(), config.size) for pair in pairs), strict=True
-    )
-    known_maps = label_maps if classes is None else [classes[labels] for labels in label_maps]
-    contents = [synthesize(generator, labels) for labels in known_maps]
+    photos, label_maps = zip(*(_read(pair, config.size) for pair in pairs), strict=True)
+    contents, others = (synthesize(stage, label_maps) for stage in stages)
     results = [
         stylize_and_smooth(photowct, content, styles[number % len(styles)])[1].clamp(0, 1)
         for number, content in enumerate(contents)
@@ -127,11 +132,11 @@ def _evaluate_spade(
         "content": measure(contents),
         "result": measure(results),
     }
-    title = f"## SPADE, {len(pairs)} {kind}, {config.space.name}, {config.size} pixels"
+    title = f"## SPADE, {len(pairs)} {kind}, {config.space.name}, size {config.size}"
     print(f"{title}\n\n{_table(figures)}\n")
     print(
         "distance between two contents of one label map: "
-        f"{diversity(generator, perceptual, known_maps):.3f}\n",
+        f"{diversity(perceptual, contents, others):.3f}\n",
         flush=True,
     )
     if config.samples is not None:
@@ -140,8 +145,8 @@ def _evaluate_spade(
             for labels in label_maps
         ]
         rows = zip(colours, photos, contents, results, strict=True)
-        path = config.samples / f"spade_{len(pairs)}.png"
-        save_image([picture for row in rows for picture in row], path, nrow=8)
+        for pair, row in zip(pairs, rows, strict=True):
+            save_image(torch.stack(row), config.samples / f"spade_{pair.id}.png")
 
 
 def _table(figures: Mapping[str, Figures]) -> str:
@@ -172,7 +177,16 @@ def _pairs(folders: Sequence[PairFolders], space: LabelSpace) -> list[PairFile]:
     return [pair for one in folders for pair in list_pairs(one.photos, one.labels, space)]
 
 
-def _square(path: Path, size: int) -> Tensor:
-    """The middle of a photo, as float [3,size,size] in [0,1]."""
-    cropped: Tensor = transforms.center_crop(read_photo(path), [size, size])
+def _read(pair: PairFile, size: int | Literal["source"]) -> tuple[Tensor, Tensor]:
+    """A photo [3,H,W] in [0,1] and its class indices [H,W]."""
+    if size == "source":
+        whole = pair.read_at_size_of_labels()
+        return whole.photo / 255, whole.labels.long()
+    return resize_pair(pair.read(), size)
+
+
+def _square(path: Path, size: int | Literal["source"]) -> Tensor:
+    """The middle of a photo, as float [3,size,size] in [0,1], or of 256 pixels."""
+    side = SHORT_SIDE if size == "source" else size
+    cropped: Tensor = transforms.center_crop(read_photo(path), [side, side])
     return cropped.float() / 255

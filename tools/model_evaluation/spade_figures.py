@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.labels import LabelSpace
-from spadepis.spade import SpadeGenerator
+from spadepis.pipeline.scene import Scene, Style
+from spadepis.pipeline.stages.synthesize import Synthesize
+from spadepis.quality.artifacts import frame, stripes
 from spadepis.training.perceptual import LEVELS, PerceptualNetwork, perceptual_distance
-from tools.model_evaluation.artifacts import frame, stripes
 from tools.model_evaluation.frechet import as_vectors, frechet_distance
 from tools.model_evaluation.judge import JUDGED_CLASSES, Judge, judged_labels, mean_iou
 
@@ -78,28 +80,45 @@ class Measurement:
                     LEVELS, _vectors(self._perceptual, pictures), self._vectors, strict=True
                 )
             },
-            stripes=float(np.mean([stripes(picture) for picture in pictures])),
-            frame=float(np.mean([frame(picture) for picture in pictures])),
+            stripes=float(np.nanmean([stripes(_levels(picture)) for picture in pictures])),
+            frame=float(np.nanmean([frame(_levels(picture)) for picture in pictures])),
             mean_iou=mean,
             iou=named,
         )
 
 
-def synthesize(generator: SpadeGenerator, labels: Tensor, seed: int = 0) -> Tensor:
-    """A picture [3,H,W] in [0,1] of one label map [H,W], class borders being the edges."""
-    picture: Tensor = generator(labels[None], seeds=torch.tensor([seed]))[0]
-    return (picture + 1) / 2
+def synthesize(stage: Synthesize, label_maps: Sequence[Tensor]) -> list[Tensor]:
+    """What a job synthesizes of label maps [H,W]: photos [3,H,W] in [0,1].
+
+    Borders between classes are the instance edges.
+    """
+    scenes = [
+        Scene(str(number), [Style(None, None)], label_map=labels.numpy().astype(np.uint8))
+        for number, labels in enumerate(label_maps)
+    ]
+    contents = [scene.content for scene in stage(scenes)]
+    return [
+        torch.from_numpy(content).permute(2, 0, 1) / 255
+        for content in contents
+        if content is not None
+    ]
 
 
 def diversity(
-    generator: SpadeGenerator, perceptual: PerceptualNetwork, label_maps: Sequence[Tensor]
+    perceptual: PerceptualNetwork, pictures: Sequence[Tensor], others: Sequence[Tensor]
 ) -> float:
-    """Mean distance in features between two pictures of the same label map, of seeds 0 and 1."""
-    distances = []
-    for labels in label_maps:
-        first, second = (perceptual(synthesize(generator, labels, seed)[None]) for seed in (0, 1))
-        distances.append(float(perceptual_distance(first, second)))
-    return float(np.mean(distances))
+    """Mean distance in features between pictures [3,H,W] in [0,1] of the same label maps."""
+    distances = [
+        perceptual_distance(perceptual(picture[None]), perceptual(other[None]))
+        for picture, other in zip(pictures, others, strict=True)
+    ]
+    return float(torch.stack(distances).mean())
+
+
+def _levels(picture: Tensor) -> NDArray[np.uint8]:
+    """A picture [3,H,W] in [0,1] as uint8 [H,W,3]."""
+    levels: NDArray[np.uint8] = (255 * picture).round().byte().permute(1, 2, 0).numpy()
+    return levels
 
 
 def _vectors(perceptual: PerceptualNetwork, images: Sequence[Tensor]) -> list[Tensor]:

@@ -28,6 +28,9 @@ from spadepis.quality import batches
 from spadepis.quality.look import Look, colour_distance, feature_distance
 from spadepis.quality.thresholds import Threshold
 
+# How many metrics are computed on the device; the others compare looks.
+OWN_METRICS = 7
+
 
 class AssessBatches:
     """Compute the quality metrics of results of equal size together.
@@ -114,6 +117,8 @@ class AssessBatches:
                 batches.sharpness(planes),
                 disagreement,
                 batches.blockiness(planes),
+                batches.stripes(planes),
+                batches.frame(images),
             ],
             dim=1,
         )
@@ -132,11 +137,13 @@ class AssessBatches:
         return torch.cat([batches.lab_statistics(levels), statistics], dim=1)
 
     def _quality(self, row: Tensor, source: str | None) -> Quality:
-        structure, clipped, sharpness, disagreement, blockiness = row[:5].tolist()
+        structure, clipped, sharpness, disagreement, blockiness, stripes, frame = row[
+            :OWN_METRICS
+        ].tolist()
         to_style: dict[str, float | None] = dict.fromkeys(("feature_distance", "lab_distance"))
         if self.encoder is not None:
             assert source is not None
-            look, style = batches.look_of(row[5:], self.channels), self.style_look(source)
+            look, style = batches.look_of(row[OWN_METRICS:], self.channels), self.style_look(source)
             to_style["feature_distance"] = feature_distance(look.features, style.features)
             to_style["lab_distance"] = colour_distance(look.colours, style.colours)
         metrics = {
@@ -146,6 +153,8 @@ class AssessBatches:
             "sharpness": sharpness,
             "boundary_disagreement": disagreement,
             "blockiness": blockiness,
+            "stripes": stripes,
+            "frame": frame,
         }
         return {
             name: None if value is None or math.isnan(value) else value

@@ -94,7 +94,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (
             ["--reject", "clipped>0.2,structure<0.5"],
             "--reject: structure<0.5 would reject nothing: these results have no structure, only "
-            "clipped, sharpness, boundary_disagreement, blockiness$",
+            "clipped, sharpness, boundary_disagreement, blockiness, stripes, frame$",
         ),
         (
             ["--styles", "s"],

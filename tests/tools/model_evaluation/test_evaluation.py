@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.spade import SpadeGenerator
 from spadepis.training.perceptual import PerceptualNetwork
 from spadepis.training.photos import list_pairs
@@ -97,16 +99,24 @@ def test_figures_get_worse_with_the_difference(perceptual: PerceptualNetwork) ->
     assert near.frame == pytest.approx(itself.frame, abs=0.1)
 
 
-@torch.no_grad()
-def test_diversity_is_that_of_seeds(perceptual: PerceptualNetwork) -> None:
+@pytest.mark.parametrize("noise", [False, True])
+def test_diversity_is_that_of_seeds(
+    noise: bool, perceptual: PerceptualNetwork, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
-    plain = SpadeGenerator(COCO_STUFF, 2, 4).eval()
-    assert diversity(plain, perceptual, [halves(3, 7)]) == 0
-    noisy = SpadeGenerator(COCO_STUFF, 2, 4, noise=True).eval()
-    initialize(noisy)
-    assert diversity(noisy, perceptual, [halves(3, 7)]) > 0
-    picture = synthesize(noisy, halves(3, 7), seed=4)
-    assert picture.shape == (3, 64, 64) and picture.min() >= 0 and picture.max() <= 1
+    generator = SpadeGenerator(COCO_STUFF, 2, 4, noise=noise)
+    initialize(generator)
+    path = tmp_path / "spade.safetensors"
+    save_file(generator.state_dict(), path)
+    # Of any size, as in a job.
+    maps = [halves(3, 7), halves(4, 5)[:50]]
+    pictures, others = (
+        synthesize(Synthesize(str(path), COCO_STUFF, "cpu", half=False, content_seed=seed), maps)
+        for seed in (0, 1)
+    )
+    assert [tuple(picture.shape) for picture in pictures] == [(3, 64, 64), (3, 50, 64)]
+    assert all(picture.min() >= 0 and picture.max() <= 1 for picture in pictures)
+    assert (diversity(perceptual, pictures, others) > 0) == noise
 
 
 def test_luminance_edges_are_where_the_luminance_changes() -> None:
