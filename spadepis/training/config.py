@@ -21,7 +21,7 @@ class DataConfig(Configuration):
     """The pictures that models are trained and evaluated on."""
 
     data: Path = Path(".")
-    """Folder that the following are relative to."""
+    """Folder that the following are relative to; train_spade also takes what --pack wrote."""
     pairs: tuple[str, ...] = ()
     """Folders of pairs: PHOTOS:LABELS, a folder of JPEG photos and one of PNG label maps. One pair
     in 40 is held out of training."""
@@ -98,6 +98,12 @@ class TrainSpadeConfig(TrainingConfig):
     held_out: tuple[str, ...] = ()
     """Folders of pairs, as in --pairs, that are never trained on, nor are pairs of the same name in
     other folders. They are shown on the sample sheets."""
+    pack: int | None = Field(default=None, ge=1)
+    """Instead of training, write the data and the weights of the discriminator's features into one
+    file of at most so many megabytes, OUTPUT/pack.zip. --data takes it in place of a folder."""
+    average: tuple[str, ...] = ()
+    """Instead of training, average the weights of these checkpoints of one run, as they are written
+    every 1000 steps, into OUTPUT/spade.safetensors."""
     initial_checkpoint: str | None = None
     """Checkpoint to start from, of the same widths; a path or URI. Default: random weights."""
     base_width: int = Field(default=16, ge=1)

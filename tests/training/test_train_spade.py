@@ -10,14 +10,17 @@ from torch import nn
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
+from spadepis.training.averaging import average_generators
 from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.packing import unpack, write_pack
 from spadepis.training.photos import is_held_out
-from spadepis.training.runs import save_weights, start_from
+from spadepis.training.runs import start_from
 from spadepis.training.spade import Batch, Training, initialize
 from spadepis.training.spade_run import train_spade
 from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
+from spadepis.training.training_state import save_weights
 
 
 @pytest.fixture
@@ -169,6 +172,60 @@ def test_starts_from_a_published_checkpoint(spade_checkpoint: str) -> None:
     assert strength is not None and (strength > 0).all()
     with pytest.raises(CheckpointError, match="cannot be trained on: fc.weight has shape"):
         start_from(SpadeGenerator(ADE20K, 2, 128), spade_checkpoint)
+
+
+def test_the_average_has_the_mean_of_the_weights_and_its_own_statistics(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{number}.safetensors") for number in range(2)]
+    for number, path in enumerate(paths):
+        torch.manual_seed(number)
+        generator = SpadeGenerator(COCO_STUFF, 2, 4, "reflect", noise=True)
+        initialize(generator)
+        save_weights(Path(path), generator.state_dict(), generator.metadata)
+    label_maps = [torch.randint(0, 183, (2, 64, 64)) for _ in range(3)]
+    average = average_generators(paths, COCO_STUFF, label_maps, bfloat16=False)
+    first, second = (SpadeGenerator.from_checkpoint(path, COCO_STUFF) for path in paths)
+    mean = (first.conv_img.weight + second.conv_img.weight) / 2
+    torch.testing.assert_close(average.conv_img.weight, mean)
+    norm = average.up_3.norm_0.param_free_norm
+    assert norm.running_mean is not None and norm.running_mean.abs().max() > 0
+    assert average.metadata == {"padding": "reflect"} and not average.training
+    other = tmp_path / "other.safetensors"
+    save_weights(other, generator.state_dict(), {})
+    with pytest.raises(CheckpointError, match="cannot be averaged"):
+        average_generators([paths[0], str(other)], COCO_STUFF, label_maps, bfloat16=False)
+
+
+def test_a_pack_is_small_and_can_be_trained_on(
+    features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
+) -> None:
+    data = make_pairs.photos.parent
+    pairs = read(make_pairs, COCO_STUFF)
+    held_out = [pair for source in pairs.held_out for pair in source][:2]
+    path, folder = tmp_path / "pack.zip", tmp_path / "unpacked"
+    packed = write_pack(path, data, pairs, held_out, features.state_dict(), megabytes=1)
+    assert packed == len(pairs.sources[0].items) and path.stat().st_size < 10**6
+    unpack(path, folder)
+    moved = folder / make_pairs.photos.name
+    again = read(PairFolders(moved, moved), COCO_STUFF)
+    assert [p.id for p in again.sources[0].items] == [p.id for p in pairs.sources[0].items]
+    original, copied = (each.sources[0].items[0].read() for each in (pairs, again))
+    assert torch.equal(original.labels, copied.labels)
+    assert (original.photo.float() - copied.photo.float()).abs().mean() < 4
+
+
+def test_what_does_not_fit_into_a_pack_is_left_out(
+    features: FrozenFeatures,
+    make_pairs: PairFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = read(make_pairs, COCO_STUFF)
+    path, data = tmp_path / "pack.zip", make_pairs.photos.parent
+    whole = write_pack(path, data, pairs, [], features.state_dict(), megabytes=1)
+    limit = path.stat().st_size - 1
+    monkeypatch.setattr("spadepis.training.packing.MEGABYTE", limit)
+    packed = write_pack(path, data, pairs, [], features.state_dict(), megabytes=1)
+    assert 0 < packed < whole and path.stat().st_size <= limit
 
 
 def test_the_discriminator_looks_at_the_labels_at_every_level(features: FrozenFeatures) -> None:

@@ -1,0 +1,105 @@
+"""Training data and the weights of the features in one file, for machines that have neither."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+import safetensors.torch
+from PIL import Image
+from torch import Tensor
+
+from spadepis.dataset.storage.replacement import replacing
+from spadepis.training.photos import MAPPING_FILE, PairFile, read_photo
+from spadepis.training.training_pairs import TrainingPairs
+
+FEATURE_WEIGHTS = "features.safetensors"
+# Much smaller than photos are usually saved, without blocks that a network would learn.
+JPEG_QUALITY = 80
+MEGABYTE = 10**6
+# What an entry of a zip file takes beside its content, with long names.
+ENTRY_OVERHEAD = 400
+
+
+def write_pack(
+    path: Path,
+    data: Path,
+    pairs: TrainingPairs,
+    shown: Sequence[PairFile],
+    features: Mapping[str, Tensor],
+    megabytes: int,
+) -> int:
+    """Write a zip file of pairs and weights, of which ``unpack`` makes a folder.
+
+    Photos are shrunk as they are for training, and saved with a JPEG quality of 80. Each source
+    gets space by its weight; what a small source does not need goes to the others.
+
+    Args:
+        path: file to write.
+        data: folder that all pairs lie in.
+        pairs: the pairs to train on.
+        shown: the pairs of the sample sheets.
+        features: weights of the frozen features; they are saved in float16.
+        megabytes: largest size of the file, in 10^6 bytes.
+
+    Returns:
+        The number of pairs to train on that the file holds.
+    """
+    everything = [pair for source in pairs.sources for pair in source.items]
+    count = 0
+    with replacing(path) as unfinished, ZipFile(unfinished, "w") as pack:
+        half = {key: value.half().contiguous() for key, value in features.items()}
+        free = megabytes * MEGABYTE - _add(pack, {FEATURE_WEIGHTS: safetensors.torch.save(half)})
+        for mapping in {pair.labels.parents[1] / MAPPING_FILE for pair in everything}:
+            if mapping.exists():
+                free -= _add(pack, {str(mapping.relative_to(data)): mapping.read_bytes()})
+        for pair in shown:
+            free -= _add(pack, _files(pair, data))
+        # The smallest first, so that it is known what they leave over.
+        sources = sorted(pairs.sources, key=lambda source: len(source.items) / source.weight)
+        weights = [source.weight for source in sources]
+        for number, source in enumerate(sources):
+            share = free * weights[number] / sum(weights[number:])
+            # In an order that is not that of their names, which lie scene by scene.
+            for pair in sorted(source.items, key=lambda pair: zlib.crc32(pair.id.encode())):
+                files = _files(pair, data)
+                if _space(files) > share:
+                    break
+                taken = _add(pack, files)
+                share, free, count = share - taken, free - taken, count + 1
+    return count
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Extract what ``write_pack`` wrote into a folder."""
+    with ZipFile(path) as pack:
+        pack.extractall(folder)
+
+
+def _files(pair: PairFile, data: Path) -> dict[str, bytes]:
+    """Photo and label map at the size for training, by path in the data folder."""
+    photo = Image.fromarray(read_photo(pair.photo).permute(1, 2, 0).numpy())
+    encoded = io.BytesIO()
+    photo.save(encoded, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    with Image.open(pair.labels) as image:
+        labels = image.resize(photo.size, Image.Resampling.NEAREST)
+    encoded_labels = io.BytesIO()
+    labels.save(encoded_labels, "PNG", optimize=True)
+    return {
+        str(pair.photo.relative_to(data)): encoded.getvalue(),
+        str(pair.labels.relative_to(data)): encoded_labels.getvalue(),
+    }
+
+
+def _add(pack: ZipFile, files: Mapping[str, bytes]) -> int:
+    """Write files into a zip file; the space that they take."""
+    for name, content in files.items():
+        pack.writestr(name, content)
+    return _space(files)
+
+
+def _space(files: Mapping[str, bytes]) -> int:
+    return sum(len(content) + ENTRY_OVERHEAD for content in files.values())
