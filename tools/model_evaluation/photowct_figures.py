@@ -62,15 +62,20 @@ def stylization_distances(
         stylized, smoothed = stylize_and_smooth(network, content, style)
         pictures = {"content": content, "stylized": stylized, "smoothed": smoothed}
         for name, picture in pictures.items():
-            measured[name].append(_distances(perceptual, picture, content, style))
-    return {name: _mean(distances) for name, distances in measured.items()}
+            measured[name].append(distances(perceptual, picture, content, style))
+    return {name: mean_distances(values) for name, values in measured.items()}
 
 
 def stylize_and_smooth(network: PhotoWCT, content: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
     """The content [3,H,W] in [0,1] in the look of the style, before and after smoothing."""
     stylized = network.stylize(content, [network.encode_style(style)])[0].clamp(0, 1)
+    return stylized, smooth_picture(content, stylized)
+
+
+def smooth_picture(content: Tensor, stylized: Tensor) -> Tensor:
+    """The stylized content after smoothing; all are [3,H,W] in [0,1]."""
     smoothed = smooth(_channels_last(content), _channels_last(stylized))
-    return stylized, torch.from_numpy(smoothed).permute(2, 0, 1).float()
+    return torch.from_numpy(smoothed).permute(2, 0, 1).float()
 
 
 def luminance_edges(image: Tensor) -> Tensor:
@@ -84,9 +89,10 @@ def luminance_edges(image: Tensor) -> Tensor:
     return magnitude
 
 
-def _distances(
+def distances(
     perceptual: PerceptualNetwork, picture: Tensor, content: Tensor, style: Tensor
 ) -> Distances:
+    """Distances of one picture from its content and style; all are [3,H,W] in [0,1]."""
     of_picture, of_style = perceptual(picture[None]), perceptual(style[None])
     frechet = {
         level: frechet_distance(as_vectors(ours), as_vectors(theirs))
@@ -99,12 +105,12 @@ def _distances(
     return Distances(frechet, float(similarity))
 
 
-def _mean(distances: Sequence[Distances]) -> Distances:
+def mean_distances(pictures: Sequence[Distances]) -> Distances:
+    """The means over pictures."""
     frechet = {
-        level: float(np.mean([distance.frechet[level] for distance in distances]))
-        for level in LEVELS
+        level: float(np.mean([picture.frechet[level] for picture in pictures])) for level in LEVELS
     }
-    return Distances(frechet, float(np.mean([distance.structure for distance in distances])))
+    return Distances(frechet, float(np.mean([picture.structure for picture in pictures])))
 
 
 def _channels_last(image: Tensor) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""PhotoWCT and PCA-KD beside each other, on the same pictures."""
