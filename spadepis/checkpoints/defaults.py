@@ -22,6 +22,9 @@ REPLACED_DEFAULTS: Final[Mapping[str, str]] = {
     "01cdb1d60c1ba37e8411ec0e627e78f3e7df5852fc3c9f0ffa1714af1bceaedd": (
         "spadepis/models/spade_coco_stuff.safetensors of spadepis 0.1.0"
     ),
+    "6894ff8efd62c30c264248023e2ce7bbc936179f6868e215b6daeb14a54cbf20": (
+        "spadepis/models/photowct.safetensors of spadepis 0.1.0"
+    ),
 }
 """Where to find former default weights, by their SHA-256."""
 

@@ -49,11 +49,15 @@ class Encoder(nn.Module):
     Args:
         level: 1 to 4.
         widths: output channels by convolution name, ``conv1_1`` to ``conv{level}_1``.
+        pooling_tolerance: see ``max_pool``.
     """
 
-    def __init__(self, level: int, widths: Mapping[str, int]) -> None:
+    def __init__(
+        self, level: int, widths: Mapping[str, int], pooling_tolerance: float = 0.0
+    ) -> None:
         super().__init__()
         self.blocks = ENCODER_BLOCKS[level]
+        self.pooling_tolerance = pooling_tolerance
         self.conv0 = nn.Conv2d(3, 3, 1)
         # The value of ``_first_convolution`` beside aliases of what it was made of, whose memory
         # they keep from being given to other tensors, and their versions then.
@@ -88,7 +92,7 @@ class Encoder(nn.Module):
         for level, block in enumerate(self.blocks, start=1):
             if level > 1:
                 size = x.shape
-                x, indices = max_pool(x)
+                x, indices = max_pool(x, self.pooling_tolerance)
                 poolings.append(Pooling(indices, size))
             for name in block:
                 x = self._convolve(x, name)
@@ -142,8 +146,13 @@ def _fold(kernel: Tensor, bias: Tensor, colours: Tensor, offsets: Tensor) -> tup
     return mixed.to(dtype), bias.to(dtype)
 
 
-def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
+def max_pool(x: Tensor, tolerance: float = 0.0) -> tuple[Tensor, Tensor]:
     """2x2 max-pooling of features [N,C,H,W] that takes the first of equal values.
+
+    With a tolerance, the position is that of the upper left value unless another one is larger by
+    more than the tolerance; the value is the largest in any case. A decoder unpools to these
+    positions. Where a pattern too weak to be seen decides about them, its period shows in the
+    stylized photo, as strong as the features are, however weak the pattern was.
 
     Flat areas of photos are full of ties, and a tie that is broken in another way moves features by
     a pixel. In single and half precision, convolutions give pixels with equal neighbourhoods equal
@@ -153,6 +162,10 @@ def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The largest values [N,C,H/2,W/2], and their positions in H x W, int64 of the same shape.
     """
+    if tolerance:
+        raised = x.clone()
+        raised[:, :, ::2, ::2] += tolerance
+        return F.max_pool2d(x, 2), max_pool(raised)[1]
     if x.dtype != torch.float64:
         return F.max_pool2d(x, 2, return_indices=True)
     height, width = x.shape[2:]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.loading import load_weights
-from spadepis.checkpoints.reading import read_state_dict
+from spadepis.checkpoints.reading import read_metadata, read_state_dict
 from spadepis.kernels.precision import exact_float32
 from spadepis.photowct.batched_statistics import StyleMoments, styles_from_moments
 from spadepis.photowct.batched_transfer import GuidedTransfer, transfer_photos
@@ -29,6 +29,9 @@ PIXELS_AT_ONCE = 2**22
 # The levels whose encoders may compute in bfloat16.
 HALF_PRECISION_ENCODERS = (2, 1)
 
+# The metadata of a safetensors file may name another tolerance than 0.
+POOLING_TOLERANCE_KEY = "pooling_tolerance"
+
 # There are three poolings, and reflection padding needs two pixels of what is left.
 SMALLEST_SIDE = 16
 
@@ -44,12 +47,16 @@ class PhotoWCT(nn.Module):
 
     Args:
         widths: output channels by level and convolution name.
+        pooling_tolerance: up to which difference of features a pooling does not tell their
+            positions; see ``max_pool``. It is 0 in the published network.
     """
 
-    def __init__(self, widths: Mapping[int, Mapping[str, int]]) -> None:
+    def __init__(
+        self, widths: Mapping[int, Mapping[str, int]], pooling_tolerance: float = 0.0
+    ) -> None:
         super().__init__()
         for level in LEVELS:
-            self.add_module(f"e{level}", Encoder(level, widths[level]))
+            self.add_module(f"e{level}", Encoder(level, widths[level], pooling_tolerance))
             self.add_module(f"d{level}", Decoder(level, widths[level]))
 
     @classmethod
@@ -61,15 +68,17 @@ class PhotoWCT(nn.Module):
     ) -> Self:
         """Load a published ``photo_wct.pth``, or the same weights as safetensors.
 
-        The channel widths are read off the weights. The network is returned in evaluation mode.
+        The channel widths are read off the weights; the tolerance of the poolings is 0 unless the
+        metadata of a safetensors file says otherwise. The network is returned in evaluation mode.
 
         Raises:
             CheckpointError: the file is not a checkpoint of this network.
         """
         uri = str(path_or_uri)
         weights = read_state_dict(uri)
+        tolerance = _pooling_tolerance(uri)
         with torch.device("meta"):
-            network = cls(_widths(weights, uri))
+            network = cls(_widths(weights, uri), tolerance)
         load_weights(network, weights, uri, "PhotoWCT", device, dtype)
         return network
 
@@ -305,6 +314,17 @@ class PhotoWCT(nn.Module):
                 f"the image {list(image.shape[1:])}"
             )
         return image.unsqueeze(0).to(next(self.parameters()))
+
+
+def _pooling_tolerance(uri: str) -> float:
+    """The tolerance that the metadata of a checkpoint name."""
+    tolerance = read_metadata(uri).get(POOLING_TOLERANCE_KEY, "0")
+    try:
+        return float(tolerance)
+    except ValueError as error:
+        raise CheckpointError(
+            f"checkpoint {uri} asks for an unknown tolerance of poolings, {tolerance!r}"
+        ) from error
 
 
 def _widths(weights: Mapping[str, Tensor], uri: str) -> dict[int, dict[str, int]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spadepis.photowct.network import ENCODER_BLOCKS, LEVELS, Decoder, Encoder, Pooling
+from spadepis.photowct.photowct import POOLING_TOLERANCE_KEY
 
 # Features are stored so much larger than they are trained. PhotoWCT adds the identity to their
 # covariance before it whitens: at this scale it only mutes what is under a hundredth of a unit.
 FEATURE_SCALE = 100.0
+
+# Up to which difference of features poolings do not tell their positions (see ``max_pool``): what
+# noise of one to two levels of 255 makes of flat areas.
+POOLING_TOLERANCE = 0.1
 
 # The channels that pass colours through at the start, and what random weights count in them.
 COLOUR_CHANNELS = 6
@@ -37,7 +42,7 @@ class Cascade(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         by_name = widths_by_name(widths)
-        self.encoder = Encoder(4, by_name)
+        self.encoder = Encoder(4, by_name, POOLING_TOLERANCE)
         self.decoders = nn.ModuleDict({str(level): Decoder(level, by_name) for level in LEVELS})
         self.heads = nn.ModuleDict(
             {"3": nn.Conv2d(widths[2], 256, 1), "4": nn.Conv2d(widths[3], 512, 1)}
@@ -77,28 +82,56 @@ class Cascade(nn.Module):
             last.weight[:, :COLOUR_CHANNELS, 1, 1] = torch.cat([colours, -colours], dim=1) / 2
             last.bias.fill_(0.5)
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the metadata of a safetensors file of the exported weights must say."""
+        return {POOLING_TOLERANCE_KEY: f"{FEATURE_SCALE * POOLING_TOLERANCE:g}"}
+
     def decode(self, level: int, features: Tensor, poolings: list[Pooling]) -> Tensor:
         """Features of a level to pictures [N,3,H,W]."""
         decoded: Tensor = self.decoders[str(level)](features, poolings[: level - 1])
         return decoded
 
+    @torch.no_grad()
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights that ``export`` gave, and train the decoders only from there.
+
+        The heads, through which the encoder learns, are not among these weights.
+
+        Raises:
+            RuntimeError: they are of other widths.
+        """
+        for name, scaled in (("encoder", "e4"), *((f"decoders.{k}", f"d{k}") for k in LEVELS)):
+            module = self.get_submodule(name)
+            own = {
+                key: weights[f"{scaled}.{key}"].float() / _export_factor(f"{scaled}.{key}")
+                for key in module.state_dict()
+            }
+            module.load_state_dict(own)
+        self.encoder.requires_grad_(False)
+
     def export(self) -> dict[str, Tensor]:
         """The state dict of ``PhotoWCT``: four encoders, four decoders, features scaled up."""
         weights: dict[str, Tensor] = {}
         for key, tensor in self.encoder.state_dict().items():
-            convolution = key.split(".")[0]
-            # A ReLU network of scaled input and biases gives scaled output.
-            scaled = key.endswith(".bias") or key == "conv1_1.weight"
-            factor = FEATURE_SCALE if scaled and convolution != "conv0" else 1.0
             for level in LEVELS:
                 names = [name for block in ENCODER_BLOCKS[level] for name in block]
-                if convolution in ("conv0", *names):
-                    weights[f"e{level}.{key}"] = tensor * factor
+                if key.split(".")[0] in ("conv0", *names):
+                    weights[f"e{level}.{key}"] = tensor * _export_factor(f"e{level}.{key}")
         for level in LEVELS:
             for key, tensor in self.decoders[str(level)].state_dict().items():
-                factor = 1 / FEATURE_SCALE if key == f"conv{level}_1.weight" else 1.0
-                weights[f"d{level}.{key}"] = tensor * factor
+                weights[f"d{level}.{key}"] = tensor * _export_factor(f"d{level}.{key}")
         return {key: tensor.detach().clone().contiguous() for key, tensor in weights.items()}
+
+
+def _export_factor(key: str) -> float:
+    """What a weight of the exported network is multiplied by, so that its features are scaled."""
+    module, convolution, kind = key.split(".")
+    if module.startswith("d"):
+        return 1 / FEATURE_SCALE if f"{convolution}.{kind}" == f"conv{module[1]}_1.weight" else 1.0
+    # A ReLU network of scaled input and biases gives scaled output.
+    scaled = kind == "bias" or convolution == "conv1_1"
+    return FEATURE_SCALE if scaled and convolution != "conv0" else 1.0
 
 
 def _pass_colours(convolution: nn.Conv2d, unpooled: bool) -> None:

@@ -88,6 +88,9 @@ class TrainPhotoWCTConfig(TrainingConfig):
     """Folders of JPEG photos without label maps, relative to --data."""
     widths: tuple[Width, Width, Width, Width] = (32, 48, 64, 128)
     """Channels of levels 1 to 4; 64, 128, 256 and 512 in the published network."""
+    initial_checkpoint: str | None = None
+    """Checkpoint to start from, which this job wrote at the same widths; a path or URI. Then only
+    the decoders are trained. Default: random weights."""
     learning_rate: float = Field(default=8e-4, gt=0)
     """Learning rate of Adam at the start."""
 

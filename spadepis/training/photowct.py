@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.utils import save_image
 
+from spadepis.checkpoints.reading import read_state_dict
 from spadepis.photowct.network import LEVELS
 from spadepis.training.cascade import FEATURE_SCALE, Cascade
 from spadepis.training.config import TrainPhotoWCTConfig
@@ -88,7 +89,7 @@ def train_photowct(
     photos: Sequence[Source[Path]],
     held_out: Sequence[Path],
     perceptual: PerceptualNetwork,
-) -> dict[str, Tensor]:
+) -> Cascade:
     """Train, writing the state and a sample sheet into the output folder as it goes.
 
     Resumes from the state in that folder where there is one.
@@ -99,13 +100,15 @@ def train_photowct(
         held_out: JPEG files that are shown on the sample sheet.
         perceptual: compares pictures.
 
-    Returns:
-        The state dict of a ``PhotoWCT``.
+    Raises:
+        CheckpointError: the checkpoint to start from cannot be read.
     """
     steps, crop, seed, output = config.steps, config.crop, config.seed, config.output
     device = torch.device(config.device)
     torch.manual_seed(seed)
     cascade = Cascade(config.widths).to(device)
+    if config.initial_checkpoint is not None:
+        cascade.start_from(read_state_dict(config.initial_checkpoint))
     perceptual = perceptual.to(device)
     optimizer = torch.optim.Adam(cascade.parameters(), config.learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
@@ -130,7 +133,7 @@ def train_photowct(
         if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
             save_state(output / "state.pt", step + 1, parts)
             _write_sheet(output / "samples.jpg", cascade, samples)
-    return cascade.export()
+    return cascade
 
 
 def _crops(photos: Sequence[Path], size: int, random: torch.Generator) -> Tensor:

@@ -48,10 +48,10 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
         kept, kept_out = split_photos(photos)
         training.append(Source.of_equals(kept))
         held_out += kept_out
-    weights = train_photowct(
+    cascade = train_photowct(
         config, training, held_out, perceptual_network(config.perceptual_weights)
     )
-    save_weights(config.output / "photowct.safetensors", weights, {})
+    save_weights(config.output / "photowct.safetensors", cascade.export(), cascade.metadata)
 
 
 def train_spade_job(config: TrainSpadeConfig) -> None:

@@ -35,6 +35,23 @@ def test_the_first_of_values_that_differ_by_rounding_alone() -> None:
     assert max_pool(torch.zeros(1, 1, 2, 2).double())[1].item() == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_with_a_tolerance_small_differences_do_not_decide_positions(dtype: torch.dtype) -> None:
+    x = torch.tensor([[5.0, 5.5, 5, 8], [5.25, 5.75, 5, 5], [5, 5, 5, 5]], dtype=dtype)
+    values, indices = max_pool(x.expand(1, 1, 3, 4), tolerance=1.0)
+    assert values.tolist() == [[[[5.75, 8]]]] and indices.tolist() == [[[[0, 3]]]]
+    assert max_pool(x.expand(1, 1, 3, 4))[1].tolist() == [[[[5, 3]]]]
+
+
+def test_the_default_network_pools_weak_stripes_like_a_flat_area() -> None:
+    network = PhotoWCT.from_checkpoint(DEFAULT_PHOTOWCT_CHECKPOINT)
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    striped = flat + torch.sin(torch.arange(64) * 2 * torch.pi / 6) / 255
+    poolings = (network.encoder(4)(image)[1] for image in (flat, striped))
+    for of_flat, of_striped in zip(*poolings, strict=True):
+        assert (of_flat.indices == of_striped.indices).float().mean() > 0.99
+
+
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("width", [None, 64], ids=["default", "by Winograd's method"])
 def test_flat_areas_are_pooled_alike_in_single_and_double_precision(width: int | None) -> None:

@@ -46,7 +46,7 @@ def train(
         learning_rate=1e-3,
         bfloat16=False,
     )
-    return train_photowct(config, [Source.of_equals(photos)], photos[:1], perceptual)
+    return train_photowct(config, [Source.of_equals(photos)], photos[:1], perceptual).export()
 
 
 def error(weights: dict[str, Tensor], photo_file: Path, path: Path) -> float:
@@ -91,7 +91,8 @@ def test_export_scales_features_and_keeps_pictures() -> None:
         # Biases too, so that a wrong scale of one shows.
         parameter.data += 0.05 * torch.randn_like(parameter)
     weights = cascade.export()
-    network = PhotoWCT(dict.fromkeys((1, 2, 3, 4), widths_by_name(WIDTHS))).double()
+    widths = dict.fromkeys((1, 2, 3, 4), widths_by_name(WIDTHS))
+    network = PhotoWCT(widths, float(cascade.metadata["pooling_tolerance"])).double()
     network.load_state_dict(weights)
     image = torch.rand(1, 3, 48, 40, dtype=torch.float64)
     with torch.no_grad():
@@ -102,6 +103,12 @@ def test_export_scales_features_and_keeps_pictures() -> None:
             decoded = network.get_submodule(f"d{level}")(encoded, kept)
             expected = cascade.decode(level, features[level], poolings)
             torch.testing.assert_close(decoded, expected)
+
+
+def test_training_starts_from_what_it_exported() -> None:
+    first, second = Cascade(WIDTHS), Cascade(WIDTHS)
+    second.start_from(first.export())
+    torch.testing.assert_close(first.export(), second.export())
 
 
 def test_transfer_gives_the_statistics_of_the_style() -> None:

@@ -147,13 +147,17 @@ def test_keys_that_are_no_settings_are_named_in_words(tmp_path: Path) -> None:
     assert "the SHA-256 of --photowct-checkpoint was " in message
 
 
-def test_a_set_of_replaced_default_weights_names_the_file_that_resumes_it(tmp_path: Path) -> None:
-    (digest,) = REPLACED_DEFAULTS
-    earlier = written(Job.SYNTHESIZE, tmp_path) | {"spade_checkpoint_sha256": digest}
-    identity = identify(configuration(Job.SYNTHESIZE, tmp_path), [])
-    with pytest.raises(ConfigurationError, match="give --spade-checkpoint .* of spadepis 0.1.0;"):
+@pytest.mark.parametrize(("job", "network"), [(Job.SYNTHESIZE, "spade"), (Job.STYLIZE, "photowct")])
+def test_a_set_of_replaced_default_weights_names_the_file_that_resumes_it(
+    job: Job, network: str, tmp_path: Path
+) -> None:
+    (digest,) = (key for key, place in REPLACED_DEFAULTS.items() if f"/{network}" in place)
+    earlier = written(job, tmp_path) | {f"{network}_checkpoint_sha256": digest}
+    identity = identify(configuration(job, tmp_path), style_ids(job))
+    expected = f"give --{network}-checkpoint .* of spadepis 0.1.0;"
+    with pytest.raises(ConfigurationError, match=expected):
         check_identity(output(tmp_path, earlier), identity)
-    check_identity(output(tmp_path, earlier), identity | {"spade_checkpoint_sha256": digest})
+    check_identity(output(tmp_path, earlier), identity | {f"{network}_checkpoint_sha256": digest})
 
 
 def test_a_set_without_commits_is_free_for_another_one(tmp_path: Path) -> None:
