@@ -24,6 +24,7 @@ from tools.count_launches import LaunchesConfig
 from tools.model_evaluation.config import EvaluationConfig
 from tools.studies.augmentation.config import AugmentationStudyConfig
 from tools.studies.augmentation.styles import StylesConfig
+from tools.studies.pcakd.config import ComparisonConfig
 
 SETTINGS: dict[str, type[Configuration]] = {
     "convert_checkpoint": ConversionConfig,
@@ -36,6 +37,7 @@ SETTINGS: dict[str, type[Configuration]] = {
     "tools.count_launches": LaunchesConfig,
     "tools.studies.augmentation": AugmentationStudyConfig,
     "tools.studies.augmentation.styles": StylesConfig,
+    "tools.studies.pcakd": ComparisonConfig,
 }
 COMMANDS = sorted({command for text in TEXTS for command in commands(read(text))})
 
