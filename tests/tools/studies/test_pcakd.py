@@ -60,6 +60,9 @@ def test_stripes_are_measured_by_direction_and_period(photo: Tensor) -> None:
 def test_a_photo_without_flat_patch_or_saturated_spot_takes_no_part() -> None:
     noise = torch.rand(3, 160, 160)
     assert flattest_patch(noise) is None and saturated_spots(noise) is None
+    artifacts = find_artifacts(lambda content, _: content, [(noise, noise)])
+    assert artifacts.gains.shape == artifacts.dither.shape == (0, 2)
+    assert artifacts.blockiness.shape == (1, 2)
 
 
 def test_dither_is_found_in_saturated_spots_only(photo: Tensor) -> None:

@@ -44,7 +44,7 @@ Stylizer = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What a method makes of faults of the content, before and after smoothing.
+    """What a method makes of faults of the content, before and after smoothing, as [n,2].
 
     Attributes:
         gains: of each photo and kind of stripes, how often the power of the stripes.
@@ -85,7 +85,9 @@ def find_artifacts(stylize: Stylizer, pairs: Sequence[tuple[Tensor, Tensor]]) ->
             with_blocks.append([blockiness(as_pixels(one)) for one in made(content, style)])
             content = deblocked(content)
             without.append([blockiness(as_pixels(one)) for one in made(content, style)])
-    return Artifacts(*(np.array(found) for found in (gains, dithers, with_blocks, without)))
+    return Artifacts(
+        *(np.reshape(found, (-1, 2)) for found in (gains, dithers, with_blocks, without))
+    )
 
 
 def stripes_in(photo: Tensor) -> Iterator[tuple[Tensor, int, bool]]:

@@ -79,8 +79,8 @@ def compare(config: ComparisonConfig) -> None:
         results += stylize_all(name, stylize, scenes)
     print(
         f"{len(scenes)} photos, {config.size} pixels\n\n"
-        "| picture | edge SSIM | Fréchet distance to the style, levels 2 to 5, shares of photos' "
-        "| mean IoU, COCO-Stuff, share | ADE20K, share | stripes | seconds |\n"
+        "| picture | edge SSIM | Fréchet distance, levels 2 to 5 | IoU, COCO-Stuff | ADE20K "
+        "| stripes | seconds |\n"
         "|---|---|---|---|---|---|---|"
     )
     of_photos = None
@@ -89,8 +89,8 @@ def compare(config: ComparisonConfig) -> None:
         of_photos = of_photos or figures
         print(_row(result, figures, of_photos), flush=True)
     print(
-        "\n| picture | power of weak stripes, relative to the photos': median, largest "
-        "| dither in saturated spots, levels | blockiness | with --deblock |\n|---|---|---|---|---|"
+        "\n| picture | weak stripes: median, largest | dither in saturated spots "
+        "| blockiness of JPEG | with --deblock |\n|---|---|---|---|---|"
     )
     pairs = [(scene.photo, scene.style) for scene in scenes]
     print(_artifact_row("photo", find_artifacts(lambda content, _: content, pairs), 0))
@@ -184,13 +184,22 @@ def _row(result: Result, figures: Figures, of_photos: Figures) -> str:
 
 
 def _artifact_row(name: str, artifacts: Artifacts, smoothed: int) -> str:
-    gains = artifacts.gains[:, smoothed]
+    gains, dither, blocks, deblocked = (
+        found[:, smoothed]
+        for found in (
+            artifacts.gains,
+            artifacts.dither,
+            artifacts.blockiness,
+            artifacts.deblocked,
+        )
+    )
+    # Few scenes may have no flat patch, or no saturated spot.
     cells = [
         name,
-        f"{np.median(gains):.2f}, {gains.max():.1f}",
-        f"{artifacts.dither[:, smoothed].mean():.2f}",
-        f"{np.median(artifacts.blockiness[:, smoothed]):.2f}",
-        f"{np.median(artifacts.deblocked[:, smoothed]):.2f}",
+        f"{np.median(gains):.2f}, {gains.max():.1f}" if len(gains) else "-",
+        f"{dither.mean():.2f}" if len(dither) else "-",
+        f"{np.median(blocks):.2f}",
+        f"{np.median(deblocked):.2f}",
     ]
     return f"| {' | '.join(cells)} |"
 
