@@ -19,6 +19,8 @@ from tools.model_evaluation.judge import mean_iou as mean_iou_of_maps
 
 log = logging.getLogger(__name__)
 
+# The finest of the encoder's levels that the decoder uses, at stride 4.
+FIRST_LEVEL = 1
 # Channels of every level of the decoder.
 WIDTH = 64
 # The encoder has learnt already.
@@ -31,7 +33,7 @@ STEPS_BETWEEN_REPORTS = 100
 
 
 class SegmentationNetwork(nn.Module):
-    """EfficientNet-Lite0 trained on ImageNet, with a feature pyramid that ends at stride 2.
+    """EfficientNet-Lite0 trained on ImageNet, with a feature pyramid from stride 32 to 4.
 
     The pyramid (Lin et al., CVPR 2017) adds the finer features to the coarser ones, enlarged. The
     encoder's batch norm is folded into its convolutions, all of which are trained.
@@ -41,23 +43,22 @@ class SegmentationNetwork(nn.Module):
         super().__init__()
         # Frozen where it serves a discriminator; here it is where the training starts.
         self.encoder = FrozenFeatures.from_package().requires_grad_(True)
-        self.project = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in self.encoder.widths)
+        widths = self.encoder.widths[FIRST_LEVEL:]
+        self.project = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in widths)
         self.smooth = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False),
                 nn.BatchNorm2d(WIDTH),
                 nn.ReLU(),
             )
-            for _ in self.encoder.widths[1:]
+            for _ in widths[1:]
         )
         self.classify = nn.Conv2d(WIDTH, num_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """RGB [N,3,H,W] in [0,1] to class scores [N,classes,H,W]."""
-        levels = [
-            project(features)
-            for project, features in zip(self.project, self.encoder(2 * images - 1), strict=True)
-        ]
+        features = self.encoder(2 * images - 1)[FIRST_LEVEL:]
+        levels = [project(level) for project, level in zip(self.project, features, strict=True)]
         x = levels.pop()
         for smooth in self.smooth:
             finer = levels.pop()

@@ -50,6 +50,7 @@ SHOWN_PICTURES = 6
 def augmentation_study_job(config: AugmentationStudyConfig) -> None:
     """Train and test all networks, seed by seed, and print the tables."""
     torch.set_num_threads(config.threads)
+    logging.getLogger("tools").setLevel(logging.INFO)
     config.output.mkdir(parents=True, exist_ok=True)
     results = config.output / "results.jsonl"
     runs = _read_runs(results, config)
