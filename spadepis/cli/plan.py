@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gpu-type",
-        choices=CARDS,
+        choices=tuple(CARDS),
         help="type of the GPUs; spadepis has rates of these, so that you need not give any",
     )
     for stage in PLANNED:
