@@ -189,8 +189,9 @@ class SpadeGenerator(nn.Module):
     def prepare(self, labels: Tensor, edges: Tensor | None = None) -> SemanticMap:
         """What the CPU does for a GPU, which can be busy with another batch; see ``forward``."""
         space = self.label_space
+        labels = labels.cpu()
         self._check(labels, edges)
-        classes = labels.cpu().numpy()
+        classes = labels.numpy()
         instance_borders = None if edges is None else edges.cpu().bool().numpy()
         if self.frame == "filled":
             classes, instance_borders = fill_frame(classes, instance_borders, space)

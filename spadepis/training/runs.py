@@ -66,16 +66,16 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     space, device = config.space, torch.device(config.device)
     folders = config.folders(config.pairs), config.folders(config.held_out)
     pairs = read_training_pairs(*folders, space)
+    if config.average:
+        maps = label_maps_for_statistics(config, pairs)
+        _save(config, average_generators(config.average, space, maps, config.bfloat16))
+        return
     packed = config.data / FEATURE_WEIGHTS
     features = (
         FrozenFeatures.from_file(packed) if packed.exists() else FrozenFeatures.from_package()
     )
     if config.pack is not None:
         _pack(config, pairs, features)
-        return
-    if config.average:
-        maps = label_maps_for_statistics(config, pairs)
-        _save(config, average_generators(config.average, space, maps, config.bfloat16))
         return
     widths = config.base_width, config.hidden_width
     generator = SpadeGenerator(space, *widths, config.padding, config.noise, config.frame)

@@ -25,6 +25,7 @@ BATCHES_FOR_STATISTICS = 60
 STEPS_BETWEEN_REPORTS = 10
 STEPS_BETWEEN_STATES = 50
 STEPS_BETWEEN_SHEETS = 250
+# A multiple of the former: the weights are those that drew the sheet.
 STEPS_BETWEEN_WEIGHTS = 1000
 SHEET_ROWS, SCENES_IN_A_ROW, SHEET_SIZE = 12, 2, 256
 
@@ -60,13 +61,12 @@ def train_spade(
         if done % STEPS_BETWEEN_STATES == 0 or done == config.steps:
             save_state(output / "state.pt", done, training.parts)
         if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
-            path = output / f"samples_{done:06}.jpg"
-            write_sheet(path, export(config, pairs, training), scenes)
+            path, exported = output / f"samples_{done:06}.jpg", export(config, pairs, training)
+            write_sheet(path, exported, scenes)
             print(f"wrote {path}", flush=True)
-        if done % STEPS_BETWEEN_WEIGHTS == 0 and done < config.steps:
-            unfinished = export(config, pairs, training)
-            weights = output / f"spade_{done:06}.safetensors"
-            save_weights(weights, unfinished.state_dict(), unfinished.metadata)
+            if done % STEPS_BETWEEN_WEIGHTS == 0:
+                weights = output / f"spade_{done:06}.safetensors"
+                save_weights(weights, exported.state_dict(), exported.metadata)
     return export(config, pairs, training)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene, Style
+from spadepis.pipeline.stages.device_transfer import quantize
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.quality.artifacts import frame, stripes
 from spadepis.training.perceptual import LEVELS, PerceptualNetwork, perceptual_distance
@@ -73,6 +73,7 @@ class Measurement:
             mean, by_class = mean_iou(found, self._expected, len(JUDGED_CLASSES))
             names = tuple(JUDGED_CLASSES)
             named = {names[number]: value for number, value in by_class.items()}
+        pixels = [quantize(picture[None])[0].numpy() for picture in pictures]
         return Figures(
             frechet={
                 level: frechet_distance(ours, theirs)
@@ -80,8 +81,8 @@ class Measurement:
                     LEVELS, _vectors(self._perceptual, pictures), self._vectors, strict=True
                 )
             },
-            stripes=float(np.nanmean([stripes(_levels(picture)) for picture in pictures])),
-            frame=float(np.nanmean([frame(_levels(picture)) for picture in pictures])),
+            stripes=float(np.nanmean([stripes(picture) for picture in pixels])),
+            frame=float(np.nanmean([frame(picture) for picture in pixels])),
             mean_iou=mean,
             iou=named,
         )
@@ -113,12 +114,6 @@ def diversity(
         for picture, other in zip(pictures, others, strict=True)
     ]
     return float(torch.stack(distances).mean())
-
-
-def _levels(picture: Tensor) -> NDArray[np.uint8]:
-    """A picture [3,H,W] in [0,1] as uint8 [H,W,3]."""
-    levels: NDArray[np.uint8] = (255 * picture).round().byte().permute(1, 2, 0).numpy()
-    return levels
 
 
 def _vectors(perceptual: PerceptualNetwork, images: Sequence[Tensor]) -> list[Tensor]:

@@ -18,6 +18,7 @@ from torchvision.transforms.v2 import functional as transforms
 from spadepis.dataset.inputs.image_files import Extent
 from spadepis.dataset.inputs.photos import Photo
 from spadepis.pipeline.stages.deblock import without_blocks
+from spadepis.pipeline.stages.device_transfer import quantize
 from spadepis.quality.appearance import blockiness
 from tools.model_evaluation.photowct_figures import smooth_picture
 
@@ -178,9 +179,7 @@ def deblocked(photo: Tensor) -> Tensor:
 
 def as_pixels(picture: Tensor) -> NDArray[np.uint8]:
     """A picture [3,H,W] in [0,1] as uint8 [H,W,3]."""
-    pixels: NDArray[np.uint8] = (
-        (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    )
+    pixels: NDArray[np.uint8] = quantize(picture[None])[0].numpy()
     return pixels
 
 

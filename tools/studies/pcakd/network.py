@@ -52,7 +52,7 @@ class PcaKd:
     def from_file(cls, path: Path) -> Self:
         """Read the weights as arrays ``sencoder/...`` and ``sdecoder/...`` in an npz file.
 
-        Which of the two networks they are of shows in their names.
+        Their names tell which of the two networks they belong to.
         """
         with np.load(path, allow_pickle=False) as arrays:
             weights = dict(arrays)
