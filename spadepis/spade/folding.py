@@ -18,7 +18,7 @@ class FoldedConvolution:
     """A 3x3 convolution of one-hot label maps, as a table of rows that are summed.
 
     Args:
-        convolution: surrounds the label map by zeros.
+        convolution: that of the published networks or one that replicates the border.
         num_classes: number of classes of the label space; further channels are instance edges.
         dtype: precision of the result.
     """
@@ -81,8 +81,9 @@ class FoldedNormalization:
         """Modulate features [N,C,h,w], as ``SpadeNormalization`` does."""
         hidden = F.relu_(self.first(neighbourhoods))
         if neighbourhoods.index_5x5 is None:
-            pixels = F.embedding(neighbourhoods.index_3x3, hidden).permute(0, 3, 1, 2)
-            modulation = F.conv2d(pixels, self.kernel, self.bias, padding=1)
+            pixels = F.embedding(neighbourhoods.index_3x3, hidden)
+            options = self.bias, neighbourhoods.replicated
+            modulation = convolve_densely(pixels, self.kernel, *options)
             modulation = modulation.permute(0, 2, 3, 1).flatten(0, 2)
         else:
             assert neighbourhoods.rows_5x5 is not None
@@ -92,6 +93,14 @@ class FoldedNormalization:
                 rows, products.view(-1, len(self.bias)), offsets, mode="sum"
             )
         return modulate(features, modulation, neighbourhoods.index_5x5, self.negative_slope)
+
+
+def convolve_densely(pixels: Tensor, kernel: Tensor, bias: Tensor, replicate: bool) -> Tensor:
+    """Convolve pixels [N,h,w,K] to [N,M,h,w], surrounded by their border or by zeros."""
+    planes = pixels.permute(0, 3, 1, 2)
+    if replicate:
+        return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+    return F.conv2d(planes, kernel, bias, padding=1)
 
 
 def _fold(second: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from spadepis.kernels.precision import exact_float32
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.folding import FoldedConvolution
 from spadepis.spade.noise import gaussian_noise, gaussian_noise_of_layers
+from spadepis.spade.normalization import LabelPadding
 from spadepis.spade.residual_block import NEGATIVE_SLOPE, Padding, SpadeResidualBlock
 from spadepis.spade.semantic_map import SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
@@ -44,9 +45,9 @@ HIDDEN_WIDTH_KEY = "head_0.norm_0.mlp_shared.0.weight"
 # Weights that only networks with noise have.
 NOISE_KEY = "head_0.noise_strength"
 
-# The metadata of a safetensors file may name another padding than zeros, and say that unlabelled
+# The metadata of a safetensors file may name other paddings than zeros, and say that unlabelled
 # frames of label maps are filled.
-PADDING_KEY, FRAME_KEY = "padding", "unlabelled_frame"
+PADDING_KEY, LABEL_PADDING_KEY, FRAME_KEY = "padding", "label_padding", "unlabelled_frame"
 
 
 class SpadeGenerator(nn.Module):
@@ -64,6 +65,8 @@ class SpadeGenerator(nn.Module):
         noise: whether the blocks add noise; those of the published networks do not.
         frame: whether an unlabelled frame of a label map is filled (see ``fill_frame``); it is kept
             in the published networks.
+        label_padding: padding in convolutions of the label map; zeros in the published networks,
+            which therefore see where the border is.
 
     Attributes:
         dense_above: the share of distinct 3x3 neighbourhoods above which the second convolution of
@@ -78,10 +81,12 @@ class SpadeGenerator(nn.Module):
         padding: Padding = "zeros",
         noise: bool = False,
         frame: Frame = "kept",
+        label_padding: LabelPadding = "zeros",
     ) -> None:
         super().__init__()
         self.label_space = label_space
         self.frame = frame
+        self.label_padding = label_padding
         self.dense_above: float | None = None
         self._folded_fc: Derived[FoldedConvolution] = Derived()
         widths = [base_width * multiple for multiple in (16, 8, 4, 2, 1)]
@@ -89,10 +94,18 @@ class SpadeGenerator(nn.Module):
         def block(channels_in: int, channels_out: int) -> SpadeResidualBlock:
             semantic_channels = label_space.semantic_channels
             return SpadeResidualBlock(
-                channels_in, channels_out, semantic_channels, hidden_width, padding, noise
+                channels_in,
+                channels_out,
+                semantic_channels,
+                hidden_width,
+                padding,
+                noise,
+                label_padding,
             )
 
-        self.fc = nn.Conv2d(label_space.semantic_channels, widths[0], 3, padding=1)
+        self.fc = nn.Conv2d(
+            label_space.semantic_channels, widths[0], 3, padding=1, padding_mode=label_padding
+        )
         self.head_0 = block(widths[0], widths[0])
         self.G_middle_0 = block(widths[0], widths[0])
         self.G_middle_1 = block(widths[0], widths[0])
@@ -127,9 +140,16 @@ class SpadeGenerator(nn.Module):
             if key not in weights or weights[key].ndim != 4:
                 raise CheckpointError(f"checkpoint {uri} is not a SPADE generator: no {key}")
         metadata = read_metadata(uri)
-        padding, frame = metadata.get(PADDING_KEY, "zeros"), metadata.get(FRAME_KEY, "kept")
+        padding, label_padding = (
+            metadata.get(key, "zeros") for key in (PADDING_KEY, LABEL_PADDING_KEY)
+        )
+        frame = metadata.get(FRAME_KEY, "kept")
         if padding not in get_args(Padding):
             raise CheckpointError(f"checkpoint {uri} asks for an unknown padding, {padding!r}")
+        if label_padding not in get_args(LabelPadding):
+            raise CheckpointError(
+                f"checkpoint {uri} asks for an unknown padding of label maps, {label_padding!r}"
+            )
         if frame not in get_args(Frame):
             raise CheckpointError(
                 f"checkpoint {uri} asks for an unlabelled frame to be {frame!r}, "
@@ -138,8 +158,15 @@ class SpadeGenerator(nn.Module):
         with torch.device("meta"):
             base_width = weights[BASE_WIDTH_KEY].shape[1]
             hidden_width = weights[HIDDEN_WIDTH_KEY].shape[0]
-            options = cast(Padding, padding), NOISE_KEY in weights, cast(Frame, frame)
-            generator = cls(label_space, base_width, hidden_width, *options)
+            generator = cls(
+                label_space,
+                base_width,
+                hidden_width,
+                cast(Padding, padding),
+                NOISE_KEY in weights,
+                cast(Frame, frame),
+                cast(LabelPadding, label_padding),
+            )
         # It counts batches in training only; safetensors files may lack it.
         for key in generator.state_dict():
             if key.endswith("num_batches_tracked"):
@@ -160,7 +187,11 @@ class SpadeGenerator(nn.Module):
     @property
     def metadata(self) -> dict[str, str]:
         """What the metadata of a safetensors file must say, for ``from_checkpoint`` to read it."""
-        properties = {PADDING_KEY: self.conv_img.padding_mode, FRAME_KEY: self.frame}
+        properties = {
+            PADDING_KEY: self.conv_img.padding_mode,
+            LABEL_PADDING_KEY: self.label_padding,
+            FRAME_KEY: self.frame,
+        }
         return {key: value for key, value in properties.items() if value not in ("zeros", "kept")}
 
     def forward(
@@ -205,7 +236,13 @@ class SpadeGenerator(nn.Module):
             on_cpu = weight.device.type == "cpu"
             dense_above = DENSE_ABOVE_ON_CPU if on_cpu else DENSE_ABOVE_ON_GPU
         semantics = SemanticMap(
-            labels, edges, space.num_classes, weight.dtype, weight.device, dense_above
+            labels,
+            edges,
+            space.num_classes,
+            weight.dtype,
+            weight.device,
+            dense_above,
+            self.label_padding == "replicate",
         )
         if weight.device.type != "cpu":
             for stride in sorted(set(BLOCK_STRIDES)):

@@ -12,7 +12,7 @@ would have to wait for the number of each kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import accumulate, repeat
 from typing import Any
@@ -32,7 +32,7 @@ class Neighbourhoods:
     """The distinct 3x3 and 5x5 neighbourhoods of a batch of label maps, each with a number.
 
     What lies outside the image is another class, without edges, whose rows of the table are the
-    first ones. All tensors are int32.
+    first ones; unless the border is replicated there. All tensors are int32.
 
     Attributes:
         rows_3x3: what each distinct 3x3 neighbourhood has at its 9 pixels, in reading order, as
@@ -44,6 +44,8 @@ class Neighbourhoods:
             reading order, as rows of a table of one row for each position of each 3x3, [V,9]; None
             if there are so many distinct 3x3 neighbourhoods that counting them is of no use.
         index_5x5: number of the 5x5 neighbourhood of each pixel, [N,h,w]; None likewise.
+        replicated: whether the border is replicated outside the image, in the label map and, for
+            5x5 neighbourhoods, in the map of 3x3 neighbourhoods.
     """
 
     rows_3x3: Tensor
@@ -52,6 +54,7 @@ class Neighbourhoods:
     has_edges: bool
     rows_5x5: Tensor | None = None
     index_5x5: Tensor | None = None
+    replicated: bool = False
 
     @property
     def table_rows(self) -> int:
@@ -102,8 +105,9 @@ class Neighbourhoods:
         moved = [None if tensor is None else next(parts).view(tensor.shape) for tensor in tensors]
         rows_3x3, index_3x3, rows_5x5, index_5x5 = moved
         assert rows_3x3 is not None and index_3x3 is not None
-        options = self.num_classes, self.has_edges
-        return Neighbourhoods(rows_3x3, index_3x3, *options, rows_5x5, index_5x5)
+        return replace(
+            self, rows_3x3=rows_3x3, index_3x3=index_3x3, rows_5x5=rows_5x5, index_5x5=index_5x5
+        )
 
 
 def find_neighbourhoods(
@@ -111,6 +115,7 @@ def find_neighbourhoods(
     edges: Tensor | None,
     num_classes: int,
     dense_above: float = np.inf,
+    replicate: bool = False,
     map: Callable[..., Iterable[Any]] = map,
 ) -> Neighbourhoods:
     """Find the distinct neighbourhoods of each label map, exactly.
@@ -121,19 +126,21 @@ def find_neighbourhoods(
         num_classes: number of classes of the label space.
         dense_above: the share of distinct 3x3 neighbourhoods above which 5x5 neighbourhoods are
             not looked for.
+        replicate: replicate the border outside the image.
         map: applies a function to what each label map has; that of threads takes several at once.
     """
-    options = num_classes, edges is not None
     bits = repeat(None) if edges is None else edges.numpy()
-    of_3x3 = list(map(partial(_number_3x3, num_classes=num_classes), labels.numpy(), bits))
+    number = partial(_number_3x3, num_classes=num_classes, replicate=replicate)
+    of_3x3 = list(map(number, labels.numpy(), bits))
     rows, index = _join([(rows, padded[1:-1, 1:-1]) for rows, padded in of_3x3])
-    found = Neighbourhoods(rows, index, *options)
+    found = Neighbourhoods(rows, index, num_classes, edges is not None, replicated=replicate)
     if found.distinct_share > dense_above:
         return found
     # Joining counts the 3x3 neighbourhoods of the maps before; 9 rows each.
     before = accumulate((9 * len(rows) for rows, _ in of_3x3[:-1]), initial=0)
     of_5x5 = list(map(_number_5x5, [padded for _, padded in of_3x3], before))
-    return Neighbourhoods(rows, index, *options, *_join(of_5x5))
+    rows_5x5, index_5x5 = _join(of_5x5)
+    return replace(found, rows_5x5=rows_5x5, index_5x5=index_5x5)
 
 
 def _offsets(rows: Tensor) -> Tensor:
@@ -145,32 +152,36 @@ def _count_pixel_values(num_classes: int, has_edges: bool) -> int:
 
 
 def _pixel_values(
-    classes: NDArray[np.integer[Any]], edges: NDArray[np.bool_] | None, num_classes: int
+    classes: NDArray[np.integer[Any]],
+    edges: NDArray[np.bool_] | None,
+    num_classes: int,
+    replicate: bool,
 ) -> NDArray[np.int64]:
-    """One number for each pixel, and 0 for those up to two steps outside: [h+4,w+4]."""
-    height, width = classes.shape
-    values = np.zeros((height + 4, width + 4), np.int64)
-    inside = values[2:-2, 2:-2]
-    inside[:] = classes
+    """A number for each pixel and those up to two steps outside, by default 0: [h+4,w+4]."""
+    inside = classes.astype(np.int64)
     inside += 1
     if edges is not None:
         inside += num_classes * edges
-    return values
+    return np.pad(inside, 2, mode="edge") if replicate else np.pad(inside, 2)
 
 
 def _number_3x3(
-    classes: NDArray[np.integer[Any]], edges: NDArray[np.bool_] | None, num_classes: int
+    classes: NDArray[np.integer[Any]],
+    edges: NDArray[np.bool_] | None,
+    num_classes: int,
+    replicate: bool,
 ) -> tuple[Numbers, Numbers]:
     """Rows [U,9] of the distinct 3x3 neighbourhoods, and the number of each pixel's.
 
     The pixels are those of the image and those one step outside.
     """
-    values = _pixel_values(classes, edges, num_classes)
+    values = _pixel_values(classes, edges, num_classes, replicate)
     count = _count_pixel_values(num_classes, edges is not None)
     # One number for each three pixels beside each other.
     threes = (values[:, :-2] * count + values[:, 1:-1]) * count + values[:, 2:]
     numbers, first = number_quadruples(threes[:-2], threes[1:-1], threes[2:], threes[2:])
-    return rows_of_windows(values, first, numbers.shape[1], 1, count, 0), numbers
+    rows = rows_of_windows(values, first, numbers.shape[1], 1, count, 0)
+    return rows, np.pad(numbers[1:-1, 1:-1], 1, mode="edge") if replicate else numbers
 
 
 def _number_5x5(padded: Numbers, first_row: int) -> tuple[Numbers, Numbers]:

@@ -33,6 +33,7 @@ class SemanticMap:
         device: where the forms go.
         dense_above: the share of distinct 3x3 neighbourhoods above which the second convolution of
             a normalization is computed at every pixel.
+        replicate: whether convolutions of the map find its border replicated around it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class SemanticMap:
         dtype: torch.dtype,
         device: torch.device,
         dense_above: float,
+        replicate: bool = False,
     ) -> None:
         self.labels = labels
         self.edges = edges
@@ -50,6 +52,7 @@ class SemanticMap:
         self.dtype = dtype
         self.device = device
         self.dense_above = dense_above
+        self.replicate = replicate
         self._one_hot: dict[int, Tensor] = {}
         self._neighbourhoods: dict[int, Neighbourhoods] = {}
 
@@ -67,10 +70,11 @@ class SemanticMap:
     def neighbourhoods(self, height: int) -> Neighbourhoods:
         """The distinct neighbourhoods at a resolution."""
         if height not in self._neighbourhoods:
-            options = self.num_classes, self.dense_above
             # A GPU is done with a batch before one thread has numbered the next.
             each = map if self.device.type == "cpu" else _threads().map
-            found = find_neighbourhoods(*self._shrunk(height), *options, each)
+            found = find_neighbourhoods(
+                *self._shrunk(height), self.num_classes, self.dense_above, self.replicate, each
+            )
             self._neighbourhoods[height] = found.to(self.device)
         return self._neighbourhoods[height]
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
+from spadepis.spade.normalization import LabelPadding
 from spadepis.spade.residual_block import Padding
 from spadepis.spade.unlabelled_frame import Frame
 from spadepis.training.cascade import COLOUR_CHANNELS
@@ -122,6 +123,9 @@ class TrainSpadeConfig(TrainingConfig):
     frame: Frame = "filled"
     """What is made of unlabelled pixels at the border of a label map: filled with the classes
     beside them, or kept unlabelled as in the published networks."""
+    label_padding: LabelPadding = "replicate"
+    """Padding of the convolutions of label maps: replicate their border, or zeros as in the
+    published networks, which show where the border is."""
     learning_rate: float = Field(default=4e-4, gt=0)
     """Learning rate of Adam at the start, for both networks."""
 

@@ -77,8 +77,15 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     if config.pack is not None:
         _pack(config, pairs, features)
         return
-    widths = config.base_width, config.hidden_width
-    generator = SpadeGenerator(space, *widths, config.padding, config.noise, config.frame)
+    generator = SpadeGenerator(
+        space,
+        config.base_width,
+        config.hidden_width,
+        config.padding,
+        config.noise,
+        config.frame,
+        config.label_padding,
+    )
     initialize(generator)
     if config.initial_checkpoint is not None:
         start_from(generator, config.initial_checkpoint)

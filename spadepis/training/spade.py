@@ -204,6 +204,7 @@ class Training:
             averaged.conv_img.padding_mode,
             averaged.head_0.noise_strength is not None,
             averaged.frame,
+            averaged.label_padding,
         )
         weights = {
             key: value

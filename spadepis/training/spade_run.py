@@ -15,7 +15,7 @@ from spadepis.spade import SpadeGenerator
 from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.crops import crop_pairs, resize_pair
 from spadepis.training.photos import PairFile
-from spadepis.training.sources import Source, draw
+from spadepis.training.sources import draw
 from spadepis.training.spade import Batch, Training
 from spadepis.training.training_pairs import TrainingPairs
 from spadepis.training.training_state import load_state, save_state, save_weights
@@ -44,7 +44,7 @@ def train_spade(
     training.resume(first)
     if first == 0:
         random = Generator().manual_seed(config.seed)
-        photos = _draw_batch(pairs.sources, CALIBRATION_PHOTOS, config.crop, random).photos
+        photos = _draw_batch(pairs, CALIBRATION_PHOTOS, config.crop, random).photos
         training.features.calibrate((2 * photos - 1).to(training.device))
     print(f"step {first} of {config.steps}; state and samples in {output}", flush=True)
     scenes = scenes_of_sheet(pairs.held_out)
@@ -52,7 +52,7 @@ def train_spade(
     for step in range(first, config.steps):
         # The random numbers depend on the step alone, so that a resumed run sees the same crops.
         random = Generator().manual_seed((config.seed << 32) + step)
-        batch = _draw_batch(pairs.sources, config.batch_size, config.crop, random)
+        batch = _draw_batch(pairs, config.batch_size, config.crop, random)
         terms = training.step(batch)
         done = step + 1
         if done % STEPS_BETWEEN_REPORTS == 0 or step == first:
@@ -74,7 +74,7 @@ def label_maps_for_statistics(config: TrainSpadeConfig, pairs: TrainingPairs) ->
     """Batches of label maps [N,H,W] of training crops, for the statistics of batch norm."""
     random = Generator().manual_seed(config.seed)
     for _ in range(BATCHES_FOR_STATISTICS):
-        yield _draw_batch(pairs.sources, config.batch_size, config.crop, random).labels
+        yield _draw_batch(pairs, config.batch_size, config.crop, random).labels
 
 
 def export(config: TrainSpadeConfig, pairs: TrainingPairs, training: Training) -> SpadeGenerator:
@@ -96,11 +96,10 @@ def write_sheet(path: Path, generator: SpadeGenerator, scenes: Sequence[PairFile
         save_image(pictures, unfinished, nrow=3 * SCENES_IN_A_ROW, format="jpeg")
 
 
-def _draw_batch(
-    sources: Sequence[Source[PairFile]], count: int, crop: int, random: Generator
-) -> Batch:
-    pairs = [pair.read() for pair in draw(sources, count, random)]
-    photos, labels = crop_pairs(pairs, crop, random)
+def _draw_batch(pairs: TrainingPairs, count: int, crop: int, random: Generator) -> Batch:
+    drawn = [pair.read() for pair in draw(pairs.sources, count, random)]
+    photos, cropped = crop_pairs(drawn, crop, random)
+    labels = torch.stack([pairs.borrowing.relabel(label_map, random) for label_map in cropped])
     return Batch(photos, labels, torch.randint(2**62, (count,), generator=random))
 
 

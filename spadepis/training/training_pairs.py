@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.labels import LabelSpace
+from spadepis.training.borrowing import Borrowing
 from spadepis.training.photos import PairFile, is_held_out, list_pairs
 from spadepis.training.sources import Source
 
@@ -44,11 +45,13 @@ class TrainingPairs:
     Attributes:
         sources: the pairs to train on, by source.
         class_weights: weight of each class in a loss, [num_classes].
+        borrowing: which classes of a label map may be called others.
         held_out: pairs that are not trained on, by source.
     """
 
     sources: Sequence[Source[PairFile]]
     class_weights: Tensor
+    borrowing: Borrowing
     held_out: Sequence[Sequence[PairFile]]
 
 
@@ -63,6 +66,7 @@ def read_training_pairs(
     kept_out = [list_pairs(folders.photos, folders.labels, space) for folders in held_out]
     forbidden = {pair.id for pairs in kept_out for pair in pairs}
     sources, pixels = [], []
+    pictures = np.zeros(space.num_classes, np.int64)
     for folders in training:
         pairs = list_pairs(folders.photos, folders.labels, space)
         kept_out.append([pair for pair in pairs if is_held_out(pair.id)])
@@ -71,7 +75,10 @@ def read_training_pairs(
         weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight
         sources.append(Source(pairs, _rarity(counts), weight))
         pixels.append(weight * counts.sum(axis=0) / counts.sum())
-    return TrainingPairs(sources, _class_weights(np.sum(pixels, axis=0)), kept_out)
+        pictures += _presence(counts).sum(axis=0)
+    shares = np.sum(pixels, axis=0) / np.sum(pixels)
+    borrowing = Borrowing.plan(space, pictures, shares)
+    return TrainingPairs(sources, _class_weights(borrowing.shares(shares)), borrowing, kept_out)
 
 
 def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.int64]:
@@ -80,11 +87,17 @@ def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.in
     return np.stack(counts)
 
 
-def _rarity(counts: NDArray[np.int64]) -> Tensor:
-    """Weights of pairs: one over the root of how many pairs show a pair's rarest class."""
-    present = counts >= SMALLEST_SHARE * counts.sum(axis=1, keepdims=True)
+def _presence(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which known classes each label map shows, [len(pairs),num_classes]."""
+    present: NDArray[np.bool_] = counts >= SMALLEST_SHARE * counts.sum(axis=1, keepdims=True)
     # The last class is unknown.
     present[:, -1] = False
+    return present
+
+
+def _rarity(counts: NDArray[np.int64]) -> Tensor:
+    """Weights of pairs: one over the root of how many pairs show a pair's rarest class."""
+    present = _presence(counts)
     pairs_of_class = present.sum(axis=0).clip(min=1)
     by_class = np.where(present, pairs_of_class**-0.5, len(counts) ** -0.5)
     return torch.from_numpy(by_class.max(axis=1))

@@ -31,7 +31,9 @@ def random_labels(space: LabelSpace, *shape: int) -> Tensor:
     return coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
 
 
-def synthesize(weights: Weights, semantics: Tensor, padding: str = "constant") -> Tensor:
+def synthesize(
+    weights: Weights, semantics: Tensor, padding: str = "constant", label_padding: str = "constant"
+) -> Tensor:
     """The generator written out over a folded state dict (Park et al., appendix A).
 
     Padding is that of the features; noise is of seed 0.
@@ -39,8 +41,9 @@ def synthesize(weights: Weights, semantics: Tensor, padding: str = "constant") -
 
     def convolve(name: str, x: Tensor) -> Tensor:
         weight = weights[f"{name}.weight"]
-        of_features = name.endswith(("conv_0", "conv_1", "conv_img"))
-        padded = F.pad(x, [weight.shape[-1] // 2] * 4, padding if of_features else "constant")
+        of_features = name.endswith(("conv_0", "conv_1", "conv_img", "conv_s"))
+        mode = padding if of_features else label_padding
+        padded = F.pad(x, [weight.shape[-1] // 2] * 4, mode)
         return F.conv2d(padded, weight, weights.get(f"{name}.bias"))
 
     def spade(name: str, x: Tensor) -> Tensor:
@@ -107,27 +110,31 @@ def test_equals_the_functional_form(
 
 
 def noisy_generator(tmp_path: Path, weights: Weights) -> SpadeGenerator:
-    """One with noise and reflection padding in float64, read from a file."""
+    """One with noise and both paddings other than zeros in float64, read from a file."""
     random = torch.Generator().manual_seed(1)
     for name in BLOCKS:
         width = len(weights[f"{name}.norm_0.mlp_gamma.bias"])
         weights[f"{name}.noise_strength"] = torch.rand(width, generator=random)
     path = tmp_path / "noisy.safetensors"
-    safetensors.torch.save_file(weights, path, {"padding": "reflect"})
+    properties = {"padding": "reflect", "label_padding": "replicate"}
+    safetensors.torch.save_file(weights, path, properties)
     return SpadeGenerator.from_checkpoint(path, COCO_STUFF, dtype=torch.float64)
 
 
+@pytest.mark.parametrize("dense_above", [-1.0, 1.0])
 def test_noise_and_padding_equal_the_functional_form(
-    spade_weights: Callable[..., Weights], tmp_path: Path
+    dense_above: float, spade_weights: Callable[..., Weights], tmp_path: Path
 ) -> None:
     weights = fold_spectral_norm(spade_weights(base_width=3))
     generator = noisy_generator(tmp_path, weights)
-    assert generator.metadata == {"padding": "reflect"}
+    generator.dense_above = dense_above
+    assert generator.metadata == {"padding": "reflect", "label_padding": "replicate"}
     labels = random_labels(COCO_STUFF, 2, 64, 96)
     edges = torch.zeros(labels.shape, dtype=torch.bool)
     semantics = F.one_hot(labels, COCO_STUFF.num_classes).permute(0, 3, 1, 2)
     semantics = torch.cat([semantics, edges[:, None]], dim=1).double()
-    expected = synthesize({k: v.double() for k, v in weights.items()}, semantics, "reflect")
+    paddings = "reflect", "replicate"
+    expected = synthesize({k: v.double() for k, v in weights.items()}, semantics, *paddings)
     torch.testing.assert_close(generator(labels, edges), expected, rtol=0, atol=1e-9)
 
 
@@ -154,6 +161,7 @@ def test_without_noise_seeds_are_ignored(spade_checkpoint: str) -> None:
     ("metadata", "message"),
     [
         ({"padding": "circular"}, "unknown padding, 'circular'"),
+        ({"label_padding": "reflect"}, "unknown padding of label maps, 'reflect'"),
         ({"unlabelled_frame": "cut"}, "unlabelled frame to be 'cut'"),
     ],
 )
