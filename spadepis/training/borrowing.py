@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from spadepis.labels import LabelSpace
 from spadepis.labels.related_classes import find_region_labels
 
-# A class in fewer pictures borrows; a class in as many as the second lends.
+# A class that fewer pictures show borrows; one that at least as many show lends.
 RARE_BELOW, LENDS_FROM = 50, 100
 
 # A class borrows as many pixels as it has, or this share of all pixels where that is more.

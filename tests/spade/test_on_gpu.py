@@ -39,7 +39,8 @@ def noisy_checkpoint(path: Path, weights: dict[str, Tensor]) -> Path:
     weights = fold_spectral_norm(weights)
     for name in BLOCKS:
         weights[f"{name}.noise_strength"] = torch.rand(len(weights[f"{name}.conv_0.weight"][0]))
-    safetensors.torch.save_file(weights, path, {"padding": "reflect"})
+    properties = {"padding": "reflect", "label_padding": "replicate"}
+    safetensors.torch.save_file(weights, path, properties)
     return path
 
 
