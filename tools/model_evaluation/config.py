@@ -32,6 +32,8 @@ class EvaluationConfig(DataConfig):
     """Default: the small model that comes with spadepis."""
     translate: bool = False
     """Translate the label maps to COCO-Stuff, which the checkpoint was trained for."""
+    contents: int = Field(default=5, ge=2)
+    """Contents of each label map, with the seeds from 0 on, which are measured together."""
     size: Side | Literal["source"] = 256
     """Side of the pictures in pixels, or source: the size of each label map."""
     samples: Path | None = None

@@ -60,7 +60,7 @@ def evaluate_models(config: EvaluationConfig) -> None:
     space = COCO_STUFF if config.translate else config.space
     stages = [
         Synthesize(checkpoint, space, "cpu", half=False, classes=classes, content_seed=seed)
-        for seed in (0, 1)
+        for seed in range(config.contents)
     ]
     for kind, pairs in {
         "label maps drawn by people": _pairs(config.folders(config.pairs), config.space),
@@ -121,22 +121,28 @@ def _evaluate_spade(
     judge: Judge | None,
 ) -> None:
     photos, label_maps = zip(*(_read(pair, config.size) for pair in pairs), strict=True)
-    contents, others = (synthesize(stage, label_maps) for stage in stages)
+    by_seed = [synthesize(stage, label_maps) for stage in stages]
+    contents = [content for of_seed in by_seed for content in of_seed]
     results = [
         stylize_and_smooth(photowct, content, styles[number % len(styles)])[1].clamp(0, 1)
         for number, content in enumerate(contents)
     ]
-    measure = Measurement(perceptual, judge, photos, label_maps, config.space)
+    of_photos = Measurement(perceptual, judge, photos, label_maps, config.space)
+    repeated = photos * len(stages), label_maps * len(stages)
+    measure = Measurement(perceptual, judge, *repeated, config.space)
     figures = {
-        "photo": measure(photos),
+        "photo": of_photos(photos),
         "content": measure(contents),
         "result": measure(results),
     }
-    title = f"## SPADE, {len(pairs)} {kind}, {config.space.name}, size {config.size}"
+    title = (
+        f"## SPADE, {len(pairs)} {kind}, {config.space.name}, size {config.size}, "
+        f"{len(stages)} contents of each"
+    )
     print(f"{title}\n\n{_table(figures)}\n")
     print(
         "distance between two contents of one label map: "
-        f"{diversity(perceptual, contents, others):.3f}\n",
+        f"{diversity(perceptual, *by_seed[:2]):.3f}\n",
         flush=True,
     )
     if config.samples is not None:
@@ -144,8 +150,8 @@ def _evaluate_spade(
             torch.from_numpy(config.space.colourize(labels.numpy())).permute(2, 0, 1) / 255
             for labels in label_maps
         ]
-        rows = zip(colours, photos, contents, results, strict=True)
-        for pair, row in zip(pairs, rows, strict=True):
+        # Those of the first seed.
+        for pair, *row in zip(pairs, colours, photos, contents, results, strict=False):
             save_image(torch.stack(row), config.samples / f"spade_{pair.id}.png")
 
 
