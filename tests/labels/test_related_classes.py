@@ -1,5 +1,6 @@
 """Which classes count as one region."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def test_what_is_alike_is_one_region() -> None:
     ade = find_region_labels(ADE20K, None)
     assert of(ade, ADE20K, "sea") == of(ade, ADE20K, "lake")
     assert of(ade, ADE20K, "sky") == ADE20K.names.index("sky")
+
+
+@pytest.mark.parametrize(
+    ("space", "digest"),
+    [(ADE20K, "53fee2bc06b3"), (CITYSCAPES, "06e51b2eed84"), (COCO_STUFF, "a492484a2968")],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_groups_are_those_of_0_1_0(space: LabelSpace, digest: str) -> None:
+    """They are part of the identity of an image set, which could not be resumed with others."""
+    regions = find_region_labels(space, None)
+    assert sha256(repr(list(regions)).encode()).hexdigest()[:12] == digest
 
 
 def test_unknown_pixels_are_of_no_region() -> None:
