@@ -18,7 +18,7 @@ class FoldedConvolution:
     """A 3x3 convolution of one-hot label maps, as a table of rows that are summed.
 
     Args:
-        convolution: that of the published networks or one that replicates the border.
+        convolution: its kernel and bias count; neighbourhoods tell what surrounds a label map.
         num_classes: number of classes of the label space; further channels are instance edges.
         dtype: precision of the result.
     """
@@ -82,9 +82,8 @@ class FoldedNormalization:
         hidden = F.relu_(self.first(neighbourhoods))
         if neighbourhoods.index_5x5 is None:
             pixels = F.embedding(neighbourhoods.index_3x3, hidden)
-            options = self.bias, neighbourhoods.replicated
-            modulation = convolve_densely(pixels, self.kernel, *options)
-            modulation = modulation.permute(0, 2, 3, 1).flatten(0, 2)
+            convolved = convolve_densely(pixels, self.kernel, self.bias, neighbourhoods.replicated)
+            modulation = convolved.permute(0, 2, 3, 1).flatten(0, 2)
         else:
             assert neighbourhoods.rows_5x5 is not None
             products = F.linear(hidden, self.kernel_rows, self.bias_rows)

@@ -19,9 +19,8 @@ from spadepis.kernels.precision import exact_float32
 from spadepis.labels import LabelSpace, instance_edges
 from spadepis.spade.folding import FoldedConvolution
 from spadepis.spade.noise import gaussian_noise, gaussian_noise_of_layers
-from spadepis.spade.normalization import LabelPadding
 from spadepis.spade.residual_block import NEGATIVE_SLOPE, Padding, SpadeResidualBlock
-from spadepis.spade.semantic_map import SemanticMap
+from spadepis.spade.semantic_map import LabelPadding, SemanticMap
 from spadepis.spade.spectral_norm import fold_spectral_norm
 from spadepis.spade.unlabelled_frame import Frame, fill_frame
 
@@ -94,13 +93,7 @@ class SpadeGenerator(nn.Module):
         def block(channels_in: int, channels_out: int) -> SpadeResidualBlock:
             semantic_channels = label_space.semantic_channels
             return SpadeResidualBlock(
-                channels_in,
-                channels_out,
-                semantic_channels,
-                hidden_width,
-                padding,
-                noise,
-                label_padding,
+                channels_in, channels_out, semantic_channels, hidden_width, padding, noise
             )
 
         self.fc = nn.Conv2d(
@@ -242,7 +235,7 @@ class SpadeGenerator(nn.Module):
             weight.dtype,
             weight.device,
             dense_above,
-            self.label_padding == "replicate",
+            self.label_padding,
         )
         if weight.device.type != "cpu":
             for stride in sorted(set(BLOCK_STRIDES)):

@@ -31,8 +31,8 @@ Numbers = NDArray[np.int32]
 class Neighbourhoods:
     """The distinct 3x3 and 5x5 neighbourhoods of a batch of label maps, each with a number.
 
-    What lies outside the image is another class, without edges, whose rows of the table are the
-    first ones; unless the border is replicated there. All tensors are int32.
+    Unless the border is replicated, what lies outside the image is another class, without edges,
+    whose rows of the table are the first ones. All tensors are int32.
 
     Attributes:
         rows_3x3: what each distinct 3x3 neighbourhood has at its 9 pixels, in reading order, as

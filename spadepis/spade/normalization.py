@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,9 +11,6 @@ from spadepis.kernels.derived import Derived
 from spadepis.spade.folding import FoldedNormalization, convolve_densely
 from spadepis.spade.neighbourhoods import Neighbourhoods
 from spadepis.spade.semantic_map import SemanticMap
-
-# What surrounds a label map in the convolutions of it: zeros in the published networks.
-LabelPadding = Literal["replicate", "zeros"]
 
 # On a CPU, so many scales and shifts are gathered at a time: they stay in the cache of a core.
 GATHERED_ON_CPU = 2**18
@@ -33,29 +28,22 @@ class SpadeNormalization(nn.Module):
         semantic_channels: channels of the semantic map, S.
         hidden_width: channels between the two convolutions, K; 128 in the published networks.
         negative_slope: slope of the leaky ReLU that follows; 1 for none.
-        padding: padding of the convolutions; zeros in the published networks.
     """
 
     def __init__(
-        self,
-        channels: int,
-        semantic_channels: int,
-        hidden_width: int,
-        negative_slope: float,
-        padding: LabelPadding = "zeros",
+        self, channels: int, semantic_channels: int, hidden_width: int, negative_slope: float
     ) -> None:
         super().__init__()
         self.channels = channels
         self.negative_slope = negative_slope
         self._folded: Derived[FoldedNormalization] = Derived()
         self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
-
-        def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
-            return nn.Conv2d(channels_in, channels_out, 3, padding=1, padding_mode=padding)
-
-        self.mlp_shared = nn.Sequential(convolution(semantic_channels, hidden_width), nn.ReLU())
-        self.mlp_gamma = convolution(hidden_width, channels)
-        self.mlp_beta = convolution(hidden_width, channels)
+        # Their weights are applied to neighbourhoods, which tell what surrounds the map.
+        self.mlp_shared = nn.Sequential(
+            nn.Conv2d(semantic_channels, hidden_width, 3, padding=1), nn.ReLU()
+        )
+        self.mlp_gamma = nn.Conv2d(hidden_width, channels, 3, padding=1)
+        self.mlp_beta = nn.Conv2d(hidden_width, channels, 3, padding=1)
 
     def forward(self, features: Tensor, semantic_map: SemanticMap) -> Tensor:
         """Modulate features [N,C,h,w] by the map, which is shrunk to h x w."""

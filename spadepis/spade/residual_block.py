@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spadepis.kernels.convolution import Convolution3x3, convolve_1x1
-from spadepis.spade.normalization import LabelPadding, SpadeNormalization
+from spadepis.spade.normalization import SpadeNormalization
 from spadepis.spade.semantic_map import SemanticMap
 
 # The slope of every leaky ReLU.
@@ -30,7 +30,6 @@ class SpadeResidualBlock(nn.Module):
         noise: whether noise is added to the features first, with a learned strength for each
             channel (Karras et al., CVPR 2019, section 3.2). The strength is in units of the
             channel's running standard deviation.
-        label_padding: padding of the convolutions of the semantic map.
     """
 
     def __init__(
@@ -41,20 +40,18 @@ class SpadeResidualBlock(nn.Module):
         hidden_width: int,
         padding: Padding,
         noise: bool,
-        label_padding: LabelPadding = "zeros",
     ) -> None:
         super().__init__()
         channels_middle = min(channels_in, channels_out)
         self.conv_0 = Convolution3x3(channels_in, channels_middle, padding)
         self.conv_1 = Convolution3x3(channels_middle, channels_out, padding)
         semantics = semantic_channels, hidden_width
-        rectified = NEGATIVE_SLOPE, label_padding
-        self.norm_0 = SpadeNormalization(channels_in, *semantics, *rectified)
-        self.norm_1 = SpadeNormalization(channels_middle, *semantics, *rectified)
+        self.norm_0 = SpadeNormalization(channels_in, *semantics, NEGATIVE_SLOPE)
+        self.norm_1 = SpadeNormalization(channels_middle, *semantics, NEGATIVE_SLOPE)
         self.learned_shortcut = channels_in != channels_out
         if self.learned_shortcut:
             self.conv_s = nn.Conv2d(channels_in, channels_out, 1, bias=False)
-            self.norm_s = SpadeNormalization(channels_in, *semantics, 1, label_padding)
+            self.norm_s = SpadeNormalization(channels_in, *semantics, 1)
         self.noise_strength = nn.Parameter(torch.zeros(channels_in)) if noise else None
 
     def forward(self, x: Tensor, semantics: SemanticMap, noise: Tensor | None = None) -> Tensor:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.spade.neighbourhoods import Neighbourhoods, find_neighbourhoods
+
+# What surrounds a label map in the convolutions of it: zeros in the published networks.
+LabelPadding = Literal["replicate", "zeros"]
 
 # Threads of a process that number the label maps of a batch. Their loops run without Python's lock.
 NUMBERING_THREADS = 8
@@ -33,7 +37,7 @@ class SemanticMap:
         device: where the forms go.
         dense_above: the share of distinct 3x3 neighbourhoods above which the second convolution of
             a normalization is computed at every pixel.
-        replicate: whether convolutions of the map find its border replicated around it.
+        padding: what surrounds the label maps.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class SemanticMap:
         dtype: torch.dtype,
         device: torch.device,
         dense_above: float,
-        replicate: bool = False,
+        padding: LabelPadding = "zeros",
     ) -> None:
         self.labels = labels
         self.edges = edges
@@ -52,7 +56,7 @@ class SemanticMap:
         self.dtype = dtype
         self.device = device
         self.dense_above = dense_above
-        self.replicate = replicate
+        self.padding = padding
         self._one_hot: dict[int, Tensor] = {}
         self._neighbourhoods: dict[int, Neighbourhoods] = {}
 
@@ -73,7 +77,11 @@ class SemanticMap:
             # A GPU is done with a batch before one thread has numbered the next.
             each = map if self.device.type == "cpu" else _threads().map
             found = find_neighbourhoods(
-                *self._shrunk(height), self.num_classes, self.dense_above, self.replicate, each
+                *self._shrunk(height),
+                self.num_classes,
+                self.dense_above,
+                self.padding == "replicate",
+                each,
             )
             self._neighbourhoods[height] = found.to(self.device)
         return self._neighbourhoods[height]

@@ -11,8 +11,8 @@ from pydantic import Field
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
-from spadepis.spade.normalization import LabelPadding
 from spadepis.spade.residual_block import Padding
+from spadepis.spade.semantic_map import LabelPadding
 from spadepis.spade.unlabelled_frame import Frame
 from spadepis.training.cascade import COLOUR_CHANNELS
 from spadepis.training.training_pairs import PairFolders

@@ -73,9 +73,10 @@ def read_training_pairs(
         pairs = [pair for pair in pairs if not is_held_out(pair.id) and pair.id not in forbidden]
         counts = _count_classes(pairs, space.num_classes)
         weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight
-        sources.append(Source(pairs, _rarity(counts), weight))
+        present = _presence(counts)
+        sources.append(Source(pairs, _rarity(present), weight))
         pixels.append(weight * counts.sum(axis=0) / counts.sum())
-        pictures += _presence(counts).sum(axis=0)
+        pictures += present.sum(axis=0)
     shares = np.sum(pixels, axis=0) / np.sum(pixels)
     borrowing = Borrowing.plan(space, pictures, shares)
     return TrainingPairs(sources, _class_weights(borrowing.shares(shares)), borrowing, kept_out)
@@ -95,11 +96,10 @@ def _presence(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return present
 
 
-def _rarity(counts: NDArray[np.int64]) -> Tensor:
+def _rarity(present: NDArray[np.bool_]) -> Tensor:
     """Weights of pairs: one over the root of how many pairs show a pair's rarest class."""
-    present = _presence(counts)
     pairs_of_class = present.sum(axis=0).clip(min=1)
-    by_class = np.where(present, pairs_of_class**-0.5, len(counts) ** -0.5)
+    by_class = np.where(present, pairs_of_class**-0.5, len(present) ** -0.5)
     return torch.from_numpy(by_class.max(axis=1))
 
 
