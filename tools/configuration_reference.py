@@ -80,7 +80,8 @@ def _value(schema: Schema) -> str:
     if "enum" in kind:
         *others, last = [f"`{choice}`" for choice in kind["enum"]]
         return f"{', '.join(others)} or {last}"
-    limits = [f"{sign} {kind[key]}" for key, sign in LIMITS.items() if key in kind]
+    # Whether a limit of 0 is an integer depends on the version of pydantic.
+    limits = [f"{sign} {kind[key]:.15g}" for key, sign in LIMITS.items() if key in kind]
     return f"{TYPES[kind['type']]} {', '.join(limits)}".rstrip()
 
 
