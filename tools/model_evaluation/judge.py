@@ -1,6 +1,7 @@
 """A segmentation network that finds classes in photos, to see what generated pictures show.
 
-It is a judge: it enters no loss and chooses no training data.
+It is a judge: it enters no loss. Photos that it labelled are training data, though, and so the
+judge and the generator share some mistakes.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from spadepis.labels import LabelSpace
+from tools.mosaic import Mosaic
 
 # Pixels of other classes do not count.
 IGNORED = -1
@@ -69,21 +68,17 @@ SMALLEST_SHARE = 0.002
 
 
 class Judge:
-    """MOSAIC (Wang et al., 2021) trained on ADE20K's 31 most frequent classes.
+    """MOSAIC, reduced to the judged classes.
 
     Args:
-        path: the tflite file without its last operator: uint8 RGB [1,S,S,3] to logits
-            [1,S/4,S/4,32], channel k being the raw value k of ADE20K and 0 any other class.
+        path: the tflite file of the network.
     """
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(str(path), num_threads=torch.get_num_threads())
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._network = Mosaic(path)
         self._class_of_value = _table(
             {value: number for number, (values, _) in _numbered() for value in values},
-            self._output["shape"][-1],
+            self._network.channels,
         )
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -95,15 +90,7 @@ class Judge:
         Returns:
             Indices into ``JUDGED_CLASSES``, or -1 for any other class, int64 [H,W].
         """
-        size = tuple(self._input["shape"][1:3])
-        resized = F.interpolate(image[None], size, mode="bilinear", antialias=True)
-        pixels = (resized.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-        self._interpreter.set_tensor(self._input["index"], pixels.contiguous().numpy())
-        self._interpreter.invoke()
-        quantized = self._interpreter.get_tensor(self._output["index"]).astype(np.float32)
-        logits = torch.from_numpy(quantized).permute(0, 3, 1, 2)
-        values = F.interpolate(logits, image.shape[1:], mode="bilinear").argmax(dim=1)[0]
-        return self._class_of_value[values]
+        return self._class_of_value[self._network(image).argmax(dim=0)]
 
 
 def judged_labels(labels: Tensor, space: LabelSpace) -> Tensor:

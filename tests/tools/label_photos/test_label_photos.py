@@ -1,0 +1,103 @@
+"""Label maps for photos that have none."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spadepis.labels import COCO_STUFF
+from tools.label_photos.config import LabelPhotosConfig
+from tools.label_photos.labelling import (
+    CLASSES,
+    OTHER,
+    UNKNOWN,
+    find_subject,
+    label_map,
+    label_photos,
+    most_frequent,
+)
+from tools.label_photos.resemblance import Resemblance, is_grey
+
+MOSAIC = "mosaic_ade20k_top31_logits.tflite"
+
+
+def photo(seed: int) -> torch.Tensor:
+    """Coloured patches, uint8 [3,64,64]."""
+    patches = torch.randint(256, (3, 8, 8), generator=torch.Generator().manual_seed(seed))
+    return patches.repeat_interleave(8, 1).repeat_interleave(8, 2).to(torch.uint8)
+
+
+def test_classes_are_of_coco_stuff() -> None:
+    assert set(CLASSES.values()) <= set(COCO_STUFF.names)
+
+
+def test_pixels_without_a_likely_class_are_unknown() -> None:
+    probabilities = torch.zeros(32, 1, 3)
+    probabilities[5] = torch.tensor([[0.9, 0.4, 0.1]])
+    probabilities[OTHER] = torch.tensor([[0.1, 0.3, 0.9]])
+    assert label_map(probabilities).tolist() == [[COCO_STUFF.names.index("tree"), UNKNOWN, UNKNOWN]]
+
+
+def test_the_subject_is_what_is_strange_and_in_the_middle() -> None:
+    probabilities = torch.zeros(32, 64, 64)
+    probabilities[1] = 1
+    probabilities[:, 20:50, 16:44] = 0
+    probabilities[OTHER, 20:50, 16:44] = 1
+    region = find_subject(probabilities)
+    assert region is not None
+    assert region[30, 30] and not region[10, 10]
+    assert region.mean() == pytest.approx(30 * 28 / 64**2, abs=0.03)
+    assert find_subject(probabilities.roll((40, 40), (1, 2))) is None
+    assert find_subject(probabilities[:, ::8, ::8]) is None
+
+
+def test_single_pixels_take_the_value_around_them() -> None:
+    labels = np.full((9, 9), 7, np.uint8)
+    labels[4, 4] = 3
+    labels[:, 6:] = 5
+    smooth = most_frequent(labels)
+    assert smooth[4, 3] == 7 and 3 not in smooth and smooth[4, 8] == 5
+
+
+def test_a_photo_resembles_itself_small_and_mirrored(tmp_path: Path) -> None:
+    pixels = photo(1).permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=60)
+    held_out = Resemblance.to([tmp_path])
+    assert held_out.has(photo(1)) and held_out.has(photo(1).flip(-1))
+    assert held_out.has(photo(1)[:, ::2, ::3])
+    assert not held_out.has(photo(2))
+    assert not Resemblance.to([]).has(photo(1))
+
+
+def test_photos_without_colours_are_found() -> None:
+    assert is_grey(photo(1)[:1].expand(3, -1, -1))
+    assert not is_grey(photo(1))
+
+
+def test_labels_are_those_that_come_with_the_scenes(shared: Path, tmp_path: Path) -> None:
+    scenes = shared / "data" / "train_scenes"
+    photos, output = tmp_path / "photos", tmp_path / "labels"
+    photos.mkdir()
+    names = [path.stem for path in sorted((scenes / "labels").glob("houses_*.png"))[:4]]
+    for name in names:
+        shutil.copy(scenes / "images" / f"{name}.jpg", photos)
+    weights = shared / "weights" / MOSAIC
+    label_photos(LabelPhotosConfig(photos=photos, output=output, judge_weights=weights))
+    assert {path.stem for path in output.iterdir()} == set(names)
+    for name in names:
+        ours, theirs = (
+            np.asarray(Image.open(folder / f"{name}.png")) for folder in (output, scenes / "labels")
+        )
+        assert ours.shape == theirs.shape
+        # They differ at borders and in where they are sure.
+        known = (ours != UNKNOWN) & (theirs != UNKNOWN)
+        assert known.mean() > 0.7
+        assert (ours == theirs)[known].mean() > 0.95
+    held_out = LabelPhotosConfig(
+        photos=photos, output=tmp_path / "none", judge_weights=weights, held_out=(photos,)
+    )
+    label_photos(held_out)
+    assert not list(held_out.output.iterdir())

@@ -1,0 +1,1 @@
+"""Label maps for photos that have none."""
