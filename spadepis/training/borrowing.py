@@ -23,7 +23,7 @@ from spadepis.labels.related_classes import find_region_labels
 RARE_BELOW, LENDS_FROM = 50, 100
 
 # A class borrows as many pixels as it has, or this share of all pixels where that is more.
-SMALLEST_LOAN = 5e-4
+SMALLEST_LOAN = 2e-3
 # A class lends at most this share of its pixels.
 LARGEST_LOAN = 0.5
 

@@ -15,6 +15,7 @@ from spadepis.spade import SpadeGenerator
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
+from spadepis.training.recolouring import Recolouring
 from spadepis.training.spade_losses import (
     discriminator_classification,
     discriminator_hinge,
@@ -48,11 +49,13 @@ class Batch:
         photos: [N,3,H,W] in [0,1].
         labels: class indices, int64 [N,H,W].
         seeds: seed of the noise of each picture, int64 [N].
+        recolouring: change of colour of each picture, photo and generated alike.
     """
 
     photos: Tensor
     labels: Tensor
     seeds: Tensor
+    recolouring: Recolouring
 
 
 class Training:
@@ -116,9 +119,9 @@ class Training:
         with self._autocast():
             with torch.set_grad_enabled(not warm_up):
                 generated = self.generator(batch.labels, seeds=batch.seeds)
-                of_generated = self.features(generated)
+                of_generated = self.features(batch.recolouring(generated))
             with torch.no_grad():
-                of_real = self.features(real)
+                of_real = self.features(batch.recolouring(real))
         terms, matched = self._train_discriminator(of_real, of_generated, labels)
         if not warm_up:
             spectra = spectral_difference(generated, real)

@@ -15,6 +15,7 @@ from spadepis.spade import SpadeGenerator
 from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.crops import crop_pairs, resize_pair
 from spadepis.training.photos import PairFile
+from spadepis.training.recolouring import Recolouring
 from spadepis.training.sources import draw
 from spadepis.training.spade import Batch, Training
 from spadepis.training.training_pairs import TrainingPairs
@@ -100,7 +101,8 @@ def _draw_batch(pairs: TrainingPairs, count: int, crop: int, random: Generator) 
     drawn = [pair.read() for pair in draw(pairs.sources, count, random)]
     photos, cropped = crop_pairs(drawn, crop, random)
     labels = torch.stack([pairs.borrowing.relabel(label_map, random) for label_map in cropped])
-    return Batch(photos, labels, torch.randint(2**62, (count,), generator=random))
+    seeds = torch.randint(2**62, (count,), generator=random)
+    return Batch(photos, labels, seeds, Recolouring.draw(count, random))
 
 
 def scenes_of_sheet(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:

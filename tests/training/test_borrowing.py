@@ -37,7 +37,7 @@ def test_nobody_lends_who_is_rare_too() -> None:
 
 
 def test_a_class_keeps_half_of_its_pixels() -> None:
-    borrowing = plan({"car": (500, 0.001), "bus": (9, 0.002), "train": (9, 0.001)})
+    borrowing = plan({"car": (500, 0.004), "bus": (9, 0.016), "train": (9, 0.008)})
     loans = borrowing.chances[index("car")]
     assert sum(loans.values()) == pytest.approx(LARGEST_LOAN)
     assert loans[index("bus")] == pytest.approx(2 * loans[index("train")])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Generator, nn
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
@@ -16,6 +16,7 @@ from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
 from spadepis.training.packing import unpack, write_pack
 from spadepis.training.photos import is_held_out
+from spadepis.training.recolouring import Recolouring
 from spadepis.training.runs import start_from
 from spadepis.training.spade import Batch, Training, initialize
 from spadepis.training.spade_run import train_spade
@@ -132,7 +133,10 @@ def test_warm_up_leaves_the_generator_as_it_is(
     pairs = read(make_pairs, COCO_STUFF)
     networks = training(COCO_STUFF, features, pairs, 9)
     batch = Batch(
-        torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.int64), torch.arange(2)
+        torch.rand(2, 3, 32, 32),
+        torch.zeros(2, 32, 32, dtype=torch.int64),
+        torch.arange(2),
+        Recolouring.draw(2, Generator().manual_seed(0)),
     )
     weights = {key: value.clone() for key, value in networks.generator.named_parameters()}
     judging = networks.discriminator.classify.weight.clone()
@@ -152,7 +156,8 @@ def test_noise_does_not_grow_without_end(features: FrozenFeatures, make_pairs: P
     assert strength is not None and variance is not None
     nn.init.constant_(strength, 1.2)
     labels = torch.zeros(2, 32, 32, dtype=torch.int64)
-    batch = Batch(torch.rand(2, 3, 32, 32), labels, torch.arange(2))
+    recolouring = Recolouring.draw(2, Generator().manual_seed(0))
+    batch = Batch(torch.rand(2, 3, 32, 32), labels, torch.arange(2), recolouring)
     networks.resume(2)
     networks.step(batch)
     with torch.no_grad():
