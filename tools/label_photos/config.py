@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spadepis.configuration import Configuration
+from spadepis.labels import COCO_STUFF
 
 
 class LabelPhotosConfig(Configuration):
@@ -31,3 +32,10 @@ class LabelPhotosConfig(Configuration):
     """Photos are left out if a larger share of their pixels is of no known class."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads. Default: all cores."""
+
+    @field_validator("subject")
+    @classmethod
+    def _is_a_class(cls, subject: str | None) -> str | None:
+        if subject is not None and subject not in COCO_STUFF.names:
+            raise ValueError(f"{subject} is no class of COCO-Stuff")
+        return subject

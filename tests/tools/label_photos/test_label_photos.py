@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import COCO_STUFF
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.labelling import (
@@ -52,6 +53,14 @@ def test_the_subject_is_what_is_strange_and_in_the_middle() -> None:
     assert region.mean() == pytest.approx(30 * 28 / 64**2, abs=0.03)
     assert find_subject(probabilities.roll((40, 40), (1, 2))) is None
     assert find_subject(probabilities[:, ::8, ::8]) is None
+
+
+def test_the_subject_is_a_class() -> None:
+    with pytest.raises(ConfigurationError, match="unicorn is no class of COCO-Stuff"):
+        parse_settings(
+            LabelPhotosConfig,
+            ["--photos", "a", "--output", "b", "--judge-weights", "c", "--subject", "unicorn"],
+        )
 
 
 def test_single_pixels_take_the_value_around_them() -> None:
