@@ -168,7 +168,13 @@ def test_the_keyboard_reaches_everything(page: Page, report: Path) -> None:
         page.press("ArrowLeft")
     # The last one comes before the first one.
     assert page.evaluate(heading) == titles[-1]
+    # The dialog tells of its closing a moment after it has closed.
+    page.evaluate(
+        "void (window.dialogClosed = new Promise((resolve) =>"
+        " document.querySelector('dialog').addEventListener('close', () => resolve(true))))"
+    )
     page.press("Escape")
+    assert page.evaluate("window.dialogClosed")
     assert page.evaluate(heading) is None
     # Whoever goes on from here does so at the picture that was shown last.
     assert focused(page) == titles[-1]
