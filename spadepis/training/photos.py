@@ -90,12 +90,18 @@ def read_photo(path: Path) -> Tensor:
     It is never enlarged: networks would learn the blur.
     """
     with Image.open(path) as image:
-        scale = min(1.0, SHORT_SIDE / min(image.size))
-        width, height = (round(side * scale) for side in image.size)
+        width, height = shrunk_size(image.size)
         # JPEG files are decoded at half the size or less where that is enough.
         image.draft("RGB", (2 * width, 2 * height))
         photo = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+
+
+def shrunk_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which ``read_photo`` returns a photo of that width and height."""
+    width, height = size
+    scale = min(1.0, SHORT_SIDE / min(size))
+    return round(width * scale), round(height * scale)
 
 
 def list_photos(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from spadepis.training.spade_losses import LUMINANCE
+from spadepis.training.spade_losses import luminance
 
 # Pictures that are left as they are, so that the colours themselves are learned, too.
 UNCHANGED = 0.3
@@ -59,7 +59,7 @@ class Recolouring:
         saturation, contrast, shift = (
             part.to(images.device) for part in (self.saturation, self.contrast, self.shift)
         )
-        luminance = (images * LUMINANCE.to(images.device)).sum(dim=1, keepdim=True)
-        saturated = luminance + saturation * (images - luminance)
+        grey = luminance(images)[:, None]
+        saturated = grey + saturation * (images - grey)
         mean = saturated.mean(dim=(1, 2, 3), keepdim=True)
         return mean + contrast * (saturated - mean) + shift

@@ -18,6 +18,11 @@ SPECTRAL_WINDOW = 32
 SMALLEST_POWER = 2e-6
 
 
+def luminance(images: Tensor) -> Tensor:
+    """Luminance [N,H,W] of RGB pictures [N,3,H,W], in their units."""
+    return (images.float() * LUMINANCE.to(images.device)).sum(dim=1)
+
+
 def discriminator_hinge(real: Verdict, generated: Verdict) -> Tensor:
     """Hinge loss of the discriminator (Lim and Ye, 2017), mean over levels."""
     losses = [
@@ -94,8 +99,7 @@ def spectral_difference(images: Tensor, targets: Tensor) -> Tensor:
 
 def _log_spectra(images: Tensor) -> Tensor:
     """Logarithm of the mean local power spectrum of each image, [N,32,17]."""
-    luminance = (images.float() * LUMINANCE.to(images.device)).sum(dim=1)
-    windows = luminance.unfold(1, SPECTRAL_WINDOW, SPECTRAL_WINDOW // 2)
+    windows = luminance(images).unfold(1, SPECTRAL_WINDOW, SPECTRAL_WINDOW // 2)
     windows = windows.unfold(2, SPECTRAL_WINDOW, SPECTRAL_WINDOW // 2).flatten(1, 2)
     taper = torch.hann_window(SPECTRAL_WINDOW, device=images.device)
     centred = windows - windows.mean(dim=(2, 3), keepdim=True)

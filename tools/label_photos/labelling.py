@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,45 +15,16 @@ from scipy import ndimage
 from torch import Tensor
 
 from spadepis.dataset.storage.replacement import replacing
-from spadepis.labels import COCO_STUFF
-from spadepis.training.photos import list_photos, read_photo
+from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.labels.translation import coco_stuff_classes
+from spadepis.training.photos import list_photos, shrunk_size
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.resemblance import Resemblance, is_grey
 from tools.mosaic import Mosaic
 
-# The class of COCO-Stuff that stands for each raw value of ADE20K which MOSAIC knows.
-CLASSES: Final[Mapping[int, str]] = {
-    1: "wall-other",
-    2: "building-other",
-    3: "sky-other",
-    4: "floor-other",
-    5: "tree",
-    6: "ceiling-other",
-    7: "road",
-    8: "bed",
-    9: "window-other",
-    10: "grass",
-    11: "cabinet",
-    12: "pavement",
-    13: "person",
-    14: "dirt",
-    15: "door-stuff",
-    16: "dining table",
-    17: "mountain",
-    18: "plant-other",
-    19: "curtain",
-    20: "chair",
-    21: "car",
-    22: "water-other",
-    24: "couch",
-    25: "shelf",
-    26: "house",
-    27: "sea",
-    28: "mirror-stuff",
-    29: "rug",
-    30: "grass",
-    31: "chair",
-}
+# Classes of ADE20K for which the translation to COCO-Stuff is not taken: most tables in photos are
+# dining tables, and a painting does not look like paper.
+OTHERWISE: Final[Mapping[str, str]] = {"table": "dining table", "painting": "unknown"}
 UNKNOWN: Final = 255
 # The values of any other class and of persons, for which MOSAIC takes animals.
 OTHER, PERSON = 0, 13
@@ -92,7 +64,7 @@ def _label(
         photo = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
     if is_grey(photo) or held_out.has(photo):
         return None
-    height, width = read_photo(path).shape[1:]
+    width, height = shrunk_size((photo.shape[2], photo.shape[1]))
     probabilities = network(photo / 255, (height, width)).softmax(dim=0)
     labels = label_map(probabilities)
     if config.subject is not None:
@@ -110,13 +82,20 @@ def label_map(probabilities: Tensor) -> NDArray[np.uint8]:
 
     Where no class is more likely than not, the value is that of unknown.
     """
-    of_value = np.full(len(probabilities), UNKNOWN, np.uint8)
-    for raw_value, name in CLASSES.items():
-        of_value[raw_value] = COCO_STUFF.names.index(name)
     probability, value = probabilities.max(dim=0)
-    labels: NDArray[np.uint8] = of_value[value.numpy()]
+    labels: NDArray[np.uint8] = _raw_values()[value.numpy()]
     labels[(probability < LEAST_PROBABILITY).numpy()] = UNKNOWN
     return labels
+
+
+@cache
+def _raw_values() -> NDArray[np.uint8]:
+    """The raw value of COCO-Stuff for each raw value of ADE20K, which are its class indices."""
+    translated = [COCO_STUFF.names[index] for index in coco_stuff_classes(ADE20K)]
+    names = [OTHERWISE.get(*both) for both in zip(ADE20K.names, translated, strict=True)]
+    return np.array(
+        [COCO_STUFF.raw_values[COCO_STUFF.names.index(name)] for name in names], np.uint8
+    )
 
 
 def find_subject(probabilities: Tensor) -> NDArray[np.bool_] | None:

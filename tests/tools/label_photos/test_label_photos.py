@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from spadepis.configuration import ConfigurationError, parse_settings
-from spadepis.labels import COCO_STUFF
+from spadepis.labels import ADE20K, COCO_STUFF
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.labelling import (
-    CLASSES,
     OTHER,
+    OTHERWISE,
     UNKNOWN,
     find_subject,
     label_map,
@@ -32,7 +32,16 @@ def photo(seed: int) -> torch.Tensor:
 
 
 def test_classes_are_of_coco_stuff() -> None:
-    assert set(CLASSES.values()) <= set(COCO_STUFF.names)
+    assert set(OTHERWISE) <= set(ADE20K.names)
+    assert set(OTHERWISE.values()) <= set(COCO_STUFF.names)
+    certain = torch.eye(32)[:, None]
+    names = {
+        ours: UNKNOWN if value == UNKNOWN else COCO_STUFF.names[value]
+        for ours, value in zip(ADE20K.names, label_map(certain)[0].tolist(), strict=False)
+    }
+    assert (names["wall"], names["sea"], names["armchair"]) == ("wall-other", "sea", "chair")
+    assert names["table"] == "dining table"
+    assert [name for name, label in names.items() if label == UNKNOWN] == ["unknown", "painting"]
 
 
 def test_pixels_without_a_likely_class_are_unknown() -> None:
