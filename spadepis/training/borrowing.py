@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,17 @@ from torch import Generator, Tensor
 
 from spadepis.labels import LabelSpace
 from spadepis.labels.related_classes import find_region_labels
+
+# Classes that borrow from another group than their own, or have none: a window with a blind is a
+# window rather than a curtain, a wall of rock a mountain rather than gravel, and a bear has fur.
+RESEMBLED: Final[Mapping[str, str]] = {
+    "window-blind": "window-other",
+    "rock": "mountain",
+    "bear": "dog",
+    "elephant": "dog",
+    "giraffe": "dog",
+    "zebra": "dog",
+}
 
 # A class that fewer pictures show borrows; one that at least as many show lends.
 RARE_BELOW, LENDS_FROM = 50, 100
@@ -46,11 +57,12 @@ class Borrowing:
         """Let each rare class borrow from the class of its group that most pictures show.
 
         Args:
-            space: the label space; its groups of related classes are those that come with spadepis.
+            space: the label space; its groups of related classes are those that come with spadepis,
+                but for ``RESEMBLED``.
             pictures: in how many pictures each class is, [num_classes].
             shares: share of all pixels that each class has, [num_classes].
         """
-        regions = np.array(find_region_labels(space, None))
+        regions = _groups(space)
         chances: dict[int, dict[int, float]] = {}
         for region in np.unique(regions[regions >= 0]):
             members = np.flatnonzero(regions == region)
@@ -83,3 +95,12 @@ class Borrowing:
             name = [*borrowers, lender][int(torch.multinomial(odds, 1, generator=random))]
             lent[label_map == lender] = name
         return lent
+
+
+def _groups(space: LabelSpace) -> NDArray[np.int64]:
+    """The number of the group of each class, or -1, [num_classes]."""
+    groups = np.array(find_region_labels(space, None))
+    for name, resembled in RESEMBLED.items():
+        if name in space.names and resembled in space.names:
+            groups[space.names.index(name)] = groups[space.names.index(resembled)]
+    return groups

@@ -30,6 +30,20 @@ def test_a_rare_class_borrows_as_many_pixels_as_it_has() -> None:
     assert borrowing.chances == {index("sea"): pytest.approx(expected)}
 
 
+def test_some_classes_borrow_from_what_they_look_like() -> None:
+    shown = {"window-other": (500, 0.1), "curtain": (500, 0.1), "mountain": (500, 0.1)}
+    borrowing = plan(shown | {"gravel": (500, 0.1), "dog": (500, 0.1), "grass": (500, 0.1)})
+    lenders = {
+        COCO_STUFF.names[borrower]: COCO_STUFF.names[lender]
+        for lender, loans in borrowing.chances.items()
+        for borrower in loans
+    }
+    assert lenders["window-blind"] == lenders["window"] == "window-other"
+    assert lenders["rock"] == lenders["hill"] == "mountain"
+    assert lenders["bear"] == lenders["cow"] == "dog"
+    assert "curtain" not in lenders.values()
+
+
 def test_nobody_lends_who_is_rare_too() -> None:
     assert plan({"sea": (99, 0.1), "river": (5, 0.01)}).chances == {}
     # Classes of other groups have nothing to lend.
