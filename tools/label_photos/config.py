@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from spadepis.configuration import Configuration
 from spadepis.labels import COCO_STUFF
@@ -25,17 +25,26 @@ class LabelPhotosConfig(Configuration):
     held_out: tuple[Path, ...] = ()
     """Folders of JPEG photos that models are measured on; photos that look like them are left
     out."""
-    subject: str | None = None
-    """Class of COCO-Stuff that each photo shows in the middle and MOSAIC does not know, such as
-    cat. Photos without such a region are left out."""
+    object_weights: Path | None = None
+    """tflite file of DeepLab, trained on PASCAL VOC, whose objects go over MOSAIC's classes.
+    Default: MOSAIC's classes alone."""
+    animal: str | None = None
+    """Class of COCO-Stuff that DeepLab's animals are called, whichever it takes them for. Photos
+    in which they are small, or nearly all there is, are left out."""
     largest_unknown: float = Field(default=0.3, ge=0, le=1)
     """Photos are left out if a larger share of their pixels is of no known class."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads. Default: all cores."""
 
-    @field_validator("subject")
+    @field_validator("animal")
     @classmethod
-    def _is_a_class(cls, subject: str | None) -> str | None:
-        if subject is not None and subject not in COCO_STUFF.names:
-            raise ValueError(f"{subject} is no class of COCO-Stuff")
-        return subject
+    def _is_a_class(cls, animal: str | None) -> str | None:
+        if animal is not None and animal not in COCO_STUFF.names:
+            raise ValueError(f"{animal} is no class of COCO-Stuff")
+        return animal
+
+    @model_validator(mode="after")
+    def _animals_are_objects(self) -> Self:
+        if self.animal is not None and self.object_weights is None:
+            raise ValueError("--animal needs --object-weights")
+        return self

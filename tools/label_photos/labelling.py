@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,36 +19,40 @@ from spadepis.dataset.storage.replacement import replacing
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.labels.translation import coco_stuff_classes
 from spadepis.training.photos import list_photos, shrunk_size
+from tools.deeplab import DeepLab
 from tools.label_photos.config import LabelPhotosConfig
+from tools.label_photos.objects import UNKNOWN, draw_objects, share_of
 from tools.label_photos.resemblance import Resemblance, is_grey
 from tools.mosaic import Mosaic
 
 # Classes of ADE20K for which the translation to COCO-Stuff is not taken: most tables in photos are
 # dining tables, and a painting does not look like paper.
 OTHERWISE: Final[Mapping[str, str]] = {"table": "dining table", "painting": "unknown"}
-UNKNOWN: Final = 255
-# The values of any other class and of persons, for which MOSAIC takes animals.
-OTHER, PERSON = 0, 13
-
 LEAST_PROBABILITY = 0.5
 # Side of the window in which each pixel takes the most frequent value.
 MODE_WINDOW = 5
-# A subject has a share of the pixels between these, and its centre at most so far from that of the
-# photo, in heights and widths.
-SMALLEST_SUBJECT, LARGEST_SUBJECT = 0.1, 0.65
-LARGEST_OFFSET = 0.25
-# Pixels of unknown class around a subject, whose outline is rough.
-MARGIN = 3
+# Photos of an animal show it in a share of their pixels between these.
+SMALLEST_ANIMAL, LARGEST_ANIMAL = 0.08, 0.75
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """What sees classes and objects."""
+
+    mosaic: Mosaic
+    deeplab: DeepLab | None
 
 
 def label_photos(config: LabelPhotosConfig) -> None:
     """Write ``NAME.png`` with raw values of COCO-Stuff for each photo that can be labelled."""
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    network, held_out = Mosaic(config.judge_weights), Resemblance.to(config.held_out)
+    objects = config.object_weights
+    networks = _Networks(Mosaic(config.judge_weights), DeepLab(objects) if objects else None)
+    held_out = Resemblance.to(config.held_out)
     config.output.mkdir(parents=True, exist_ok=True)
     paths, written = list_photos(config.photos), 0
     for number, path in enumerate(paths, start=1):
-        labels = _label(path, network, held_out, config)
+        labels = _label(path, networks, held_out, config)
         if labels is not None:
             with replacing(config.output / f"{path.stem}.png") as unfinished:
                 Image.fromarray(labels).save(unfinished, "PNG")
@@ -57,7 +62,7 @@ def label_photos(config: LabelPhotosConfig) -> None:
 
 
 def _label(
-    path: Path, network: Mosaic, held_out: Resemblance, config: LabelPhotosConfig
+    path: Path, networks: _Networks, held_out: Resemblance, config: LabelPhotosConfig
 ) -> NDArray[np.uint8] | None:
     """The label map of a photo, or nothing if it is to be left out."""
     with Image.open(path) as image:
@@ -65,16 +70,20 @@ def _label(
     if is_grey(photo) or held_out.has(photo):
         return None
     width, height = shrunk_size((photo.shape[2], photo.shape[1]))
-    probabilities = network(photo / 255, (height, width)).softmax(dim=0)
-    labels = label_map(probabilities)
-    if config.subject is not None:
-        subject = find_subject(probabilities)
-        if subject is None:
-            return None
-        labels[ndimage.binary_dilation(subject, iterations=MARGIN)] = UNKNOWN
-        labels[subject] = COCO_STUFF.names.index(config.subject)
+    labels = label_map(networks.mosaic(photo / 255, (height, width)).softmax(dim=0))
+    if networks.deeplab is not None:
+        probabilities = networks.deeplab(photo / 255, (height, width)).softmax(dim=0)
+        labels = draw_objects(labels, probabilities, config.animal)
     smooth = most_frequent(labels)
-    return smooth if (smooth == UNKNOWN).mean() <= config.largest_unknown else None
+    known = (smooth == UNKNOWN).mean() <= config.largest_unknown
+    return smooth if known and _shows_animal(smooth, config.animal) else None
+
+
+def _shows_animal(labels: NDArray[np.uint8], animal: str | None) -> bool:
+    """Whether an animal is neither small nor nearly all there is; true if none is looked for."""
+    if animal is None:
+        return True
+    return SMALLEST_ANIMAL < share_of(labels, animal) < LARGEST_ANIMAL
 
 
 def label_map(probabilities: Tensor) -> NDArray[np.uint8]:
@@ -96,27 +105,6 @@ def _raw_values() -> NDArray[np.uint8]:
     return np.array(
         [COCO_STUFF.raw_values[COCO_STUFF.names.index(name)] for name in names], np.uint8
     )
-
-
-def find_subject(probabilities: Tensor) -> NDArray[np.bool_] | None:
-    """The largest region [H,W] that MOSAIC has no class for, or takes for a person.
-
-    Args:
-        probabilities: [C,H,W].
-
-    Returns:
-        Nothing if that region is small, nearly the whole photo, or not in its middle.
-    """
-    strange = (probabilities[OTHER] + probabilities[PERSON]).numpy()
-    mask = ndimage.uniform_filter(strange, 2 * MARGIN + 1) > LEAST_PROBABILITY
-    regions, count = ndimage.label(ndimage.binary_opening(mask, iterations=MARGIN))
-    if count == 0:
-        return None
-    largest = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
-    region: NDArray[np.bool_] = ndimage.binary_fill_holes(regions == largest)
-    centre = np.divide(ndimage.center_of_mass(region), region.shape)
-    in_the_middle = np.abs(centre - 0.5).max() <= LARGEST_OFFSET
-    return region if in_the_middle and SMALLEST_SUBJECT < region.mean() < LARGEST_SUBJECT else None
 
 
 def most_frequent(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,16 +10,15 @@ from PIL import Image
 
 from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import ADE20K, COCO_STUFF
+from tools.deeplab import CLASSES
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.labelling import (
-    OTHER,
     OTHERWISE,
-    UNKNOWN,
-    find_subject,
     label_map,
     label_photos,
     most_frequent,
 )
+from tools.label_photos.objects import KNOWN_TO_BOTH, NAMES, NO_OBJECTS, UNKNOWN, draw_objects
 from tools.label_photos.resemblance import Resemblance, is_grey
 
 MOSAIC = "mosaic_ade20k_top31_logits.tflite"
@@ -47,28 +46,49 @@ def test_classes_are_of_coco_stuff() -> None:
 def test_pixels_without_a_likely_class_are_unknown() -> None:
     probabilities = torch.zeros(32, 1, 3)
     probabilities[5] = torch.tensor([[0.9, 0.4, 0.1]])
-    probabilities[OTHER] = torch.tensor([[0.1, 0.3, 0.9]])
+    probabilities[0] = torch.tensor([[0.1, 0.3, 0.9]])
     assert label_map(probabilities).tolist() == [[COCO_STUFF.names.index("tree"), UNKNOWN, UNKNOWN]]
 
 
-def test_the_subject_is_what_is_strange_and_in_the_middle() -> None:
-    probabilities = torch.zeros(32, 64, 64)
-    probabilities[1] = 1
-    probabilities[:, 20:50, 16:44] = 0
-    probabilities[OTHER, 20:50, 16:44] = 1
-    region = find_subject(probabilities)
-    assert region is not None
-    assert region[30, 30] and not region[10, 10]
-    assert region.mean() == pytest.approx(30 * 28 / 64**2, abs=0.03)
-    assert find_subject(probabilities.roll((40, 40), (1, 2))) is None
-    assert find_subject(probabilities[:, ::8, ::8]) is None
+def test_objects_go_over_classes() -> None:
+    tree, person, chair = (COCO_STUFF.names.index(name) for name in ("tree", "person", "chair"))
+    labels = np.array([[tree, tree, tree, person, chair, tree]], np.uint8)
+    probabilities = torch.zeros(21, 1, 6)
+    probabilities[0] = 1
+    for pixel, (name, probability) in enumerate(
+        [("dog", 0.9), ("dog", 0.4), ("cat", 0.2), ("sofa", 0.7), ("sofa", 0.4), ("cat", 0.3)]
+    ):
+        probabilities[CLASSES.index(name), 0, pixel] = probability
+        probabilities[0, 0, pixel] = 1 - probability
+    # In the last pixel it is not clear which animal it is.
+    probabilities[CLASSES.index("dog"), 0, 5] = 0.5
+    dog, couch, cow = (COCO_STUFF.names.index(name) for name in ("dog", "couch", "cow"))
+    found = draw_objects(labels, probabilities, None).tolist()
+    assert found == [[dog, UNKNOWN, tree, couch, chair, UNKNOWN]]
+    found = draw_objects(labels, probabilities, "cow").tolist()
+    assert found == [[cow, UNKNOWN, tree, couch, chair, cow]]
+    # MOSAIC's person may be an animal.
+    assert draw_objects(labels[:, 3:4], probabilities[:, :, 2:3], "cow").tolist() == [[UNKNOWN]]
 
 
-def test_the_subject_is_a_class() -> None:
-    with pytest.raises(ConfigurationError, match="unicorn is no class of COCO-Stuff"):
+def test_objects_are_classes_of_coco_stuff() -> None:
+    assert len(CLASSES) == 21
+    names = {NAMES.get(name, name) for name in CLASSES if name not in NO_OBJECTS}
+    assert names | set(KNOWN_TO_BOTH) <= set(COCO_STUFF.names)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--object-weights", "d", "--animal", "unicorn"], "unicorn is no class of COCO-Stuff"),
+        (["--animal", "cow"], "--animal needs --object-weights"),
+    ],
+)
+def test_the_animal_is_a_class_of_objects(flags: list[str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         parse_settings(
             LabelPhotosConfig,
-            ["--photos", "a", "--output", "b", "--judge-weights", "c", "--subject", "unicorn"],
+            ["--photos", "a", "--output", "b", "--judge-weights", "c", *flags],
         )
 
 
