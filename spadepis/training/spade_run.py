@@ -102,7 +102,7 @@ def _draw_batch(pairs: TrainingPairs, count: int, crop: int, random: Generator) 
     photos, cropped = crop_pairs(drawn, crop, random)
     labels = torch.stack([pairs.borrowing.relabel(label_map, random) for label_map in cropped])
     seeds = torch.randint(2**62, (count,), generator=random)
-    return Batch(photos, labels, seeds, Recolouring.draw(2 * photos - 1, random))
+    return Batch(photos, labels, seeds, Recolouring.draw(count, random))
 
 
 def scenes_of_sheet(held_out: Sequence[Sequence[PairFile]]) -> list[PairFile]:

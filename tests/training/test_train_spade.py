@@ -136,7 +136,7 @@ def test_warm_up_leaves_the_generator_as_it_is(
         torch.rand(2, 3, 32, 32),
         torch.zeros(2, 32, 32, dtype=torch.int64),
         torch.arange(2),
-        Recolouring.draw(torch.rand(2, 3, 32, 32), Generator().manual_seed(0)),
+        Recolouring.draw(2, Generator().manual_seed(0)),
     )
     weights = {key: value.clone() for key, value in networks.generator.named_parameters()}
     judging = networks.discriminator.classify.weight.clone()
@@ -156,7 +156,7 @@ def test_noise_does_not_grow_without_end(features: FrozenFeatures, make_pairs: P
     assert strength is not None and variance is not None
     nn.init.constant_(strength, 1.2)
     labels = torch.zeros(2, 32, 32, dtype=torch.int64)
-    recolouring = Recolouring.draw(torch.rand(2, 3, 32, 32), Generator().manual_seed(0))
+    recolouring = Recolouring.draw(2, Generator().manual_seed(0))
     batch = Batch(torch.rand(2, 3, 32, 32), labels, torch.arange(2), recolouring)
     networks.resume(2)
     networks.step(batch)
