@@ -1,4 +1,4 @@
-"""Label maps of COCO-Stuff, as MOSAIC sees photos."""
+"""Label maps of COCO-Stuff, as MOSAIC sees photos, and DeepLab the objects in them."""
 
 from __future__ import annotations
 
