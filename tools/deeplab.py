@@ -40,7 +40,8 @@ class DeepLab:
     """DeepLabv3 on MobileNetV2 (Chen et al., 2017; Sandler et al., CVPR 2018).
 
     Args:
-        path: the tflite file: RGB in [-1,1], float32 [1,S,S,3], to logits [1,S,S,21].
+        path: ``deeplabv3_257_mv_gpu.tflite``, an example of TensorFlow Lite (Apache-2.0): RGB in
+            [-1,1], float32 [1,S,S,3], to logits [1,S,S,21].
     """
 
     def __init__(self, path: Path) -> None:
