@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import torch
 import torch.nn.functional as F
-from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
+
+from tools.tflite import TfliteNetwork
 
 # The channels of the network's output.
 CLASSES: Final = (
@@ -45,10 +45,7 @@ class DeepLab:
     """
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(str(path), num_threads=torch.get_num_threads())
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._network = TfliteNetwork(path)
 
     def __call__(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The logits of each of ``CLASSES`` in each pixel of a picture.
@@ -60,12 +57,5 @@ class DeepLab:
         Returns:
             float [21,height,width].
         """
-        side = tuple(self._input["shape"][1:3])
-        resized = F.interpolate(image[None], side, mode="bilinear", antialias=True)
-        pixels = (2 * resized.clamp(0, 1) - 1).permute(0, 2, 3, 1)
-        self._interpreter.set_tensor(self._input["index"], pixels.contiguous().numpy())
-        self._interpreter.invoke()
-        logits = torch.from_numpy(self._interpreter.get_tensor(self._output["index"]))
-        return F.interpolate(logits.permute(0, 3, 1, 2), size or image.shape[1:], mode="bilinear")[
-            0
-        ]
+        logits = self._network(2 * self._network.resize(image) - 1)
+        return F.interpolate(logits, size or image.shape[1:], mode="bilinear")[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
+
+from tools.tflite import TfliteNetwork
 
 
 class Mosaic:
@@ -20,15 +20,12 @@ class Mosaic:
     """
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(str(path), num_threads=torch.get_num_threads())
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._network = TfliteNetwork(path)
 
     @property
     def channels(self) -> int:
         """Number of channels of the logits."""
-        return int(self._output["shape"][-1])
+        return self._network.channels
 
     def __call__(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The logits of each class in each pixel of a picture.
@@ -40,12 +37,7 @@ class Mosaic:
         Returns:
             float [C,height,width].
         """
-        side = tuple(self._input["shape"][1:3])
-        resized = F.interpolate(image[None], side, mode="bilinear", antialias=True)
-        pixels = (resized.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-        self._interpreter.set_tensor(self._input["index"], pixels.contiguous().numpy())
-        self._interpreter.invoke()
-        quantized = self._interpreter.get_tensor(self._output["index"]).astype(np.float32)
+        pixels = (self._network.resize(image) * 255).round().to(torch.uint8)
         # The zero point is the same in all channels: it changes neither order nor probabilities.
-        logits = torch.from_numpy(quantized * self._output["quantization"][0]).permute(0, 3, 1, 2)
+        logits = self._network(pixels) * self._network.scale
         return F.interpolate(logits, size or image.shape[1:], mode="bilinear")[0]

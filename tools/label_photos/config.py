@@ -26,10 +26,10 @@ class LabelPhotosConfig(Configuration):
     """Folders of JPEG photos that models are measured on; photos that look like them are left
     out."""
     object_weights: Path | None = None
-    """tflite file of DeepLab, trained on PASCAL VOC, whose objects go over MOSAIC's classes.
-    Default: MOSAIC's classes alone."""
+    """tflite file of DeepLab, trained on PASCAL VOC. The objects that it finds are drawn over
+    MOSAIC's classes. Default: MOSAIC's classes alone."""
     animal: str | None = None
-    """Class of COCO-Stuff that DeepLab's animals are called, whichever it takes them for. Photos
+    """Class of COCO-Stuff of all animals in the photos, whichever DeepLab takes them for. Photos
     in which they are small, or nearly all there is, are left out."""
     largest_unknown: float = Field(default=0.3, ge=0, le=1)
     """Photos are left out if a larger share of their pixels is of no known class."""

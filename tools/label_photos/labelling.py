@@ -75,8 +75,8 @@ def _label(
         probabilities = networks.deeplab(photo / 255, (height, width)).softmax(dim=0)
         labels = draw_objects(labels, probabilities, config.animal)
     smooth = most_frequent(labels)
-    known = (smooth == UNKNOWN).mean() <= config.largest_unknown
-    return smooth if known and _shows_animal(smooth, config.animal) else None
+    known_enough = (smooth == UNKNOWN).mean() <= config.largest_unknown
+    return smooth if known_enough and _shows_animal(smooth, config.animal) else None
 
 
 def _shows_animal(labels: NDArray[np.uint8], animal: str | None) -> bool:
@@ -102,9 +102,7 @@ def _raw_values() -> NDArray[np.uint8]:
     """The raw value of COCO-Stuff for each raw value of ADE20K, which are its class indices."""
     translated = [COCO_STUFF.names[index] for index in coco_stuff_classes(ADE20K)]
     names = [OTHERWISE.get(*both) for both in zip(ADE20K.names, translated, strict=True)]
-    return np.array(
-        [COCO_STUFF.raw_values[COCO_STUFF.names.index(name)] for name in names], np.uint8
-    )
+    return COCO_STUFF.encode(np.array([COCO_STUFF.names.index(name) for name in names]))
 
 
 def most_frequent(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -22,11 +22,11 @@ NAMES: Final[Mapping[str, str]] = {
     "sofa": "couch",
     "tv monitor": "tv",
 }
-# Dining tables are left to MOSAIC, since these include what stands on them.
+# Dining tables are left to MOSAIC, since DeepLab counts what stands on them as table.
 NO_OBJECTS: Final = ("background", "dining table")
 ANIMALS: Final = ("bird", "cat", "cow", "dog", "horse", "sheep")
 # Classes of COCO-Stuff that both networks know.
-KNOWN_TO_BOTH: Final = ("bus", "car", "chair", "couch", "person", "potted plant")
+KNOWN_TO_BOTH: Final = ("car", "chair", "couch", "person")
 
 # Above the one probability a pixel is of an object; above the other it may be.
 LEAST_PROBABILITY, LEAST_DOUBT = 0.6, 0.25
