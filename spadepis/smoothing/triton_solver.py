@@ -58,6 +58,8 @@ def conjugate_gradients(
     Raises:
         ConvergenceError: ``max_iterations`` iterations did not reach the tolerance.
     """
+    # The channels of a single photo may lie side by side, and the kernels count on planes.
+    b, start = b.contiguous(), start.contiguous()
     systems, sides, pixels = b.shape
     tiles = ceil(pixels / (TILE * PARTS))
     parts = ceil(pixels / (TILE * tiles))

@@ -58,6 +58,16 @@ def test_equals_the_form_in_pytorch() -> None:
     assert iterations.max() > iterations[iterations > 0].min() + 2
 
 
+def test_the_layout_of_vectors_does_not_matter() -> None:
+    stencil, width, b, y = system(1)
+    expected, _ = triton_solver.conjugate_gradients(stencil, width, b, y, 1e-3, 100)
+    # As the channels of photos lie: side by side.
+    b, y = (vectors.mT.contiguous().mT for vectors in (b, y))
+    assert not y.is_contiguous()
+    x, _ = triton_solver.conjugate_gradients(stencil, width, b, y, 1e-3, 100)
+    assert torch.equal(x, expected)
+
+
 def test_the_same_bytes_whatever_is_solved_beside_it() -> None:
     stencil, width, b, y = system(1)
     x, iterations = triton_solver.conjugate_gradients(stencil, width, b, y, 1e-2, 100)
@@ -87,15 +97,18 @@ def test_values_that_are_not_finite_never_pass_for_solved() -> None:
         triton_solver.conjugate_gradients(stencil, width, b * torch.nan, y, 1e-3, 2)
 
 
-def test_smoothing_uses_the_kernels_where_triton_works(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("styles", [1, 2])
+def test_smoothing_uses_the_kernels_where_triton_works(
+    styles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     contents = torch.from_numpy(noise(1, 4, 3))
-    stylized = torch.from_numpy(np.stack([noise(4, 3, seed=2), gradient(4, 3)])[None])
+    stylized = torch.from_numpy(np.stack([noise(4, 3, seed=2), gradient(4, 3)])[None, :styles])
     expected = smooth_batch(contents, stylized, BETA)
     monkeypatch.setattr(torch_solver, "runs_triton", lambda _: True)
     monkeypatch.setattr(torch_solver, "conjugate_gradients", None)
     monkeypatch.setattr(torch_solver, "smoothing_stencil", None)
     smoothed = smooth_batch(contents, stylized, BETA)
-    assert smoothed.shape == expected.shape == (1, 2, 4, 3, 3)
+    assert smoothed.shape == expected.shape == (1, styles, 4, 3, 3)
     torch.testing.assert_close(smoothed, expected, atol=1e-5, rtol=0)
 
 
