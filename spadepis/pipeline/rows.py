@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Row = TypeVar("Row")
 
+# Since NumPy 2.5 NDArray is not another name for a kind of ndarray, but a type of its own.
+_ARRAY_TYPES = (np.ndarray, NDArray)
 _SCALARS = {str: pa.string(), bool: pa.bool_(), int: pa.int32(), float: pa.float64()}
 _SHAPE = pa.list_(pa.int32())
 _ARRAY = pa.struct([("dtype", pa.string()), ("shape", _SHAPE), ("data", pa.large_binary())])
@@ -60,7 +62,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
         assert isinstance(hint, type)
         return pa.struct([(name, _arrow_type(kind)) for name, kind in _fields_of(hint).items()])
     origin = get_origin(hint)
-    if origin is np.ndarray:
+    if origin in _ARRAY_TYPES:
         return _ARRAY
     items = [_arrow_type(_without_none(argument)) for argument in get_args(hint)]
     if origin is list:
@@ -80,7 +82,7 @@ def _columns(rows: Sequence[Any], kind: type) -> list[pa.Array]:
 def _column(values: Sequence[Any], hint: Any) -> pa.Array:
     """The values of one field as a column."""
     origin = get_origin(hint)
-    if origin is np.ndarray:
+    if origin in _ARRAY_TYPES:
         return _column_of_arrays(values)
     if is_dataclass(hint):
         assert isinstance(hint, type)
@@ -122,7 +124,7 @@ def _objects(columns: Sequence[pa.Array], kind: Any) -> list[Any]:
 def _values(column: pa.Array, hint: Any) -> list[Any]:
     """The values of a column, as the field of a dataclass holds them."""
     origin = get_origin(hint)
-    if origin is np.ndarray:
+    if origin in _ARRAY_TYPES:
         return _arrays(column)
     if is_dataclass(hint):
         assert isinstance(hint, type)
