@@ -23,9 +23,9 @@ def whitening_matrix(covariance: Tensor) -> Tensor:
     """``E diag((lambda + 1)^-1/2) E^T`` of covariances [...,C,C] (Li et al., section 3.1).
 
     As in the published code the identity is added first, so no eigenvalue is below 1. On CUDA, a
-    matrix for which the method fails is NaN.
+    matrix for which the method fails is NaN, except in float64.
     """
-    if covariance.is_cuda:
+    if _is_hurried(covariance):
         return inverse_root_by_polar_factor(covariance, added=1)
     identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     # Not every other device can find eigenvalues, or computes in float64.
@@ -37,9 +37,9 @@ def colouring_matrix(covariance: Tensor) -> Tensor:
     """``E diag(sqrt(lambda)) E^T`` of covariances [...,C,C] (Li et al., section 3.1).
 
     Eigenvalues that are smaller than 1e-5, or on CUDA smaller than rounding errors, count little or
-    nothing. On CUDA, a matrix for which the method fails is NaN.
+    nothing. On CUDA, a matrix for which the method fails is NaN. In float64 it is as on a CPU.
     """
-    if covariance.is_cuda:
+    if _is_hurried(covariance):
         # Eigenvalues far above what is added keep their root, those far below it come near 0.
         return covariance @ inverse_root_by_polar_factor(covariance, SMALLEST_STYLE_EIGENVALUE)
     # In float32 the threshold is lost in rounding beside large eigenvalues, and now and then eigh
@@ -50,6 +50,11 @@ def colouring_matrix(covariance: Tensor) -> Tensor:
     )
     colouring: Tensor = (eigenvectors * roots.unsqueeze(-2)) @ eigenvectors.mT
     return colouring.to(covariance)
+
+
+def _is_hurried(covariance: Tensor) -> bool:
+    """Whether finding eigenvalues would hold up a GPU; who asks for float64 wants them exact."""
+    return covariance.is_cuda and covariance.dtype != torch.float64
 
 
 def inverse_root_by_eigenvalues(matrices: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from spadepis.photowct.transfer import ContentFeatures
 PIXELS_AT_ONCE = 2**22
 
 # The levels whose encoders may compute in bfloat16.
-HALF_PRECISION_ENCODERS = (2, 1)
+HALF_PRECISION_ENCODERS = {torch.float16: (3, 2, 1), torch.bfloat16: (2, 1)}
 
 # The metadata of a safetensors file may name another tolerance than 0.
 POOLING_TOLERANCE_KEY = "pooling_tolerance"
@@ -85,20 +85,17 @@ class PhotoWCT(nn.Module):
     def reduce_precision(self, dtype: torch.dtype) -> None:
         """Compute in ``dtype``, float16 or bfloat16, where the result hardly changes.
 
-        With float16, that is everywhere but in the statistics. Features may overflow, which makes
-        the image infinite or NaN. With bfloat16, it is in the decoders, except for their last
-        convolution, and in the encoders of levels 2 and 1. Errors of the encoders of levels 4 and 3
-        would be amplified by whitening.
+        With float16, that is everywhere but in the statistics and the encoder of level 4. Features
+        may overflow, which makes the image infinite or NaN. With bfloat16, it is in the decoders,
+        except for their last convolution, and in the encoders of levels 2 and 1. Errors of the
+        other encoders would be amplified by whitening.
         """
-        if dtype == torch.float16:
-            self.half()
-            return
         for level in LEVELS:
             decoder = self._decoder(level)
             for name, convolution in decoder.named_children():
-                if name != "conv1_1":
+                if name != "conv1_1" or dtype == torch.float16:
                     convolution.to(dtype)
-        for level in HALF_PRECISION_ENCODERS:
+        for level in HALF_PRECISION_ENCODERS[dtype]:
             self.encoder(level).to(dtype)
 
     @exact_float32()

@@ -210,8 +210,17 @@ class SpadeGenerator(nn.Module):
         """
         return self.synthesize(self.prepare(labels, edges), seeds)
 
-    def prepare(self, labels: Tensor, edges: Tensor | None = None) -> SemanticMap:
-        """What the CPU does for a GPU, which can be busy with another batch; see ``forward``."""
+    def prepare(
+        self, labels: Tensor, edges: Tensor | None = None, device: torch.device | None = None
+    ) -> SemanticMap:
+        """What the CPU does for a GPU, which can be busy with another batch; see ``forward``.
+
+        Args:
+            labels: see ``forward``.
+            edges: likewise.
+            device: where the result is; that of the weights by default. A process that must not
+                touch the GPU leaves it on the CPU, and another one moves it.
+        """
         space = self.label_space
         labels = labels.cpu()
         self._check(labels, edges)
@@ -233,7 +242,7 @@ class SpadeGenerator(nn.Module):
             edges,
             space.num_classes,
             weight.dtype,
-            weight.device,
+            weight.device if device is None else device,
             dense_above,
             self.label_padding,
         )

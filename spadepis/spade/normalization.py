@@ -97,13 +97,14 @@ class SpadeNormalization(nn.Module):
         kernel, bias = self._second_convolution()
         products = _multiply(self._hidden(neighbourhoods), kernel.permute(2, 3, 0, 1).flatten(0, 2))
         summed = F.embedding_bag(rows, products.view(-1, len(kernel)), mode="sum")
-        scale, shift = self._with_batch_norm(summed + bias)
+        # Under autocast the bias is more precise than the products.
+        modulation = summed + bias.to(summed.dtype)
         pixels = self._pixels(features)
-        if scale.requires_grad or pixels.requires_grad:
-            modulated = torch.addcmul(F.embedding(index, shift), F.embedding(index, scale), pixels)
-            modulated = self._activate(modulated)
+        if modulation.requires_grad or pixels.requires_grad:
+            scale, shift = self._with_batch_norm(F.embedding(index, modulation))
+            modulated = self._activate(torch.addcmul(shift, scale, pixels))
         else:
-            modulated = self._modulate_in_parts(pixels, scale, shift, index)
+            modulated = self._modulate_in_parts(pixels, *self._with_batch_norm(modulation), index)
         return modulated.permute(0, 3, 1, 2)
 
     def _modulate_in_parts(

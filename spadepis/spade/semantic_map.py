@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cache
 from typing import Literal
 
@@ -85,6 +86,18 @@ class SemanticMap:
             )
             self._neighbourhoods[height] = found.to(self.device)
         return self._neighbourhoods[height]
+
+    def to(self, device: torch.device) -> SemanticMap:
+        """The same on a device, in copies for which the host does not wait."""
+        if device == self.device:
+            return self
+        moved = copy(self)
+        moved.device = device
+        moved._one_hot = {}
+        moved._neighbourhoods = {
+            height: found.to(device) for height, found in self._neighbourhoods.items()
+        }
+        return moved
 
     def _shrunk(self, height: int) -> tuple[Tensor, Tensor | None]:
         step = self.labels.shape[1] // height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -79,6 +80,9 @@ class TrainingConfig(DataConfig):
     """Compute in bfloat16 where that is safe."""
 
 
+# So many keep a GPU busy.
+MOST_READERS = 16
+
 Width = Annotated[int, Field(ge=COLOUR_CHANNELS)]
 
 
@@ -128,6 +132,19 @@ class TrainSpadeConfig(TrainingConfig):
     published networks, which show where the border is."""
     learning_rate: float = Field(default=4e-4, gt=0)
     """Learning rate of Adam at the start, for both networks."""
+    warm_up_steps: int = Field(default=60, ge=0)
+    """First steps in which only the discriminator is trained. From a trained generator it takes
+    hundreds of them, or a discriminator that knows nothing spoils it."""
+    readers: int | None = Field(default=None, ge=0)
+    """Processes that read and crop pictures ahead. Default: none on a CPU, which is busy with
+    training; for a GPU one for each core, but at most 16."""
+
+    @property
+    def reading_processes(self) -> int:
+        """How many processes read pictures."""
+        if self.readers is not None:
+            return self.readers
+        return 0 if self.device == "cpu" else min(os.cpu_count() or 1, MOST_READERS)
 
 
 def _is_positive(number: str) -> bool:

@@ -9,19 +9,22 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import safetensors.torch
+import torch
 from PIL import Image
 from torch import Tensor
 
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.training.photos import MAPPING_FILE, PairFile, read_photo
+from spadepis.training.sources import Source
 from spadepis.training.training_pairs import TrainingPairs
 
 FEATURE_WEIGHTS = "features.safetensors"
-# Much smaller than photos are usually saved, without blocks that a network would learn.
-JPEG_QUALITY = 80
+# Two thirds of JPEG's size at a quality of 80, without blocks that a network would learn.
+WEBP_QUALITY = 75
+SLOWEST_WEBP = 6
 MEGABYTE = 10**6
-# What an entry of a zip file takes beside its content, with long names.
-ENTRY_OVERHEAD = 400
+# What an entry of a zip file takes beside its content and, twice, its name; the end of the file.
+ENTRY_OVERHEAD, END_OF_FILE = 76, 22
 
 
 def write_pack(
@@ -34,8 +37,9 @@ def write_pack(
 ) -> int:
     """Write a zip file of pairs and weights, of which ``unpack`` makes a folder.
 
-    Photos are shrunk as they are for training, and saved with a JPEG quality of 80. Each source
-    gets space by its weight; what a small source does not need goes to the others.
+    Photos are shrunk as they are for training, and saved as WebP of quality 75. Each source gets
+    space by its weight; what a small source does not need goes to the others. Of a source that does
+    not fit, pairs with rare classes are taken rather than others, as they are drawn in training.
 
     Args:
         path: file to write.
@@ -52,7 +56,11 @@ def write_pack(
     count = 0
     with replacing(path) as unfinished, ZipFile(unfinished, "w") as pack:
         half = {key: value.half().contiguous() for key, value in features.items()}
-        free = megabytes * MEGABYTE - _add(pack, {FEATURE_WEIGHTS: safetensors.torch.save(half)})
+        free = (
+            megabytes * MEGABYTE
+            - END_OF_FILE
+            - _add(pack, {FEATURE_WEIGHTS: safetensors.torch.save(half)})
+        )
         for mapping in {pair.labels.parents[1] / MAPPING_FILE for pair in everything}:
             if mapping.exists():
                 free -= _add(pack, {str(mapping.relative_to(data)): mapping.read_bytes()})
@@ -63,8 +71,7 @@ def write_pack(
         weights = [source.weight for source in sources]
         for number, source in enumerate(sources):
             share = free * weights[number] / sum(weights[number:])
-            # In an order that is not that of their names, which lie scene by scene.
-            for pair in sorted(source.items, key=lambda pair: zlib.crc32(pair.id.encode())):
+            for pair in _shuffled(source):
                 files = _files(pair, data)
                 if _space(files) > share:
                     break
@@ -79,17 +86,28 @@ def unpack(path: Path, folder: Path) -> None:
         pack.extractall(folder)
 
 
+def _shuffled(source: Source[PairFile]) -> list[PairFile]:
+    """All pairs of a source in the order in which they would be drawn by their weights.
+
+    Efraimidis and Spirakis, *Information Processing Letters* 2006: by ``u ** (1 / weight)``, where
+    u is random; here it is a hash of the name, so that a pack comes out the same again.
+    """
+    hashes = torch.tensor([zlib.crc32(pair.id.encode()) for pair in source.items])
+    keys = ((hashes + 1) / 2**32).double().log() / source.weights
+    return [source.items[int(number)] for number in keys.argsort(descending=True)]
+
+
 def _files(pair: PairFile, data: Path) -> dict[str, bytes]:
     """Photo and label map at the size for training, by path in the data folder."""
     photo = Image.fromarray(read_photo(pair.photo).permute(1, 2, 0).numpy())
     encoded = io.BytesIO()
-    photo.save(encoded, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    photo.save(encoded, "WEBP", quality=WEBP_QUALITY, method=SLOWEST_WEBP)
     with Image.open(pair.labels) as image:
         labels = image.resize(photo.size, Image.Resampling.NEAREST)
     encoded_labels = io.BytesIO()
     labels.save(encoded_labels, "PNG", optimize=True)
     return {
-        str(pair.photo.relative_to(data)): encoded.getvalue(),
+        str(pair.photo.relative_to(data).with_suffix(".webp")): encoded.getvalue(),
         str(pair.labels.relative_to(data)): encoded_labels.getvalue(),
     }
 
@@ -102,4 +120,6 @@ def _add(pack: ZipFile, files: Mapping[str, bytes]) -> int:
 
 
 def _space(files: Mapping[str, bytes]) -> int:
-    return sum(len(content) + ENTRY_OVERHEAD for content in files.values())
+    return sum(
+        len(content) + 2 * len(name.encode()) + ENTRY_OVERHEAD for name, content in files.items()
+    )

@@ -23,6 +23,9 @@ SHORT_SIDE = 256
 # out whatever is added.
 HELD_OUT_SHARE = 40
 
+# JPEG, and WebP as in packs.
+PHOTO_SUFFIXES = frozenset({".jpg", ".webp"})
+
 # A file beside a folder of label maps that maps their values, and its key for a label space.
 MAPPING_FILE = "labels.json"
 MAPPING_KEYS = {"coco-stuff": "to_coco_stuff_spade_index", "ade20k": "to_ade20k_raw_index_1based"}
@@ -46,7 +49,7 @@ class PairFile:
     """A photo and its label map on disk.
 
     Attributes:
-        photo: a JPEG file.
+        photo: a JPEG or WebP file.
         labels: a PNG file, of the same aspect ratio.
         raw_values: raw value in the label space of each value in the PNG file, uint8 [256].
         space: the label space.
@@ -105,12 +108,12 @@ def shrunk_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """The photos ``*.jpg`` of a folder, by name."""
-    return sorted(folder.glob("*.jpg"))
+    """The photos ``*.jpg`` and ``*.webp`` of a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix in PHOTO_SUFFIXES)
 
 
 def list_pairs(photos: Path, labels: Path, space: LabelSpace) -> list[PairFile]:
-    """The pairs of photos ``*.jpg`` and label maps ``*.png`` of the same name, by name.
+    """The pairs of photos, as listed above, and label maps ``*.png`` of the same name, by name.
 
     A file ``labels.json`` beside the folder of label maps may map their values to raw values of
     the label space.
@@ -120,9 +123,11 @@ def list_pairs(photos: Path, labels: Path, space: LabelSpace) -> list[PairFile]:
     if mapping.exists() and key:
         for value, raw_value in json.loads(mapping.read_text()).get(key, {}).items():
             raw_values[int(value)] = raw_value
+    photo_of = {path.stem: path for path in list_photos(photos)}
     return [
-        PairFile(photos / f"{path.stem}.jpg", path, raw_values, space)
+        PairFile(photo_of[path.stem], path, raw_values, space)
         for path in sorted(labels.glob("*.png"))
+        if path.stem in photo_of
     ]
 
 

@@ -54,12 +54,14 @@ class Recolouring:
             torch.where(changed, shift, 0),
         )
 
+    def to(self, device: torch.device) -> Self:
+        """The same changes for pictures on a device."""
+        parts = (part.to(device) for part in (self.saturation, self.contrast, self.shift))
+        return type(self)(*parts)
+
     def __call__(self, images: Tensor) -> Tensor:
         """Change pictures [N,3,H,W] in [-1,1]; the result may go beyond that range."""
-        saturation, contrast, shift = (
-            part.to(images.device) for part in (self.saturation, self.contrast, self.shift)
-        )
         grey = luminance(images)[:, None]
-        saturated = grey + saturation * (images - grey)
+        saturated = grey + self.saturation * (images - grey)
         mean = saturated.mean(dim=(1, 2, 3), keepdim=True)
-        return mean + contrast * (saturated - mean) + shift
+        return mean + self.contrast * (saturated - mean) + self.shift

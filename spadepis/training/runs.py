@@ -98,6 +98,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
         config.steps,
         config.learning_rate,
         config.bfloat16,
+        config.warm_up_steps,
     )
     _save(config, train_spade(config, pairs, training))
 

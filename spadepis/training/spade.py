@@ -12,6 +12,8 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from spadepis.spade import SpadeGenerator
+from spadepis.spade.semantic_map import SemanticMap
+from spadepis.training.batches import Batch
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
@@ -36,24 +38,24 @@ LONGEST_GRADIENT = 20.0
 FIRST_NOISE_STRENGTH, NOISE_LEARNING_RATE = 0.05, 1e-2
 # Its unit is the running deviation of features with noise, which would grow without end above 1.
 LARGEST_NOISE_STRENGTH = 0.9
-# Only the discriminator is trained in the first steps.
-WARM_UP_STEPS = 60
 NOISE_PARAMETER = "noise_strength"
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What one step sees.
+class Prepared:
+    """A batch with its label maps in the forms that a step needs, on the CPU or uploaded.
 
     Attributes:
         photos: [N,3,H,W] in [0,1].
-        labels: class indices, int64 [N,H,W].
-        seeds: seed of the noise of each picture, int64 [N].
+        labels: class indices, uint8 [N,H,W].
+        semantics: the label maps in the forms that the generator needs.
+        seeds: seed of the noise of each picture, int64 [N] on the CPU.
         recolouring: change of colour of each picture, photo and generated alike.
     """
 
     photos: Tensor
     labels: Tensor
+    semantics: SemanticMap
     seeds: Tensor
     recolouring: Recolouring
 
@@ -69,6 +71,7 @@ class Training:
         steps: number of steps of the whole run, over which learning rates fall along half a cosine.
         learning_rate: learning rate of both networks at the start.
         bfloat16: compute in bfloat16 where that is safe.
+        warm_up_steps: number of first steps in which only the discriminator is trained.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Training:
         steps: int,
         learning_rate: float,
         bfloat16: bool,
+        warm_up_steps: int,
     ) -> None:
         self.space = generator.label_space
         self.generator = generator
@@ -89,6 +93,7 @@ class Training:
         self.device = class_weights.device
         self.class_weights = class_weights
         self.bfloat16 = bfloat16
+        self.warm_up_steps = warm_up_steps
         average = get_ema_multi_avg_fn(AVERAGE_DECAY)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(generator, multi_avg_fn=average)
         self.generator_optimizer = torch.optim.Adam(
@@ -103,22 +108,42 @@ class Training:
     def resume(self, done: int) -> None:
         """Set the learning rates to those after so many steps."""
         self.done = done
-        trained = max(0, done - WARM_UP_STEPS)
+        trained = max(0, done - self.warm_up_steps)
         self._generator_rates = half_cosine(self.generator_optimizer, self.steps, trained)
         self._discriminator_rates = half_cosine(self.discriminator_optimizer, self.steps, done)
 
-    def step(self, batch: Batch) -> dict[str, float]:
+    def prepare(self, batch: Batch) -> Prepared:
+        """What the CPU does for a step, in any process: the rest is done on the device."""
+        semantics = self.generator.prepare(batch.labels, device=torch.device("cpu"))
+        return Prepared(batch.photos, batch.labels, semantics, batch.seeds, batch.recolouring)
+
+    def upload(self, batch: Prepared) -> Prepared:
+        """The batch on the device. It can be uploaded while another step is computed."""
+        return Prepared(
+            self._upload(batch.photos),
+            self._upload(batch.labels),
+            batch.semantics.to(self.device),
+            batch.seeds,
+            batch.recolouring.to(self.device),
+        )
+
+    def _upload(self, tensor: Tensor) -> Tensor:
+        """A tensor on the device, from pinned memory, so that nothing waits for the copy."""
+        if self.device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
+
+    def step(self, batch: Prepared) -> dict[str, float]:
         """One step of both networks, or at first of the discriminator alone.
 
         Returns:
             The terms of the losses.
         """
-        warm_up = self.done < WARM_UP_STEPS
-        real = (2 * batch.photos - 1).to(self.device)
-        labels = batch.labels.to(self.device)
+        warm_up = self.done < self.warm_up_steps
+        real, labels = 2 * batch.photos - 1, batch.labels.long()
         with self._autocast():
             with torch.set_grad_enabled(not warm_up):
-                generated = self.generator(batch.labels, seeds=batch.seeds)
+                generated = self.generator.synthesize(batch.semantics, batch.seeds)
                 of_generated = self.features(batch.recolouring(generated))
             with torch.no_grad():
                 of_real = self.features(batch.recolouring(real))
@@ -161,7 +186,8 @@ class Training:
         spectra: Tensor,
     ) -> dict[str, Tensor]:
         """The terms of the loss."""
-        self.discriminator.requires_grad_(False)
+        # In evaluation mode spectral norm takes the singular vectors as they are.
+        self.discriminator.requires_grad_(False).eval()
         with self._autocast():
             verdict = self.discriminator(of_generated, labels)
             terms = {
@@ -177,7 +203,7 @@ class Training:
             for strength in _noise_strengths(self.generator):
                 strength.clamp_(-LARGEST_NOISE_STRENGTH, LARGEST_NOISE_STRENGTH)
         self._generator_rates.step()
-        self.discriminator.requires_grad_(True)
+        self.discriminator.requires_grad_(True).train()
         return terms
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +85,12 @@ def read_training_pairs(
 
 def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.int64]:
     """Pixels of each class in each label map, [len(pairs),num_classes]."""
-    counts = [np.bincount(pair.read_labels().flatten(), minlength=num_classes) for pair in pairs]
-    return np.stack(counts)
+
+    def count(pair: PairFile) -> NDArray[np.int64]:
+        return np.bincount(pair.read_labels().flatten(), minlength=num_classes)
+
+    with ThreadPoolExecutor() as threads:
+        return np.stack(list(threads.map(count, pairs)))
 
 
 def _presence(counts: NDArray[np.int64]) -> NDArray[np.bool_]:

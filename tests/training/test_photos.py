@@ -59,6 +59,18 @@ def test_large_photos_are_shrunk_and_small_ones_kept(tmp_path: Path) -> None:
         assert (pair.labels[:, :middle] == 0).all() and (pair.labels[:, middle:] == 1).all()
 
 
+def test_a_pair_has_both_a_photo_and_a_label_map(source: tuple[Path, Path]) -> None:
+    photos, labels = source
+    (photos / "03.jpg").unlink()
+    (labels / "04.png").unlink()
+    with Image.open(photos / "05.jpg") as image:
+        image.save(photos / "05.webp")
+    (photos / "05.jpg").unlink()
+    pairs = {pair.id: pair.photo.name for pair in list_pairs(photos, labels, COCO_STUFF)}
+    assert len(pairs) == 18 and {"03", "04"}.isdisjoint(pairs)
+    assert pairs["05"] == "05.webp"
+
+
 def test_values_are_mapped_by_the_file_beside_the_labels(source: tuple[Path, Path]) -> None:
     mapping = {"to_coco_stuff_spade_index": {"0": 156, "1": 255}}
     (source[1].parent / "labels.json").write_text(json.dumps(mapping))

@@ -11,6 +11,7 @@ from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
 from spadepis.training.averaging import average_generators
+from spadepis.training.batches import Batch
 from spadepis.training.config import TrainSpadeConfig
 from spadepis.training.discriminator import Discriminator
 from spadepis.training.efficientnet import FrozenFeatures
@@ -18,7 +19,7 @@ from spadepis.training.packing import unpack, write_pack
 from spadepis.training.photos import is_held_out
 from spadepis.training.recolouring import Recolouring
 from spadepis.training.runs import start_from
-from spadepis.training.spade import Batch, Training, initialize
+from spadepis.training.spade import Prepared, Training, initialize
 from spadepis.training.spade_run import train_spade
 from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
 from spadepis.training.training_state import save_weights
@@ -35,8 +36,7 @@ def make_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PairFolders:
         labels[:, random.integers(20, 60) :] = 1
         Image.fromarray(labels).save(tmp_path / f"{name}.png")
         Image.fromarray(labels * 255).convert("RGB").save(tmp_path / f"{name}.jpg")
-    # These trainings are shorter than the usual warm-up and the memory of the average.
-    monkeypatch.setattr("spadepis.training.spade.WARM_UP_STEPS", 2)
+    # These trainings are shorter than the usual memory of the average.
     monkeypatch.setattr("spadepis.training.spade.AVERAGE_DECAY", 0.9)
     return PairFolders(tmp_path, tmp_path)
 
@@ -55,7 +55,7 @@ def training(
     weights = pairs.class_weights
     # Each calibrates features of its own.
     own = copy.deepcopy(features)
-    return Training(generator, discriminator, own, weights, steps, 2e-3, bfloat16=False)
+    return Training(generator, discriminator, own, weights, steps, 2e-3, False, 2)
 
 
 def config(steps: int, output: Path) -> TrainSpadeConfig:
@@ -89,14 +89,14 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("spadepis.training.spade_run.STEPS_BETWEEN_STATES", 3)
+    monkeypatch.setattr("spadepis.training.spade_run.SECONDS_BETWEEN_STATES", 0)
     pairs = read(make_pairs, COCO_STUFF)
     whole = train_spade(
         config(5, tmp_path / "whole"), pairs, training(COCO_STUFF, features, pairs, 5)
     )
     stopped = training(COCO_STUFF, features, pairs, 5)
 
-    def stop_at_the_fifth(batch: Batch) -> dict[str, float]:
+    def stop_at_the_fifth(batch: Prepared) -> dict[str, float]:
         if stopped.done == 4:
             raise KeyboardInterrupt
         return step(batch)
@@ -105,7 +105,7 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     monkeypatch.setattr(stopped, "step", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         train_spade(config(5, tmp_path / "stopped"), pairs, stopped)
-    assert torch.load(tmp_path / "stopped/state.pt", weights_only=True)["step"] == 3
+    assert torch.load(tmp_path / "stopped/state.pt", weights_only=True)["step"] == 4
     resumed = train_spade(
         config(5, tmp_path / "stopped"), pairs, training(COCO_STUFF, features, pairs, 5)
     )
@@ -140,11 +140,11 @@ def test_warm_up_leaves_the_generator_as_it_is(
     )
     weights = {key: value.clone() for key, value in networks.generator.named_parameters()}
     judging = networks.discriminator.classify.weight.clone()
-    networks.step(batch)
+    networks.step(networks.upload(networks.prepare(batch)))
     assert not torch.equal(networks.discriminator.classify.weight, judging)
     assert all(torch.equal(value, weights[k]) for k, value in networks.generator.named_parameters())
     networks.resume(2)
-    terms = networks.step(batch)
+    terms = networks.step(networks.upload(networks.prepare(batch)))
     assert not torch.equal(networks.generator.conv_img.weight, weights["conv_img.weight"])
     assert {"hinge", "classes", "perceptual", "matching", "spectra"} < set(terms)
 
@@ -159,7 +159,7 @@ def test_noise_does_not_grow_without_end(features: FrozenFeatures, make_pairs: P
     recolouring = Recolouring.draw(2, Generator().manual_seed(0))
     batch = Batch(torch.rand(2, 3, 32, 32), labels, torch.arange(2), recolouring)
     networks.resume(2)
-    networks.step(batch)
+    networks.step(networks.upload(networks.prepare(batch)))
     with torch.no_grad():
         for _ in range(300):
             networks.generator(labels, seeds=batch.seeds)
@@ -231,6 +231,28 @@ def test_what_does_not_fit_into_a_pack_is_left_out(
     monkeypatch.setattr("spadepis.training.packing.MEGABYTE", limit)
     packed = write_pack(path, data, pairs, [], features.state_dict(), megabytes=1)
     assert 0 < packed < whole and path.stat().st_size <= limit
+
+
+def test_a_pack_rather_has_rare_classes(
+    features: FrozenFeatures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [name for name in map(str, range(80)) if not is_held_out(name)]
+    random = np.random.default_rng(0)
+    for number, name in enumerate(names):
+        # Six pairs show classes of their own.
+        labels = np.full((32, 32), 10 + number if number < 6 else 0, np.uint8)
+        Image.fromarray(labels).save(tmp_path / f"{name}.png")
+        photo = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(tmp_path / f"{name}.jpg")
+    pairs = read(PairFolders(tmp_path, tmp_path), COCO_STUFF)
+    path, folder = tmp_path / "pack.zip", tmp_path / "unpacked"
+    write_pack(path, tmp_path.parent, pairs, [], features.state_dict(), megabytes=1)
+    monkeypatch.setattr("spadepis.training.packing.MEGABYTE", path.stat().st_size // 2)
+    packed = write_pack(path, tmp_path.parent, pairs, [], features.state_dict(), megabytes=1)
+    assert packed < len(names) * 0.7
+    unpack(path, folder)
+    left = {photo.stem for photo in folder.rglob("*.webp")}
+    assert len(left & set(names[:6])) >= 5
 
 
 def test_the_discriminator_looks_at_the_labels_at_every_level(features: FrozenFeatures) -> None:

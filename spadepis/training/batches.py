@@ -1,0 +1,97 @@
+"""Batches of random crops, read by other processes while a GPU works on the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from spadepis.training.crops import crop_pairs
+from spadepis.training.recolouring import Recolouring
+from spadepis.training.sources import draw
+from spadepis.training.training_pairs import TrainingPairs
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Attributes:
+        photos: [N,3,H,W] in [0,1].
+        labels: class indices, uint8 [N,H,W].
+        seeds: seed of the noise of each picture, int64 [N].
+        recolouring: change of colour of each picture, photo and generated alike.
+    """
+
+    photos: Tensor
+    labels: Tensor
+    seeds: Tensor
+    recolouring: Recolouring
+
+
+class Batches(Dataset[Result]):
+    """Random batches, each by a seed of its own, in whatever process it is drawn.
+
+    Args:
+        pairs: what to draw from.
+        size: crops in a batch.
+        crop: side of the crops in pixels.
+        seeds: seed of each batch.
+        use: what is made of each batch, in the process that draws it.
+    """
+
+    def __init__(
+        self,
+        pairs: TrainingPairs,
+        size: int,
+        crop: int,
+        seeds: Sequence[int],
+        use: Callable[[Batch], Result],
+    ) -> None:
+        self.pairs = pairs
+        self.size = size
+        self.crop = crop
+        self.seeds = seeds
+        self.use = use
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, number: int) -> Result:
+        random = Generator().manual_seed(self.seeds[number])
+        drawn = [pair.read() for pair in draw(self.pairs.sources, self.size, random)]
+        photos, cropped = crop_pairs(drawn, self.crop, random)
+        relabel = self.pairs.borrowing.relabel
+        labels = torch.stack([relabel(label_map, random) for label_map in cropped]).byte()
+        seeds = torch.randint(2**62, (self.size,), generator=random)
+        return self.use(Batch(photos, labels, seeds, Recolouring.draw(self.size, random)))
+
+
+def read_ahead(batches: Batches[Result], processes: int) -> Iterable[Result]:
+    """All batches in order, read by so many processes; by this one, when asked for, if 0."""
+    # They inherit networks whose weights on a GPU they do not touch.
+    context = "fork" if processes else None
+    return DataLoader(
+        batches, batch_size=None, num_workers=processes, multiprocessing_context=context
+    )
+
+
+def one_ahead(compute: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """``map``, but each result is computed on another thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = None
+        for item in items:
+            computed = thread.submit(compute, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = computed
+        if waiting is not None:
+            yield waiting.result()
