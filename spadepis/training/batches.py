@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -80,8 +81,17 @@ def read_ahead(batches: Batches[Result], processes: int) -> Iterable[Result]:
     # They inherit networks whose weights on a GPU they do not touch.
     context = "fork" if processes else None
     return DataLoader(
-        batches, batch_size=None, num_workers=processes, multiprocessing_context=context
+        batches,
+        batch_size=None,
+        num_workers=processes,
+        multiprocessing_context=context,
+        worker_init_fn=_leave_termination_to_the_parent,
     )
+
+
+def _leave_termination_to_the_parent(_: int) -> None:
+    """Ignore SIGTERM, which schedulers send to all processes of a job; the parent ends this one."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def one_ahead(compute: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -55,6 +55,7 @@ def train_spade(
     seeds = [(config.seed << 32) + step for step in range(first, config.steps)]
     batches = Batches(pairs, config.batch_size, config.crop, seeds, training.prepare)
     ahead = one_ahead(training.upload, read_ahead(batches, config.reading_processes))
+    exported = None
     started = saved = time.monotonic()
     for done, batch in enumerate(ahead, start=first + 1):
         terms = training.step(batch)
@@ -71,7 +72,8 @@ def train_spade(
             if done % STEPS_BETWEEN_WEIGHTS == 0:
                 weights = output / f"spade_{done:06}.safetensors"
                 save_weights(weights, exported.state_dict(), exported.metadata)
-    return training.export(maps)
+    # A run that was complete already had no step.
+    return exported or training.export(maps)
 
 
 def label_maps_for_statistics(config: TrainSpadeConfig, pairs: TrainingPairs) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Batches are the same whoever reads them, and are read before they are asked for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_other_processes_read_the_same_batches_in_order(pairs: TrainingPairs) ->
         assert torch.equal(ours.recolouring.shift, theirs.recolouring.shift)
     assert torch.equal(here[0][0].photos, here[3][0].photos)
     assert not torch.equal(here[0][0].photos, here[1][0].photos)
+
+
+def test_a_process_that_is_told_to_end_leaves_that_to_its_parent(pairs: TrainingPairs) -> None:
+    batches = iter(read_ahead(Batches(pairs, 2, 32, range(8), with_process), 1))
+    _, process = next(batches)
+    os.kill(process, signal.SIGTERM)
+    assert [number for _, number in batches] == [process] * 7
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 def test_one_item_is_computed_ahead() -> None:
