@@ -12,12 +12,16 @@ PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup
 OLDEST_VENV := .venv-oldest
 OLDEST_PYTHON ?= $(or $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null),python3)
 
+# The newest packages, some of which need a newer interpreter.
+NEWEST_VENV := .venv-newest
+NEWEST_PYTHON ?= $(OLDEST_PYTHON)
+
 # The packages that docs/using_the_image_set.md shows loaders for.
 LOADERS_VENV := .venv-loaders
 LOADERS := fiftyone mmsegmentation mmengine 'mmcv-lite<2.2' ftfy regex
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types tests gpu docs coverage test-oldest loaders faults long hooks clean
+.PHONY: help install demo test lint types tests gpu docs coverage test-oldest test-newest loaders faults long hooks clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +66,14 @@ $(OLDEST_VENV)/.installed: pyproject.toml $(INSTALLED)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(OLDEST_VENV)/bin/python --resolution lowest-direct --editable '.[test]'
 	touch $@
 
+test-newest: $(NEWEST_VENV)/.installed ## Run the tests with the newest versions there are.
+	$(NEWEST_VENV)/bin/pytest --numprocesses=$(JOBS) --dist=loadgroup
+
+$(NEWEST_VENV)/.installed: pyproject.toml $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python $(NEWEST_PYTHON) $(NEWEST_VENV)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(NEWEST_VENV)/bin/python --editable '.[test]'
+	touch $@
+
 loaders: $(LOADERS_VENV)/.installed ## Run the loaders with MMSegmentation and FiftyOne themselves.
 	$(LOADERS_VENV)/bin/pytest -m loaders -rs tests/dataset/image_set/test_loaders.py
 
@@ -80,4 +92,4 @@ hooks: $(INSTALLED) ## Check format, style and types before every commit.
 	$(BIN)/pre-commit install
 
 clean: ## Remove the environments.
-	rm -rf $(VENV) $(OLDEST_VENV) $(LOADERS_VENV)
+	rm -rf $(VENV) $(OLDEST_VENV) $(NEWEST_VENV) $(LOADERS_VENV)
