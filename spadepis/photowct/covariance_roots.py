@@ -25,7 +25,7 @@ def whitening_matrix(covariance: Tensor) -> Tensor:
     As in the published code the identity is added first, so no eigenvalue is below 1. On CUDA, a
     matrix for which the method fails is NaN, except in float64.
     """
-    if _is_hurried(covariance):
+    if _takes_polar_factor(covariance):
         return inverse_root_by_polar_factor(covariance, added=1)
     identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     # Not every other device can find eigenvalues, or computes in float64.
@@ -39,7 +39,7 @@ def colouring_matrix(covariance: Tensor) -> Tensor:
     Eigenvalues that are smaller than 1e-5, or on CUDA smaller than rounding errors, count little or
     nothing. On CUDA, a matrix for which the method fails is NaN. In float64 it is as on a CPU.
     """
-    if _is_hurried(covariance):
+    if _takes_polar_factor(covariance):
         # Eigenvalues far above what is added keep their root, those far below it come near 0.
         return covariance @ inverse_root_by_polar_factor(covariance, SMALLEST_STYLE_EIGENVALUE)
     # In float32 the threshold is lost in rounding beside large eigenvalues, and now and then eigh
@@ -52,8 +52,11 @@ def colouring_matrix(covariance: Tensor) -> Tensor:
     return colouring.to(covariance)
 
 
-def _is_hurried(covariance: Tensor) -> bool:
-    """Whether finding eigenvalues would hold up a GPU; who asks for float64 wants them exact."""
+def _takes_polar_factor(covariance: Tensor) -> bool:
+    """Whether roots are found without eigenvalues, for which a GPU would be held up.
+
+    In float64, which is for comparisons, they are exact.
+    """
     return covariance.is_cuda and covariance.dtype != torch.float64
 
 

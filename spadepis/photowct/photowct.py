@@ -26,7 +26,7 @@ from spadepis.photowct.transfer import ContentFeatures
 # bit.
 PIXELS_AT_ONCE = 2**22
 
-# The levels whose encoders may compute in bfloat16.
+# The levels whose encoders may compute in half precision.
 HALF_PRECISION_ENCODERS = {torch.float16: (3, 2, 1), torch.bfloat16: (2, 1)}
 
 # The metadata of a safetensors file may name another tolerance than 0.

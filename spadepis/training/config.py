@@ -133,8 +133,8 @@ class TrainSpadeConfig(TrainingConfig):
     learning_rate: float = Field(default=4e-4, gt=0)
     """Learning rate of Adam at the start, for both networks."""
     warm_up_steps: int = Field(default=60, ge=0)
-    """First steps in which only the discriminator is trained. From a trained generator it takes
-    hundreds of them, or a discriminator that knows nothing spoils it."""
+    """First steps in which only the discriminator is trained. With --initial-checkpoint take some
+    hundreds: a discriminator that knows nothing yet makes a trained generator worse."""
     readers: int | None = Field(default=None, ge=0)
     """Processes that read and crop pictures ahead. Default: none on a CPU, which is busy with
     training; for a GPU one for each core, but at most 16."""

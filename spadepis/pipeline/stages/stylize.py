@@ -68,8 +68,8 @@ class Stylize:
     Args:
         checkpoint: path or URI of the network's weights.
         device: device of PyTorch, "cpu" or e.g. "cuda:0".
-        half: whether to compute in half precision: on a GPU everywhere in float16, and what
-            overflows is computed again in float32; on a CPU in bfloat16 where the network bears it.
+        half: whether to compute in half precision where the network bears it: on a GPU in float16,
+            and what overflows is computed again in float32; on a CPU in bfloat16.
         longest_side: style photos are shrunk to this.
         max_pixels: style photos with more are refused.
         matching: chooses the styles of scenes that have none yet.
