@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 # The JSON Schema of a setting.
@@ -50,7 +50,10 @@ class Configuration(BaseModel):
 
     program: ClassVar[str | None] = None
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Of text like 0.1 or 2017 YAML makes a number.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, coerce_numbers_to_str=True
+    )
 
 
 Settings = TypeVar("Settings", bound=Configuration)
@@ -212,6 +215,14 @@ def _is_size(text: str) -> str:
 
 Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
 """A setting of the form WIDTHxHEIGHT, see ``parse_size``."""
+
+
+def _joined(value: object) -> object:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+CommaSeparated: TypeAlias = Annotated[str, BeforeValidator(_joined)]
+"""A setting of several parts with commas between them, which may be a list in a YAML file."""
 
 
 def similar(name: str, names: Iterable[str], most: int = 1) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
-from spadepis.configuration import Configuration, Size
+from spadepis.configuration import CommaSeparated, Configuration, Size
 from spadepis.dataset.image_set.splits import check_split_rule
 from spadepis.labels.custom import LABEL_SPACE_CHOICES, LabelSpaceSetting
 from spadepis.pipeline.config.job import Job
@@ -91,7 +91,7 @@ class Group(Configuration):
 # A setting that chooses among the inputs: what is chosen shows in the image set itself.
 CHOICE = Setting(identity=False)
 OF_STYLES = Setting(unused_by=(Job.SYNTHESIZE,))
-SplitRule: TypeAlias = Annotated[str, AfterValidator(check_split_rule)]
+SplitRule: TypeAlias = Annotated[CommaSeparated, AfterValidator(check_split_rule)]
 
 
 class InputSettings(Group):
@@ -116,10 +116,10 @@ class InputSettings(Group):
     """Folder of the dataset, laid out as published."""
     split: Annotated[str | None, CHOICE] = None
     """Split of the dataset: train2017 or val2017; training or validation; train, val or test."""
-    where: Annotated[str | None, CHOICE] = None
+    where: Annotated[CommaSeparated | None, CHOICE] = None
     """Use only masks (or photos) whose ids match one of these globs, separated by commas:
     'aachen/*,bremen/*'."""
-    containing_classes: Annotated[str | None, CHOICE] = None
+    containing_classes: Annotated[CommaSeparated | None, CHOICE] = None
     """Use only scenes whose label map has all of these classes, separated by commas: 'car,road'.
     This reads every label map once."""
     label_grid: Literal["stored", "displayed"] | None = None
@@ -250,7 +250,7 @@ class QualitySettings(Group):
 
     quality: bool = True
     """Compute quality metrics of every result, columns of the metadata: see docs/quality.md."""
-    reject: str | None = None
+    reject: CommaSeparated | None = None
     """Drop results beyond one of these thresholds: 'clipped>0.2,sharpness<5'. Which metrics a job
     computes is in docs/quality.md."""
     replace_rejected: Annotated[bool, Setting(jobs=STYLIZING, identity=False)] = False

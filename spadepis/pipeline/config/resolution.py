@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 # The value of --size for results of the size of their label map or photo.
 SOURCE = "source"
 LONGEST_SIDE_OF_PHOTOS = 1024
-# Height and width of what SPADE makes are multiples of this.
-SPADE_STRIDE = 32
 
 
 @dataclass(frozen=True)
@@ -301,14 +299,6 @@ def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int
         height, width = space.size
     else:
         return None
-    if job.synthesizes and (height % SPADE_STRIDE or width % SPADE_STRIDE):
-        valid = "x".join(
-            str(max(SPADE_STRIDE, round(side / SPADE_STRIDE) * SPADE_STRIDE))
-            for side in (width, height)
-        )
-        raise ConfigurationError(
-            f"size {width}x{height}: SPADE needs multiples of {SPADE_STRIDE}, e.g. {valid}"
-        )
     return height, width
 
 
