@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import update_bn
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.labels import LabelSpace
 from spadepis.spade import SpadeGenerator
+from spadepis.training.batch_norm import measure_statistics
 
 
 def average_generators(
-    checkpoints: Sequence[str], space: LabelSpace, label_maps: Iterable[Tensor], bfloat16: bool
+    checkpoints: Sequence[str],
+    space: LabelSpace,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    bfloat16: bool,
 ) -> SpadeGenerator:
     """The generator whose weights are the means of those of several checkpoints.
 
@@ -24,8 +27,8 @@ def average_generators(
     Args:
         checkpoints: paths or URIs, of the same widths and properties.
         space: their label space.
-        label_maps: batches of class indices [N,H,W], for the statistics of batch norm, which are
-            no means of statistics.
+        batches: class indices [N,H,W] and seeds of the noise [N], for the statistics of batch norm,
+            which are no means of statistics.
         bfloat16: compute these statistics in bfloat16.
 
     Raises:
@@ -44,5 +47,5 @@ def average_generators(
     means = {key: torch.stack([state[key].double() for state in states]).mean(0) for key in shapes}
     first.load_state_dict(means)
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        update_bn(label_maps, first)
-    return first.eval()
+        measure_statistics(first, batches)
+    return first

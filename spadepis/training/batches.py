@@ -90,7 +90,10 @@ def read_ahead(batches: Batches[Result], processes: int) -> Iterable[Result]:
 
 
 def _leave_termination_to_the_parent(_: int) -> None:
-    """Ignore SIGTERM, which schedulers send to all processes of a job; the parent ends this one."""
+    """Ignore SIGTERM, which schedulers send to all processes of a job.
+
+    The parent, which has got it too, asks this process to end.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

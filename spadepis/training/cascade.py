@@ -99,7 +99,7 @@ class Cascade(nn.Module):
         The heads, through which the encoder learns, are not among these weights.
 
         Raises:
-            RuntimeError: they are of other widths.
+            KeyError, RuntimeError: they are of another network, or of other widths.
         """
         for name, scaled in (("encoder", "e4"), *((f"decoders.{k}", f"d{k}") for k in LEVELS)):
             module = self.get_submodule(name)

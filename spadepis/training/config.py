@@ -25,8 +25,8 @@ class DataConfig(Configuration):
     data: Path = Path(".")
     """Folder that the following are relative to; train_spade also takes what --pack wrote."""
     pairs: tuple[str, ...] = ()
-    """Folders of pairs: PHOTOS:LABELS, a folder of JPEG photos and one of PNG label maps. One pair
-    in 40 is held out of training."""
+    """Folders of pairs: PHOTOS:LABELS, a folder of photos (JPEG or WebP) and one of PNG label maps.
+    One pair in 40 is held out of training."""
     label_space: LabelSpaceSetting = "coco-stuff"
     """What the values of the label maps mean, after the labels.json beside them: coco-stuff,
     ade20k, cityscapes, or the YAML file of a label space of your own."""
@@ -34,7 +34,7 @@ class DataConfig(Configuration):
     """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads. Default: all cores."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, crops and noise."""
 
     @property
@@ -90,7 +90,7 @@ class TrainPhotoWCTConfig(TrainingConfig):
     """Settings of jobs/train_photowct.py."""
 
     photos: tuple[Path, ...] = ()
-    """Folders of JPEG photos without label maps, relative to --data."""
+    """Folders of photos (JPEG or WebP) without label maps, relative to --data."""
     widths: tuple[Width, Width, Width, Width] = (32, 48, 64, 128)
     """Channels of levels 1 to 4; 64, 128, 256 and 512 in the published network."""
     initial_checkpoint: str | None = None
@@ -144,7 +144,7 @@ class TrainSpadeConfig(TrainingConfig):
         """How many processes read pictures."""
         if self.readers is not None:
             return self.readers
-        return 0 if self.device == "cpu" else min(os.cpu_count() or 1, MOST_READERS)
+        return 0 if self.device == "cpu" else min(len(os.sched_getaffinity(0)), MOST_READERS)
 
 
 def _is_positive(number: str) -> bool:

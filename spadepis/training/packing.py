@@ -61,7 +61,8 @@ def write_pack(
             - END_OF_FILE
             - _add(pack, {FEATURE_WEIGHTS: safetensors.torch.save(half)})
         )
-        for mapping in {pair.labels.parents[1] / MAPPING_FILE for pair in everything}:
+        labels = {pair.labels.parents[1] for pair in (*everything, *shown)}
+        for mapping in sorted(folder / MAPPING_FILE for folder in labels):
             if mapping.exists():
                 free -= _add(pack, {str(mapping.relative_to(data)): mapping.read_bytes()})
         for pair in shown:
@@ -93,7 +94,7 @@ def _shuffled(source: Source[PairFile]) -> list[PairFile]:
     u is random; here it is a hash of the name, so that a pack comes out the same again.
     """
     hashes = torch.tensor([zlib.crc32(pair.id.encode()) for pair in source.items])
-    keys = ((hashes + 1) / 2**32).double().log() / source.weights
+    keys = ((hashes + 1).double() / 2**32).log() / source.weights
     return [source.items[int(number)] for number in keys.argsort(descending=True)]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from spadepis.dataset.inputs.image_files import decoding
 from spadepis.labels import LabelSpace
 
 # Pictures with a larger short side are shrunk to this one: the scale at which networks are used.
@@ -23,8 +24,8 @@ SHORT_SIDE = 256
 # out whatever is added.
 HELD_OUT_SHARE = 40
 
-# JPEG, and WebP as in packs.
-PHOTO_SUFFIXES = frozenset({".jpg", ".webp"})
+# In small or capital letters. Packs hold WebP.
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".webp"})
 
 # A file beside a folder of label maps that maps their values, and its key for a label space.
 MAPPING_FILE = "labels.json"
@@ -66,23 +67,35 @@ class PairFile:
         return self.labels.stem
 
     def read(self) -> Pair:
-        """Read the photo as ``read_photo`` does, and the label map at its size."""
+        """Read the photo as ``read_photo`` does, and the label map at its size.
+
+        Raises:
+            UnreadableImageError: one of the files cannot be read.
+        """
         photo = read_photo(self.photo)
         labels = self.read_labels((photo.shape[2], photo.shape[1]))
         return Pair(photo, torch.from_numpy(labels))
 
     def read_at_size_of_labels(self) -> Pair:
-        """Read the label map as it is, and the photo at its size."""
+        """Read the label map as it is, and the photo at its size.
+
+        Raises:
+            UnreadableImageError: one of the files cannot be read.
+        """
         labels = self.read_labels()
-        with Image.open(self.photo) as image:
+        with decoding(str(self.photo)), Image.open(self.photo) as image:
             size = labels.shape[1], labels.shape[0]
             photo = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
         channels_first = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
         return Pair(channels_first, torch.from_numpy(labels))
 
     def read_labels(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-        """The class indices, uint8 [h,w], resized to a width and height where given."""
-        with Image.open(self.labels) as image:
+        """The class indices, uint8 [h,w], resized to a width and height where given.
+
+        Raises:
+            UnreadableImageError: the file cannot be read, or holds values of no class.
+        """
+        with decoding(str(self.labels)), Image.open(self.labels) as image:
             resized = image if size is None else image.resize(size, Image.Resampling.NEAREST)
             return self.space.decode(self.raw_values[np.asarray(resized)]).astype(np.uint8)
 
@@ -91,8 +104,11 @@ def read_photo(path: Path) -> Tensor:
     """Read a photo, uint8 [3,h,w], shrunk to a short side of 256 where that is larger.
 
     It is never enlarged: networks would learn the blur.
+
+    Raises:
+        UnreadableImageError: the file cannot be read.
     """
-    with Image.open(path) as image:
+    with decoding(str(path)), Image.open(path) as image:
         width, height = shrunk_size(image.size)
         # JPEG files are decoded at half the size or less where that is enough.
         image.draft("RGB", (2 * width, 2 * height))
@@ -108,8 +124,8 @@ def shrunk_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """The photos ``*.jpg`` and ``*.webp`` of a folder, by name."""
-    return sorted(path for path in folder.glob("*") if path.suffix in PHOTO_SUFFIXES)
+    """The photos of a folder, JPEG and WebP, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def list_pairs(photos: Path, labels: Path, space: LabelSpace) -> list[PairFile]:

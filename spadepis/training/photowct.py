@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.utils import save_image
 
+from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_state_dict
 from spadepis.photowct.network import LEVELS
 from spadepis.training.cascade import FEATURE_SCALE, Cascade
@@ -96,26 +97,31 @@ def train_photowct(
 
     Args:
         config: the settings of the training.
-        photos: JPEG files, by source.
-        held_out: JPEG files that are shown on the sample sheet.
+        photos: files, by source.
+        held_out: files that are shown on the sample sheet.
         perceptual: compares pictures.
 
     Raises:
-        CheckpointError: the checkpoint to start from cannot be read.
+        CheckpointError: the checkpoint to start from cannot be read, or is of other widths.
+        UnreadableImageError: a photo cannot be read.
     """
     steps, crop, seed, output = config.steps, config.crop, config.seed, config.output
     device = torch.device(config.device)
     torch.manual_seed(seed)
     cascade = Cascade(config.widths).to(device)
     if config.initial_checkpoint is not None:
-        cascade.start_from(read_state_dict(config.initial_checkpoint))
+        _start_from(cascade, config.initial_checkpoint)
     perceptual = perceptual.to(device)
     optimizer = torch.optim.Adam(cascade.parameters(), config.learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
     first = load_state(output / "state.pt", parts)
     rates = half_cosine(optimizer, steps, first)
-    shown = draw([Source.of_equals(held_out)], PHOTOS_ON_SHEET, torch.Generator().manual_seed(seed))
-    samples = _crops(shown, 2 * crop, torch.Generator().manual_seed(seed)).to(device)
+    samples = None
+    # Of a few photos none may be held out.
+    if held_out:
+        random = torch.Generator().manual_seed(seed)
+        shown = draw([Source.of_equals(held_out)], PHOTOS_ON_SHEET, random)
+        samples = _crops(shown, 2 * crop, torch.Generator().manual_seed(seed)).to(device)
 
     for step in range(first, steps):
         # It depends on the step alone, so that a resumed run sees the same crops.
@@ -132,8 +138,18 @@ def train_photowct(
             log.info("step %d of %d  level %s  %s", step, steps, level, figures)
         if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
             save_state(output / "state.pt", step + 1, parts)
-            _write_sheet(output / "samples.jpg", cascade, samples)
+            if samples is not None:
+                _write_sheet(output / "samples.jpg", cascade, samples)
     return cascade
+
+
+def _start_from(cascade: Cascade, uri: str) -> None:
+    try:
+        cascade.start_from(read_state_dict(uri))
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"checkpoint {uri} cannot be trained on: it is no PhotoWCT of the widths of --widths"
+        ) from error
 
 
 def _crops(photos: Sequence[Path], size: int, random: torch.Generator) -> Tensor:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.photowct.style_statistics import feature_statistics, find_whitening
+from spadepis.training.luminance import luminance
 
 
 def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
@@ -63,8 +64,6 @@ def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _luminance_gradients(images: Tensor) -> Tensor:
-    # ITU-R BT.601.
-    weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    luminance = (images * weights).sum(dim=1)
-    across, down = luminance.diff(dim=2), luminance.diff(dim=1)
+    light = luminance(images)
+    across, down = light.diff(dim=2), light.diff(dim=1)
     return torch.cat([across.flatten(1), down.flatten(1)], dim=1)

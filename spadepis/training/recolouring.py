@@ -14,7 +14,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from spadepis.training.spade_losses import luminance
+from spadepis.training.luminance import luminance
 
 # Pictures that are left as they are, so that the colours themselves are learned, too.
 UNCHANGED = 0.3

@@ -23,7 +23,7 @@ from spadepis.training.photos import list_photos, split_photos
 from spadepis.training.photowct import train_photowct
 from spadepis.training.sources import Source
 from spadepis.training.spade import Training, initialize
-from spadepis.training.spade_run import label_maps_for_statistics, scenes_of_sheet, train_spade
+from spadepis.training.spade_run import batches_for_statistics, scenes_of_sheet, train_spade
 from spadepis.training.training_pairs import TrainingPairs, read_training_pairs
 from spadepis.training.training_state import save_weights
 
@@ -67,7 +67,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     folders = config.folders(config.pairs), config.folders(config.held_out)
     pairs = read_training_pairs(*folders, space)
     if config.average:
-        maps = label_maps_for_statistics(config, pairs)
+        maps = batches_for_statistics(config, pairs)
         _save(config, average_generators(config.average, space, maps, config.bfloat16))
         return
     packed = config.data / FEATURE_WEIGHTS

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.semantic_map import SemanticMap
+from spadepis.training.batch_norm import measure_statistics
 from spadepis.training.batches import Batch
 from spadepis.training.descent import descend, half_cosine
 from spadepis.training.discriminator import Discriminator
@@ -25,12 +26,21 @@ from spadepis.training.spade_losses import (
     generator_classification,
     generator_hinge,
     spectral_difference,
+    stripes_excess,
 )
 from spadepis.training.training_state import Stateful
 
-# Weights of the generator's losses. With less weight on the features, colours become glaring; the
-# spectra keep textures from all running in one direction.
-WEIGHTS = {"hinge": 1.0, "classes": 1.0, "perceptual": 4.0, "matching": 2.0, "spectra": 1.0}
+# Weights of the generator's losses. With less weight on the features, colours become glaring. The
+# spectra keep textures from all running in one direction, and stripes are those that cross a
+# picture.
+WEIGHTS = {
+    "hinge": 1.0,
+    "classes": 1.0,
+    "perceptual": 4.0,
+    "matching": 2.0,
+    "spectra": 1.0,
+    "stripes": 2.0,
+}
 ADAM_BETAS = (0.0, 0.99)
 AVERAGE_DECAY = 0.998
 LONGEST_GRADIENT = 20.0
@@ -109,7 +119,8 @@ class Training:
         """Set the learning rates to those after so many steps."""
         self.done = done
         trained = max(0, done - self.warm_up_steps)
-        self._generator_rates = half_cosine(self.generator_optimizer, self.steps, trained)
+        steps = max(1, self.steps - self.warm_up_steps)
+        self._generator_rates = half_cosine(self.generator_optimizer, steps, trained)
         self._discriminator_rates = half_cosine(self.discriminator_optimizer, self.steps, done)
 
     def prepare(self, batch: Batch) -> Prepared:
@@ -149,8 +160,11 @@ class Training:
                 of_real = self.features(batch.recolouring(real))
         terms, matched = self._train_discriminator(of_real, of_generated, labels)
         if not warm_up:
-            spectra = spectral_difference(generated, real)
-            terms |= self._train_generator(of_real, of_generated, labels, matched, spectra)
+            of_pixels = {
+                "spectra": spectral_difference(generated, real),
+                "stripes": stripes_excess(generated, real),
+            }
+            terms |= self._train_generator(of_real, of_generated, labels, matched, of_pixels)
             self.average.update_parameters(self.generator)
         self.done += 1
         return {name: float(term.detach()) for name, term in terms.items()}
@@ -183,9 +197,9 @@ class Training:
         of_generated: Sequence[Tensor],
         labels: Tensor,
         matched: Sequence[Tensor],
-        spectra: Tensor,
+        of_pixels: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
-        """The terms of the loss."""
+        """The terms of the loss, among them those that compare pixels."""
         # In evaluation mode spectral norm takes the singular vectors as they are.
         self.discriminator.requires_grad_(False).eval()
         with self._autocast():
@@ -195,7 +209,7 @@ class Training:
                 "classes": generator_classification(verdict, labels, self.class_weights),
                 "perceptual": feature_difference(of_generated, of_real),
                 "matching": feature_difference(verdict.features, matched),
-                "spectra": spectra,
+                **of_pixels,
             }
         loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
         descend(self.generator_optimizer, loss, LONGEST_GRADIENT)
@@ -218,11 +232,11 @@ class Training:
             "discriminator_optimizer": self.discriminator_optimizer,
         }
 
-    def export(self, label_maps: Iterable[Tensor]) -> SpadeGenerator:
+    def export(self, batches: Sequence[tuple[Tensor, Tensor]]) -> SpadeGenerator:
         """The averaged generator in evaluation mode, with spectral norm folded.
 
         The statistics of batch norm are those of the averaged weights on batches of label maps
-        [N,H,W].
+        [N,H,W] and seeds [N].
         """
         averaged = self.average.module
         assert isinstance(averaged, SpadeGenerator)
@@ -246,8 +260,8 @@ class Training:
         exported.load_state_dict(weights)
         exported.to(self.device).to(memory_format=torch.channels_last)
         with self._autocast():
-            update_bn(label_maps, exported)
-        return exported.eval().requires_grad_(False)
+            measure_statistics(exported, batches)
+        return exported.requires_grad_(False)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)

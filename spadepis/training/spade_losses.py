@@ -9,18 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spadepis.training.discriminator import Verdict
+from spadepis.training.luminance import luminance
 
-# ITU-R BT.601.
-LUMINANCE = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 # Side of the windows whose spectra are compared, and a power that cannot be seen: that of noise of
 # half a level of 255.
 SPECTRAL_WINDOW = 32
 SMALLEST_POWER = 2e-6
-
-
-def luminance(images: Tensor) -> Tensor:
-    """Luminance [N,H,W] of RGB pictures [N,3,H,W], in their units."""
-    return (images.float() * LUMINANCE.to(images.device)).sum(dim=1)
+# Stripes repeat at least so often in a pixel, and a share of power that nobody would call striped.
+LOWEST_STRIPE_FREQUENCY = 24 / 512
+SMALLEST_SHARE = 0.02
 
 
 def discriminator_hinge(real: Verdict, generated: Verdict) -> Tensor:
@@ -106,6 +103,39 @@ def _log_spectra(images: Tensor) -> Tensor:
     spectra = torch.fft.rfft2(centred * taper * taper[:, None], norm="ortho")
     power = spectra.real.square() + spectra.imag.square()
     return torch.log(power.mean(dim=1) + SMALLEST_POWER)
+
+
+def stripes_excess(images: Tensor, targets: Tensor) -> Tensor:
+    """By how much pictures are more striped than the photos of the same label maps, mean over them.
+
+    It is the logarithm of the ratio of ``quality.artifacts.stripes``, for which a stripe runs
+    through the whole picture, and 0 where the photo has more of them: doors and shelves have
+    stripes, too. Here frequencies are counted from half as many cycles a pixel.
+
+    Args:
+        images: [N,3,H,H] in [-1,1].
+        targets: photos of the same label maps.
+    """
+    excess = torch.log(_stripes(images)) - torch.log(_stripes(targets))
+    return F.relu(excess).mean()
+
+
+def _stripes(images: Tensor) -> Tensor:
+    """Share of the power of each image in purely horizontal and vertical frequencies, [N]."""
+    light = luminance(images)
+    size = light.shape[1]
+    frequencies = torch.fft.fftfreq(size, 1 / size, device=images.device).abs()
+    larger = torch.maximum(frequencies[:, None], frequencies)
+    smaller = torch.minimum(frequencies[:, None], frequencies)
+    fast = larger >= LOWEST_STRIPE_FREQUENCY * size
+    taper = torch.hann_window(size, periodic=False, device=images.device)
+    window = taper[:, None] * taper
+    mean = (light * window).sum(dim=(1, 2), keepdim=True) / window.sum()
+    spectra = torch.fft.fft2((light - mean) * window, norm="ortho")
+    power = (spectra.real.square() + spectra.imag.square()) * fast
+    striped = (power * (smaller <= 1)).sum(dim=(1, 2))
+    share: Tensor = striped / power.sum(dim=(1, 2)).clamp(min=SMALLEST_POWER)
+    return share + SMALLEST_SHARE
 
 
 def _shrink(labels: Tensor, classes: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def train_spade(
         photos = Batches(pairs, CALIBRATION_PHOTOS, config.crop, seeds, lambda b: b.photos)[0]
         training.features.calibrate((2 * photos - 1).to(training.device))
     print(f"step {first} of {config.steps}; state and samples in {output}", flush=True)
-    scenes, maps = scenes_of_sheet(pairs.held_out), label_maps_for_statistics(config, pairs)
+    scenes, maps = scenes_of_sheet(pairs.held_out), batches_for_statistics(config, pairs)
     # The random numbers depend on the step alone, so that a resumed run sees the same crops.
     seeds = [(config.seed << 32) + step for step in range(first, config.steps)]
     batches = Batches(pairs, config.batch_size, config.crop, seeds, training.prepare)
@@ -67,8 +67,10 @@ def train_spade(
             saved = time.monotonic()
         if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
             path, exported = output / f"samples_{done:06}.jpg", training.export(maps)
-            write_sheet(path, exported, scenes)
-            print(f"wrote {path}", flush=True)
+            # Of a few pairs none may be held out.
+            if scenes:
+                write_sheet(path, exported, scenes)
+                print(f"wrote {path}", flush=True)
             if done % STEPS_BETWEEN_WEIGHTS == 0:
                 weights = output / f"spade_{done:06}.safetensors"
                 save_weights(weights, exported.state_dict(), exported.metadata)
@@ -76,23 +78,26 @@ def train_spade(
     return exported or training.export(maps)
 
 
-def label_maps_for_statistics(config: TrainSpadeConfig, pairs: TrainingPairs) -> list[Tensor]:
-    """Batches of label maps [N,H,W] of training crops, for the statistics of batch norm."""
+def batches_for_statistics(
+    config: TrainSpadeConfig, pairs: TrainingPairs
+) -> list[tuple[Tensor, Tensor]]:
+    """Label maps [N,H,W] of training crops and seeds [N], for the statistics of batch norm."""
     count = math.ceil(CROPS_FOR_STATISTICS / config.batch_size)
     seeds = [(config.seed << 32) + FIRST_SEED_FOR_STATISTICS + number for number in range(count)]
-    maps = Batches(pairs, config.batch_size, config.crop, seeds, lambda batch: batch.labels)
-    return list(read_ahead(maps, config.reading_processes))
+    batches = Batches(
+        pairs, config.batch_size, config.crop, seeds, lambda batch: (batch.labels, batch.seeds)
+    )
+    return [(labels, own) for labels, own in read_ahead(batches, config.reading_processes)]
 
 
 @torch.no_grad()
 def write_sheet(path: Path, generator: SpadeGenerator, scenes: Sequence[PairFile]) -> None:
     """Write label map, photo and generated picture of scenes, whole at 256x256, two in a row."""
-    device = generator.fc.weight.device
     pictures = []
     for scene in scenes:
         photo, labels = resize_pair(scene.read(), SHEET_SIZE)
         colours = torch.from_numpy(generator.label_space.colourize(labels.numpy()))
-        generated = generator(labels[None].to(device))[0].cpu()
+        generated = generator(labels[None])[0].cpu()
         pictures += [colours.permute(2, 0, 1) / 255, photo, (generated + 1) / 2]
     with replacing(path) as unfinished:
         save_image(pictures, unfinished, nrow=3 * SCENES_IN_A_ROW, format="jpeg")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spadepis.configuration import ConfigurationError
 from spadepis.labels import LabelSpace
 from spadepis.training.borrowing import Borrowing
 from spadepis.training.photos import PairFile, is_held_out, list_pairs
@@ -28,7 +29,7 @@ class PairFolders:
     """Where the pairs of a source lie.
 
     Attributes:
-        photos: folder of JPEG photos.
+        photos: folder of photos, JPEG or WebP.
         labels: folder of PNG label maps of the same names.
         weight: how often the source is drawn, relative to others. Default: the square root of its
             number of pairs.
@@ -63,7 +64,13 @@ def read_training_pairs(
 
     Of each training source one pair in 40 is held out. A pair whose id also occurs in a held-out
     source is not trained on.
+
+    Raises:
+        ConfigurationError: there are no pairs in one of the training sources, or no sources.
+        UnreadableImageError: a label map cannot be read, or holds values of no class.
     """
+    if not training:
+        raise ConfigurationError("--pairs: name the folders to train on")
     kept_out = [list_pairs(folders.photos, folders.labels, space) for folders in held_out]
     forbidden = {pair.id for pairs in kept_out for pair in pairs}
     sources, pixels = [], []
@@ -72,6 +79,11 @@ def read_training_pairs(
         pairs = list_pairs(folders.photos, folders.labels, space)
         kept_out.append([pair for pair in pairs if is_held_out(pair.id)])
         pairs = [pair for pair in pairs if not is_held_out(pair.id) and pair.id not in forbidden]
+        if not pairs:
+            raise ConfigurationError(
+                f"nothing to train on: no photo in {folders.photos} has a label map in "
+                f"{folders.labels}, or all that have one are held out"
+            )
         counts = _count_classes(pairs, space.num_classes)
         weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight
         present = _presence(counts)

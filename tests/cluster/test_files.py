@@ -23,7 +23,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.planning.estimate import estimate
+from spadepis.pipeline.planning.estimate import PLANNED, estimate
 from spadepis.pipeline.ray.metrics import StageMetrics
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.rates import CARDS, CPU_RATES, WORK, gpu_rate
@@ -319,9 +319,11 @@ def test_presets_parse_and_name_the_published_folders(name: str) -> None:
 )
 def test_presets_of_whole_splits_say_how_long_they_take(name: str, scenes: int) -> None:
     minutes = []
+    # As spadepis plan does it.
+    cpu_rates = {stage: CPU_RATES[stage] for stage in PLANNED}
     for card in CARDS:
         rates = {stage: gpu_rate(card, stage) for stage in WORK}
-        hours = estimate(scenes, 4, ClusterSize(16, 1, card), CPU_RATES, rates).hours
+        hours = estimate(scenes, 4, ClusterSize(16, 1, card), cpu_rates, rates).hours
         minutes.append(f"{CARDS[card].name} {float(f'{60 * hours:.2g}'):g}")
     preset = (ROOT / "jobs" / "presets" / f"{name}.yaml").read_text()
     assert f"computed from rates of stages: {', '.join(minutes)}.\n" in preset

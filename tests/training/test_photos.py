@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.labels import COCO_STUFF
 from spadepis.training.config import DataConfig
 from spadepis.training.crops import crop_pairs, crop_photos, resize_pair
@@ -163,3 +166,28 @@ def test_folders_are_given_with_an_optional_weight(tmp_path: Path) -> None:
     for wrong in ("a", "a:b:c", "a:b:-1"):
         with pytest.raises(ConfigurationError, match=f"{wrong} is not PHOTOS:LABELS"):
             config.folders([wrong])
+
+
+def test_folders_without_pairs_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--pairs: name the folders to train on"):
+        read_training_pairs([], [], COCO_STUFF)
+    empty = PairFolders(tmp_path / "photos", tmp_path / "labels")
+    with pytest.raises(ConfigurationError, match=f"no photo in {tmp_path}/photos has a label map"):
+        read_training_pairs([empty], [], COCO_STUFF)
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "values.png"])
+def test_a_file_that_cannot_be_used_is_named(
+    source: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    photos, labels = source
+    (pair, *_) = list_pairs(photos, labels, COCO_STUFF)
+    broken = tmp_path / name
+    if name == "values.png":
+        Image.fromarray(np.full((8, 8), 200, np.uint8)).save(broken)
+    else:
+        whole = (pair.photo if name.endswith("jpg") else pair.labels).read_bytes()
+        broken.write_bytes(whole[: len(whole) // 2])
+    pair = replace(pair, photo=broken) if name.endswith("jpg") else replace(pair, labels=broken)
+    with pytest.raises(UnreadableImageError, match=f"^{re.escape(str(broken))}: "):
+        pair.read()

@@ -1,16 +1,20 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from spadepis.quality.artifacts import stripes
 from spadepis.training.discriminator import Verdict
 from spadepis.training.spade_losses import (
+    SMALLEST_SHARE,
     discriminator_classification,
     discriminator_hinge,
     feature_difference,
     generator_classification,
     generator_hinge,
     spectral_difference,
+    stripes_excess,
 )
 
 # Two classes and unknown, then "generated".
@@ -69,4 +73,27 @@ def test_spectra_tell_stripes_from_texture_wherever_they_are() -> None:
 def test_spectra_of_a_flat_picture_have_a_finite_gradient() -> None:
     flat = torch.zeros(1, 3, 64, 64, requires_grad=True)
     torch.autograd.backward(spectral_difference(flat + 0, torch.rand(1, 3, 64, 64)))
+    assert flat.grad is not None and flat.grad.isfinite().all()
+
+
+def test_only_stripes_that_the_photo_has_not_count() -> None:
+    random = torch.Generator().manual_seed(0)
+    texture = 0.3 * torch.randn(1, 1, 128, 128, generator=random).expand(1, 3, -1, -1)
+    bars = 0.3 * torch.sin(torch.arange(128) * 1.5).expand(texture.shape)
+    for striped in (texture + bars, texture + bars.mT):
+        # The shares are those of the metric, but for what frequencies count.
+        shares = [
+            stripes((127 + 64 * picture[0].numpy().transpose(1, 2, 0)).astype(np.uint8))
+            for picture in (striped, texture)
+        ]
+        expected = math.log((shares[0] + SMALLEST_SHARE) / (shares[1] + SMALLEST_SHARE))
+        assert expected > 1
+        assert float(stripes_excess(striped, texture)) == pytest.approx(expected, abs=0.3)
+        assert stripes_excess(texture, striped) == 0
+        assert stripes_excess(striped, striped) == 0
+
+
+def test_stripes_of_a_flat_picture_have_a_finite_gradient() -> None:
+    flat = torch.zeros(1, 3, 64, 64, requires_grad=True)
+    torch.autograd.backward(stripes_excess(flat + 0, torch.rand(1, 3, 64, 64)))
     assert flat.grad is not None and flat.grad.isfinite().all()

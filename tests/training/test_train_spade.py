@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,8 +187,8 @@ def test_the_average_has_the_mean_of_the_weights_and_its_own_statistics(tmp_path
         generator = SpadeGenerator(COCO_STUFF, 2, 4, "reflect", noise=True)
         initialize(generator)
         save_weights(Path(path), generator.state_dict(), generator.metadata)
-    label_maps = [torch.randint(0, 183, (2, 64, 64)) for _ in range(3)]
-    average = average_generators(paths, COCO_STUFF, label_maps, bfloat16=False)
+    batches = [(torch.randint(0, 183, (2, 64, 64)), torch.arange(2)) for _ in range(3)]
+    average = average_generators(paths, COCO_STUFF, batches, bfloat16=False)
     first, second = (SpadeGenerator.from_checkpoint(path, COCO_STUFF) for path in paths)
     mean = (first.conv_img.weight + second.conv_img.weight) / 2
     torch.testing.assert_close(average.conv_img.weight, mean)
@@ -197,7 +198,7 @@ def test_the_average_has_the_mean_of_the_weights_and_its_own_statistics(tmp_path
     other = tmp_path / "other.safetensors"
     save_weights(other, generator.state_dict(), {})
     with pytest.raises(CheckpointError, match="cannot be averaged"):
-        average_generators([paths[0], str(other)], COCO_STUFF, label_maps, bfloat16=False)
+        average_generators([paths[0], str(other)], COCO_STUFF, batches, bfloat16=False)
 
 
 def test_a_pack_is_small_and_can_be_trained_on(
@@ -268,3 +269,12 @@ def test_the_discriminator_looks_at_the_labels_at_every_level(features: FrozenFe
     assert of_sky.classes.shape == (2, COCO_STUFF.num_classes + 1, 32, 32)
     first, second = of_sky.split(1)
     torch.testing.assert_close(torch.cat([first.classes, second.classes]), of_sky.classes)
+
+
+def test_a_training_without_held_out_pairs_writes_no_sheet(
+    features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
+) -> None:
+    pairs, output = read(make_pairs, COCO_STUFF), tmp_path / "out"
+    none_shown = replace(pairs, held_out=[])
+    train_spade(config(3, output), none_shown, training(COCO_STUFF, features, pairs, 3))
+    assert [path.name for path in output.iterdir()] == ["state.pt"]

@@ -59,9 +59,10 @@ def _run(config: GpuCheckConfig) -> int:
     right = True
     for part in config.parts:
         found: list[Fact] = []
-        error = _collect(CHECKS[part](config), found, start, config.seconds)
+        error, is_whole = _collect(CHECKS[part](config), found, start, config.seconds)
         right = right and error is None and all(fact.is_right for fact in found)
-        report["parts"][part] = {"facts": [asdict(fact) for fact in found], "error": error}
+        facts = [asdict(fact) for fact in found]
+        report["parts"][part] = {"facts": facts, "error": error, "is_whole": is_whole}
         # After each part, so that nothing is lost if the machine is taken away.
         report["seconds"] = perf_counter() - start
         config.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -96,18 +97,24 @@ def describe_machine(device: str) -> dict[str, str | float]:
     return machine
 
 
-def _collect(facts: Iterator[Fact], found: list[Fact], start: float, seconds: float) -> str | None:
-    """Print and keep facts until the time is up; returns the error that stopped them, if any."""
+def _collect(
+    facts: Iterator[Fact], found: list[Fact], start: float, seconds: float
+) -> tuple[str | None, bool]:
+    """Print and keep facts until the time is up.
+
+    Returns:
+        The error that stopped them, if any, and whether that is all of them.
+    """
     try:
-        for fact in facts:
+        while (elapsed := perf_counter() - start) <= seconds:
+            fact = next(facts, None)
+            if fact is None:
+                return None, True
             found.append(fact)
-            elapsed = perf_counter() - start
-            print(f"[{elapsed:6.1f}] {fact}", flush=True)
-            if elapsed > seconds:
-                print(f"[{elapsed:6.1f}] the rest of this part is left out: the time is up")
-                return None
+            print(f"[{perf_counter() - start:6.1f}] {fact}", flush=True)
     except Exception as error:
         # Whatever it is, it is a result, and the other parts are still wanted.
         traceback.print_exc(limit=-4, file=sys.stdout)
-        return f"{type(error).__name__}: {error}"
-    return None
+        return f"{type(error).__name__}: {error}", False
+    print(f"[{elapsed:6.1f}] what is left of this part is left out: the time is up")
+    return None, False

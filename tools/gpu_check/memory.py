@@ -47,6 +47,8 @@ def check_memory(config: GpuCheckConfig) -> Iterator[Fact]:
         limit=0,
         details={"passes": passes},
     )
+    if config.device == "cuda":
+        yield Fact("with little memory: batches done in one pass", float(passes == 1), limit=0)
 
 
 @contextmanager

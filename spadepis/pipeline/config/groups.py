@@ -158,7 +158,8 @@ class StyleSettings(Group):
     styles_per_mask: int = Field(default=1, ge=1)
     """How many styles each mask (or photo) gets with --pairing random or match."""
     match_diversity: float = Field(default=0.3, ge=0, le=1)
-    """With --pairing match: above 0, styles that resemble one already chosen are skipped."""
+    """With --pairing match: how much the similarity to a style already chosen counts against
+    another; 0 ignores it."""
     pairing_table: Annotated[str | None, CHOICE] = None
     """CSV or Parquet file with the columns mask_id and style_id, for --pairing table. Masks (or
     photos) that are not in it are left out."""
@@ -170,8 +171,8 @@ class StyleSettings(Group):
     """YAML file with groups of classes that count as one, e.g. '- [sea, river]', or none for no
     groups. Default: the groups that come with spadepis for the published label spaces."""
     style_strength: float = Field(default=1.0, ge=0, le=1)
-    """How much of the style a result takes: 0 leaves the content as it is, 1 is the published
-    method."""
+    """How much of the style a result takes: 1 is the published method, and at 0 the content is
+    only encoded and decoded."""
     longest_style_side: int = Field(default=512, ge=16)
     """Style photos with a longer side than this are shrunk to it."""
 
@@ -239,7 +240,7 @@ class NetworkSettings(Group):
     model does; the published ones add none."""
     precision: Literal["auto", "float32", "half"] = "auto"
     """Precision of the networks. With auto they compute in half precision on GPUs, where results
-    stay within one level of 255, and in float32 on CPUs."""
+    differ by less than one level of 255 (RMS), and in float32 on CPUs."""
 
 
 class QualitySettings(Group):

@@ -79,14 +79,13 @@ class AssessBatches:
     def _assess(self, scenes: Sequence[Scene]) -> None:
         start = perf_counter()
         rows = iter(self._measure(scenes).cpu())
-        for scene in scenes:
-            found: list[Quality | UnreadableImageError] = []
-            for style in scene.styles:
-                try:
-                    found.append(self._quality(next(rows), style.source))
-                except UnreadableImageError as error:
-                    found.append(error)
-            keep_good(scene, found, self.thresholds)
+        # Looking at styles may take more memory than there is, and then no scene may be done.
+        found = [
+            [self._quality_or_error(next(rows), style.source) for style in scene.styles]
+            for scene in scenes
+        ]
+        for scene, qualities in zip(scenes, found, strict=True):
+            keep_good(scene, qualities, self.thresholds)
         seconds = (perf_counter() - start) / len(scenes)
         for scene in scenes:
             scene.seconds[ASSESS.name] = scene.seconds.get(ASSESS.name, 0.0) + seconds
@@ -135,6 +134,12 @@ class AssessBatches:
         self.channels = [level.shape[1] for level in features.values()]
         statistics = batches.feature_statistics(list(features.values()))
         return torch.cat([batches.lab_statistics(levels), statistics], dim=1)
+
+    def _quality_or_error(self, row: Tensor, source: str | None) -> Quality | UnreadableImageError:
+        try:
+            return self._quality(row, source)
+        except UnreadableImageError as error:
+            return error
 
     def _quality(self, row: Tensor, source: str | None) -> Quality:
         structure, clipped, sharpness, disagreement, blockiness, stripes, frame = row[
