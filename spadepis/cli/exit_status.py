@@ -38,7 +38,6 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
     from spadepis.configuration import ConfigurationError
     from spadepis.dataset.image_set.lease import HeldError
     from spadepis.dataset.image_set.records import DamagedFileError
-    from spadepis.dataset.inputs.image_files import UnreadableImageError
     from spadepis.dataset.storage.credentials import CredentialsError
     from spadepis.dataset.storage.filesystems import FilesystemError
     from spadepis.pipeline.repeated_errors import RepeatedError
@@ -51,7 +50,7 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
             status = work()
         sys.stdout.flush()
         return status
-    except (*refusals, RepeatedError, DamagedFileError, UnreadableImageError) as error:
+    except (*refusals, RepeatedError, DamagedFileError) as error:
         say(str(error), error=True)
         return BAD_CONFIGURATION if isinstance(error, refusals) else STOPPED
     except KeyboardInterrupt as interruption:

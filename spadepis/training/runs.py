@@ -10,7 +10,8 @@ import torch
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_state_dict
 from spadepis.cli.exit_status import exit_status
-from spadepis.configuration import Settings, parse_settings
+from spadepis.configuration import ConfigurationError, Settings, parse_settings
+from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.spectral_norm import fold_spectral_norm
 from spadepis.training.averaging import average_generators
@@ -34,7 +35,11 @@ def run_job(
     """Parse the flags of a job, run it, and return the exit status."""
 
     def work() -> int:
-        job(parse_settings(settings, arguments))
+        try:
+            job(parse_settings(settings, arguments))
+        except UnreadableImageError as error:
+            # The same command would meet the file again.
+            raise ConfigurationError(str(error)) from error
         return 0
 
     return exit_status(work, resumes=True)

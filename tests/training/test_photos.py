@@ -22,6 +22,7 @@ from spadepis.training.photos import (
     read_photo,
     split_photos,
 )
+from spadepis.training.runs import run_job
 from spadepis.training.sources import Source, draw
 from spadepis.training.training_pairs import PairFolders, read_training_pairs
 
@@ -191,3 +192,13 @@ def test_a_file_that_cannot_be_used_is_named(
     pair = replace(pair, photo=broken) if name.endswith("jpg") else replace(pair, labels=broken)
     with pytest.raises(UnreadableImageError, match=f"^{re.escape(str(broken))}: "):
         pair.read()
+
+
+def test_a_training_that_meets_such_a_file_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def job(config: DataConfig) -> None:
+        read_photo(config.data / "absent.jpg")
+
+    assert run_job(DataConfig, job, [f"--data={tmp_path}"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/absent.jpg: ")
