@@ -15,7 +15,8 @@ from spadepis.training.luminance import luminance
 # half a level of 255.
 SPECTRAL_WINDOW = 32
 SMALLEST_POWER = 2e-6
-# Stripes repeat at least so often in a pixel, and a share of power that nobody would call striped.
+# The lowest frequency of stripes, in cycles a pixel, and a share of power that nobody would call
+# striped.
 LOWEST_STRIPE_FREQUENCY = 24 / 512
 SMALLEST_SHARE = 0.02
 
@@ -108,9 +109,9 @@ def _log_spectra(images: Tensor) -> Tensor:
 def stripes_excess(images: Tensor, targets: Tensor) -> Tensor:
     """By how much pictures are more striped than the photos of the same label maps, mean over them.
 
-    It is the logarithm of the ratio of ``quality.artifacts.stripes``, for which a stripe runs
-    through the whole picture, and 0 where the photo has more of them: doors and shelves have
-    stripes, too. Here frequencies are counted from half as many cycles a pixel.
+    It is the logarithm of the ratio of their shares of stripes, and 0 where the photo has more:
+    doors and shelves are striped, too. The share is that of ``quality.artifacts.stripes``, but for
+    the lowest frequency that counts.
 
     Args:
         images: [N,3,H,H] in [-1,1].
