@@ -85,6 +85,7 @@ class Worker:
             finish = start_download(_scenes(passed[-1]))
         with ended_after(self._patience):
             _with_device(finish)
+            _with_device(clock.wait)
         seconds = clock.seconds()
         if clock.is_of_gpu:
             self._correct(_scenes(passed[-1]), seconds)
@@ -123,8 +124,13 @@ class _Clock:
             event.record()
             self._events.append(event)
 
+    def wait(self) -> None:
+        """Wait until the GPU has reached the last mark: without images nothing else does."""
+        for event in self._events[-1:]:
+            event.synchronize()
+
     def seconds(self) -> list[float]:
-        """The seconds between one mark and the next, when the last one has been reached."""
+        """The seconds between one mark and the next, once the last one has been reached."""
         if self.is_of_gpu:
             return [a.elapsed_time(b) / 1000 for a, b in pairwise(self._events)]
         return [b - a for a, b in pairwise(self._times)]

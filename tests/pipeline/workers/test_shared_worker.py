@@ -146,6 +146,51 @@ def test_one_batch_at_a_time_goes_through_the_stages() -> None:
     assert Meet.most == 1
 
 
+class Fail:
+    """Fails all scenes, so that there are no images that could be waited for."""
+
+    declaration: ClassVar = Declaration("fail", devices=("cpu", "cuda"))
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        for scene in scenes:
+            scene.fail("fail", None, ValueError("why"))
+        return scenes
+
+
+class SlowEvent:
+    """An event that a GPU reaches no sooner than somebody waits for it, or for a later one."""
+
+    recorded: ClassVar[list["SlowEvent"]] = []
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+        self.reached = False
+
+    def record(self) -> None:
+        self.recorded.append(self)
+
+    def synchronize(self) -> None:
+        for event in self.recorded[: self.recorded.index(self) + 1]:
+            event.reached = True
+
+    def elapsed_time(self, end: "SlowEvent") -> float:
+        assert self.reached and end.reached
+        return 5.0
+
+
+@pytest.mark.usefixtures("process_settings")
+def test_scenes_without_images_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.Event", SlowEvent)
+    worker = Worker([StageSpec(Fail, {"device": "cuda"})] * 2)
+    (scene,) = worker([Scene("a", [Style("s", "s.png")])])
+    assert scene.has_failed
+    assert len(SlowEvent.recorded) == 3 and SlowEvent.recorded[-1].reached
+
+
 def test_downloaded_images_are_those_that_were_there() -> None:
     images: Sequence[NDArray[np.uint8]] = [np.full((2, 3, 3), i, np.uint8) for i in range(3)]
     with PretendedGpu():
