@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spadepis import __version__
@@ -107,8 +106,7 @@ def run_job(job: Job, arguments: Sequence[str], own_stages: Sequence[StageSpec] 
         settings = read_settings(job, arguments)
         if settings.get("log_format") == "json":
             log_as_json()
-        own = {stage.declaration.name: stage for stage in own_stages}
-        config = replace(resolve(job, settings), own_stages=own)
+        config = resolve(job, settings, own_stages)
         if config.output.dry_run:
             from spadepis.pipeline.planning.dry_run import dry_run
 

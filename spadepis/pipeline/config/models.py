@@ -23,6 +23,8 @@ from spadepis.pipeline.config.job import Job
 
 log = logging.getLogger(__name__)
 
+# The stage that SPADE is; its declaration takes a while to import, which ``--help`` should not.
+GENERATOR_STAGE = "synthesize"
 # What helps if there is no generator for a label space of one's own.
 OWN_GENERATOR = (
     f"train one, or translate your label maps to {COCO_STUFF.name} (examples/own_label_space.md)"
@@ -45,15 +47,24 @@ class Models:
     generator_classes: Sequence[int] | None
 
 
-def find_models(job: Job, networks: NetworkSettings, space: LabelSpace) -> Models:
+def find_models(
+    job: Job, networks: NetworkSettings, space: LabelSpace, own_stages: Collection[str] = ()
+) -> Models:
     """The models of a job whose label maps have this label space.
+
+    Args:
+        job: what is made.
+        networks: settings of the networks.
+        space: label space of the label maps.
+        own_stages: names of the stages that others take the place of; one may be the generator.
 
     Raises:
         ConfigurationError: no default model serves this label space.
     """
-    networks = _with_released(job, networks, space)
+    needs_spade = job.synthesizes and GENERATOR_STAGE not in own_stages
+    networks = _with_released(job, networks, space, needs_spade)
     defaults: dict[str, str] = {}
-    if job.synthesizes and networks.spade_checkpoint is None:
+    if needs_spade and networks.spade_checkpoint is None:
         defaults["spade_checkpoint"] = DEFAULT_SPADE_CHECKPOINT
     if job.stylizes and networks.photowct_checkpoint is None:
         defaults["photowct_checkpoint"] = DEFAULT_PHOTOWCT_CHECKPOINT
@@ -116,7 +127,9 @@ def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]
         )
 
 
-def _with_released(job: Job, networks: NetworkSettings, space: LabelSpace) -> NetworkSettings:
+def _with_released(
+    job: Job, networks: NetworkSettings, space: LabelSpace, needs_spade: bool
+) -> NetworkSettings:
     """The networks, with files of the folder of published checkpoints for those not given.
 
     Raises:
@@ -126,7 +139,7 @@ def _with_released(job: Job, networks: NetworkSettings, space: LabelSpace) -> Ne
         return networks
     folder = networks.checkpoints.rstrip("/")
     released: dict[str, str] = {}
-    if job.synthesizes and networks.spade_checkpoint is None:
+    if needs_spade and networks.spade_checkpoint is None:
         if space.generator_space not in RELEASED_SPADE:
             raise ConfigurationError(
                 f"the label space {space.name} needs --spade-checkpoint: --checkpoints has "

@@ -91,10 +91,15 @@ class JobConfig:
     own_stages: Mapping[str, StageSpec] = field(default_factory=dict)
 
 
-def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
+def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec] = ()) -> JobConfig:
     """The configuration of a job from the values of its settings, by name.
 
     YAML files that settings name are read, from object stores too; no other file is looked at.
+
+    Args:
+        job: what is made.
+        values: of its settings.
+        own_stages: stages that take the place of those of the same name.
 
     Raises:
         ConfigurationError: a value does not fit, a setting that the job needs is missing, or
@@ -119,7 +124,8 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
     wanted_classes = _wanted_classes(inputs, space)
     thresholds = _thresholds(job, inputs, parts["quality"])
     # It logs which models are used, which an error does not follow.
-    models = find_models(job, networks, space)
+    own = {stage.declaration.name: stage for stage in own_stages}
+    models = find_models(job, networks, space, own)
     parts["networks"] = models.networks
     return JobConfig(
         job=job,
@@ -136,6 +142,7 @@ def resolve(job: Job, values: Mapping[str, Any]) -> JobConfig:
         matched_labels=matched_labels,
         thresholds=thresholds,
         storage_environment=environment,
+        own_stages=own,
     )
 
 
@@ -244,7 +251,9 @@ def _check_regions(
         raise ConfigurationError("--style-masks needs --masks, the label maps of the photos")
     unused = region_labels is None and styles.pairing != "match"
     if styles.related_classes is not None and unused:
-        raise ConfigurationError("--related-classes goes with --style-masks and --region-guidance")
+        raise ConfigurationError(
+            "--related-classes goes with --style-masks, or with --pairing match"
+        )
 
 
 def _check_instances(

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -16,6 +16,9 @@ from spadepis.pipeline.config.command import command_of, parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.models import refuse_missing_checkpoints
 from spadepis.pipeline.config.resolution import resolve
+from spadepis.pipeline.scene import Scene
+from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.stage import StageSpec
 
 JOBS = Path(__file__).parents[3] / "jobs"
 SYNTHESIZE = ["--masks", "m", "--spade-checkpoint", "c", "--output", "o"]
@@ -292,6 +295,33 @@ def test_a_label_space_of_ones_own_needs_a_generator(
             ),
         ):
             resolve(Job.SYNTHESIZE, settings | more)
+    assert not caplog.messages
+
+
+class Painter:
+    """Stands for a generator of one's own."""
+
+    declaration: ClassVar = Declaration("synthesize", devices=("cpu",), per_result=False)
+
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        return scenes
+
+
+@pytest.mark.parametrize("more", [{}, {"checkpoints": "c"}], ids=["none", "released"])
+@pytest.mark.parametrize("label_space", ["mine", "ade20k", "coco-stuff"])
+def test_a_generator_of_ones_own_serves_any_label_space_without_spade(
+    label_space: str, more: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if label_space == "mine":
+        path = tmp_path / "mine.yaml"
+        path.write_text("{name: mine, size: 64x64, classes: [{name: road, value: 1}]}")
+        label_space = str(path)
+    settings = NEEDED[Job.SYNTHESIZE] | {"label_space": label_space} | more
+    with caplog.at_level(logging.INFO):
+        config = resolve(Job.SYNTHESIZE, settings, [StageSpec(Painter)])
+    assert config.networks.spade_checkpoint is None
+    assert (config.generator_space, config.generator_classes) == (config.label_space, None)
+    assert list(config.own_stages) == ["synthesize"]
     assert not caplog.messages
 
 
