@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256 as digest
 from typing import Any
 
 from spadepis.checkpoints.defaults import REPLACED_DEFAULTS
-from spadepis.checkpoints.fetching import fetch_checkpoint, sha256
+from spadepis.checkpoints.fetching import sha256
 from spadepis.configuration import ConfigurationError, flag
 from spadepis.dataset.image_set.commit_log import commit_files, read_log
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
@@ -20,6 +21,7 @@ from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.pipeline.config import groups
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import LONGEST_SIDE_OF_PHOTOS, JobConfig
+from spadepis.pipeline.stages.stage import StageSpec
 
 # Inputs, which are compared by their absolute URIs.
 SOURCES = ("masks", "instances", "photos", "styles", "style_masks")
@@ -41,6 +43,7 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         CheckpointError: a checkpoint cannot be read.
+        ConfigurationError: a stage of one's own cannot be told from others.
     """
     identity: dict[str, Any] = {"job": config.job.value}
     for group in groups.GROUPS:
@@ -61,11 +64,15 @@ def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
         identity["split_by"] = config.output.split_by
     identity["label_space"] = _label_space_identity(config.label_space)
     if config.job.stylizes:
-        identity["related_classes"] = _related_classes_identity(config.region_labels)
+        labels = config.region_labels
+        if config.styles.related_classes is not None:
+            # Version 0.1 did not tell by which of the groups that come along styles were chosen.
+            labels = labels or config.matched_labels
+        identity["related_classes"] = _related_classes_identity(labels)
     for name in CHECKPOINTS:
         uri = getattr(config.networks, name)
-        identity[f"{name}_sha256"] = None if uri is None else sha256(fetch_checkpoint(uri))
-    identity["own_stages"] = {name: str(spec) for name, spec in config.own_stages.items()} or None
+        identity[f"{name}_sha256"] = None if uri is None else sha256(uri)
+    identity["own_stages"] = _own_stages_identity(config.own_stages)
     names = "\n".join(style_ids)
     identity["style_ids"] = f"{len(style_ids)} ({digest(names.encode()).hexdigest()[:12]})"
     return identity
@@ -80,10 +87,26 @@ def _label_space_identity(space: LabelSpace) -> str:
 
 
 def _related_classes_identity(region_labels: Sequence[int] | None) -> str | None:
-    """A hash of which classes count as one region, where regions guide the styles."""
+    """A hash of which classes count as one region, where regions guide or choose the styles."""
     if region_labels is None:
         return None
     return digest(repr(list(region_labels)).encode()).hexdigest()[:12]
+
+
+def _own_stages_identity(stages: Mapping[str, StageSpec]) -> Mapping[str, str] | None:
+    """The stages of one's own as text, which has to be the same whenever the job is run.
+
+    Raises:
+        ConfigurationError: an argument is shown as an address in memory.
+    """
+    shown = {name: str(stage) for name, stage in stages.items()}
+    for name, text in shown.items():
+        if re.search(r" at 0x[0-9a-f]+>", text):
+            raise ConfigurationError(
+                f"the stage {name} of your own is {text}: an address is another one in every run, "
+                "so that the job could not be resumed; give the class of that argument a __repr__"
+            )
+    return shown or None
 
 
 def identity_hash(identity: Mapping[str, Any]) -> str:

@@ -70,6 +70,7 @@ class StageSpec:
         return self.kind.declaration
 
     def __str__(self) -> str:
+        # A stage of one's own is part of the identity of an image set in this form.
         arguments = (f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{self.kind.__qualname__}({', '.join(arguments)})"
 

@@ -223,6 +223,31 @@ def test_a_key_of_a_setting_that_is_gone_is_ignored(tmp_path: Path) -> None:
     check_identity(folder, identify(configuration(job, tmp_path), STYLE_IDS))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"pairing": "match"}, {"style_masks": "styles"}],
+    ids=["chosen by regions", "guided by regions"],
+)
+def test_groups_of_related_classes_are_part_of_it(settings: dict[str, Any], tmp_path: Path) -> None:
+    identities = []
+    for number, group in enumerate(("[sea, river]", "[tree, bush]")):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(f"- {group}\n")
+        config = configuration(Job.STYLIZE, tmp_path, related_classes=str(path), **settings)
+        identities.append(identify(config, STYLE_IDS))
+    output(tmp_path, identities[0])
+    check_identity(Folder(str(tmp_path / "out")), identities[0])
+    with pytest.raises(ConfigurationError, match="--related-classes was .*, is "):
+        check_identity(Folder(str(tmp_path / "out")), identities[1])
+
+
+def test_a_stage_that_is_another_one_in_every_run_is_refused(tmp_path: Path) -> None:
+    plain = configuration(Job.SYNTHESIZE, tmp_path)
+    own = replace(plain, own_stages={"smooth": StageSpec(Smooth, {"radius": object()})})
+    with pytest.raises(ConfigurationError, match="give the class of that argument a __repr__"):
+        identify(own, [])
+
+
 def test_stages_of_ones_own_are_part_of_it(tmp_path: Path) -> None:
     plain = configuration(Job.SYNTHESIZE, tmp_path)
     own = replace(plain, own_stages={"smooth": StageSpec(Smooth, {"radius": 1})})
