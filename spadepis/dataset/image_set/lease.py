@@ -199,6 +199,17 @@ def _time(folder: Folder) -> datetime:
         folder.remove(name)
 
 
+def _withdraw(lease: Lease) -> None:
+    """Remove a lease that was written again while another job took over.
+
+    Once that job has ended, it would pass for the last one.
+    """
+    name = lease_name(lease.number)
+    with suppress(FileNotFoundError):
+        if Holder.parse(lease.folder.read(name)) == lease.holder:
+            lease.folder.remove(name)
+
+
 @contextmanager
 def _heartbeat(lease: Lease) -> Iterator[None]:
     """Write a lease again every few seconds, until the end of the block or another has it."""
@@ -208,7 +219,11 @@ def _heartbeat(lease: Lease) -> Iterator[None]:
         while not ended.wait(HEARTBEAT_SECONDS):
             # A store that fails for a while may recover before the lease is old.
             with suppress(OSError):
-                lease.check()
+                try:
+                    lease.check()
+                except LostError:
+                    _withdraw(lease)
+                    return
                 lease.folder.write(lease_name(lease.number), lease.holder.to_bytes())
 
     thread = Thread(target=beat, name="heartbeat", daemon=True)

@@ -199,6 +199,21 @@ def test_a_holder_that_was_taken_over_learns_it_and_leaves_the_new_one_alone(
         assert folder.names() == []
 
 
+def test_a_late_heartbeat_does_not_bring_a_lost_lease_back(folder: Folder) -> None:
+    with hold(folder, "identity") as first:
+        # Another job took over, and then a heartbeat that had been on its way arrived.
+        folder.write(lease_name(2), Holder.this_process("other").to_bytes())
+        deadline = time.monotonic() + 10
+        while folder.exists(lease_name(1)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        folder.remove(lease_name(2))
+        time.sleep(3 * lease.HEARTBEAT_SECONDS)
+        with pytest.raises(LostError):
+            first.check()
+    assert folder.names() == []
+
+
 def test_of_many_jobs_that_start_at_once_one_gets_it(folder: Folder) -> None:
     got: list[int] = []
     refused: list[str] = []
