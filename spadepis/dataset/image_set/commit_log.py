@@ -161,16 +161,16 @@ def _merge(table: pa.Table) -> pa.Table:
     }
     order = [(key, "ascending") for key in keys]
     rows = pc.sort_indices(pa.table(keys), sort_keys=order)
-    masks, styles, failures = (pc.take(keys[key], rows).combine_chunks() for key in keys)
+    masks, styles = (pc.take(keys[key], rows).combine_chunks() for key in ("mask", "style"))
     # The first row of each pair differs from the row before it.
     new = pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in (masks, styles)))
-    first = pa.concat_arrays([pa.array([True]), _as_array(new)])
+    rows = rows.filter(pa.concat_arrays([pa.array([True]), _as_array(new)]))
+    masks, styles, failures = (pc.take(keys[key], rows).combine_chunks() for key in keys)
     # A failure without a style does not count if a row of the same mask with a style follows.
     early = pc.and_(pc.equal(failures[:-1], 1), pc.equal(styles[:-1], ""))
     same = pc.and_(pc.equal(masks[1:], masks[:-1]), pc.not_equal(styles[1:], ""))
-    void = pc.and_(early, same)
-    last = pa.concat_arrays([_as_array(pc.invert(void)), pa.array([True])])
-    rows = rows.filter(pc.and_(first, last))
+    counts = pc.invert(pc.and_(early, same))
+    rows = rows.filter(pa.concat_arrays([_as_array(counts), pa.array([True])]))
     # A compacted log is in order already and may be large, so that it is not copied.
     return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
 

@@ -63,6 +63,17 @@ def test_late_commits_do_not_replace_compacted_ones(tmp_path: Path) -> None:
         compact(folder)
 
 
+def test_failures_before_styles_were_chosen_do_not_count_after_a_success(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    failure = Commit("m", None, "m.png", None, stage="read", error="OSError", message="why")
+    for _ in range(3):
+        write_commits(folder, [failure])
+    write_commits(folder, [commit("m"), commit("n", None)])
+    for _ in range(2):
+        assert [each.pair for each in read_commits(folder)] == [("m", "s"), ("n", "s")]
+        compact(folder)
+
+
 def test_compaction_stopped_before_the_parts_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
