@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -36,10 +37,14 @@ def random_styles(mask_id: str, style_ids: Sequence[str], count: int, seed: int)
             f"{count} styles per mask are asked for, but there are only {len(style_ids)}"
         )
 
-    def rank(style_id: str) -> bytes:
-        return hashlib.sha256(f"{seed}\0{mask_id}\0{style_id}".encode()).digest()
+    of_mask = hashlib.sha256(f"{seed}\0{mask_id}\0".encode())
 
-    return sorted(style_ids, key=rank)[:count]
+    def rank(style_id: str) -> bytes:
+        hashed = of_mask.copy()
+        hashed.update(style_id.encode())
+        return hashed.digest()
+
+    return heapq.nsmallest(count, style_ids, key=rank)
 
 
 def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
@@ -58,7 +63,10 @@ def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
             table = pq.read_table(content)
         else:
             types = dict.fromkeys(TABLE_COLUMNS, pa.string())
-            options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+            # Only an empty cell has no id: "NA" and "null" are ids like others.
+            options = pyarrow.csv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, null_values=[""]
+            )
             table = pyarrow.csv.read_csv(content, convert_options=options)
     except (OSError, pa.ArrowException) as error:
         raise PairingError(f"{uri} cannot be read as a table ({reason(error)})") from error

@@ -75,15 +75,18 @@ class StyleIndex:
     def _rows(self) -> NDArray[np.float32]:
         return self._prepared(self.descriptors)
 
+    @cached_property
+    def _statistics(self) -> tuple[Descriptor, Descriptor]:
+        """Mean and deviation of each feature over the styles, [d] each."""
+        return np.nanmean(self.descriptors, axis=0), np.nanstd(self.descriptors, axis=0)
+
     def _prepared(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features in units of their spread among styles, scaled to length 1; shares unchanged."""
         if self.are_shares:
             return descriptors
-        deviation = np.nanstd(self.descriptors, axis=0)
+        mean, deviation = self._statistics
         useful = deviation > SMALLEST_DEVIATION
-        centred = (descriptors - np.nanmean(self.descriptors, axis=0))[:, useful] / deviation[
-            useful
-        ]
+        centred = (descriptors - mean)[:, useful] / deviation[useful]
         lengths = np.linalg.norm(centred, axis=1, keepdims=True)
         units: Descriptor = centred / np.maximum(lengths, SMALLEST_DEVIATION)
         return units

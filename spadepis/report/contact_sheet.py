@@ -66,7 +66,7 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
     # A set of photos has no label map that could tell the scene.
     ids = {names[0] if names[0] == "label map" else "result": "mask_id", "style": "style_id"}
     strips = []
-    for row in choose_scenes(table.to_pylist(), rows):
+    for row in choose_scenes(table, rows):
         strips.append(_strip_of_tiles([_tile(folder, label_space, row, name) for name in names]))
         strips.append(
             _strip_of_captions([(name, row[ids[name]] if name in ids else None) for name in names])

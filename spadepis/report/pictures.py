@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -55,25 +55,22 @@ def choose_images(images: pa.Table) -> dict[int, dict[str, int]]:
     return shown
 
 
-def choose_scenes(images: Sequence[Row], count: int) -> list[Row]:
+def choose_scenes(images: pa.Table, count: int) -> list[Row]:
     """One image of each of ``count`` scenes spread evenly over a set.
 
     Each is the image in the style that was chosen least so far.
 
     Args:
-        images: rows of the metadata of a set.
+        images: the metadata of a set.
         count: how many scenes, fewer if the set has fewer.
     """
-    scenes: dict[str, list[Row]] = defaultdict(list)
-    for row in images:
-        scenes[row["mask_id"]].append(row)
-    ids = list(scenes)
+    ids = pc.unique(images["mask_id"])
     count = min(count, len(ids))
     shown: Counter[str | None] = Counter()
     chosen = []
     for index in range(count):
-        scene = scenes[ids[index * len(ids) // count]]
-        row = min(scene, key=lambda row: shown[row["style_id"]])
+        scene = images.filter(pc.equal(images["mask_id"], ids[index * len(ids) // count]))
+        row = min(scene.to_pylist(), key=lambda row: shown[row["style_id"]])
         shown[row["style_id"]] += 1
         chosen.append(row)
     return chosen

@@ -34,6 +34,8 @@ def test_pairs_are_read_from_csv_and_parquet(tmp_path: Path) -> None:
     rows = [{"mask_id": mask, "style_id": style} for mask in expected for style in expected[mask]]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "pairs.parquet")
     assert read_pairs(str(tmp_path / "pairs.parquet")) == expected
+    csv.write_text("mask_id,style_id\nNA,null\nnan,None\n")
+    assert read_pairs(str(csv)) == {"NA": ["null"], "nan": ["None"]}
 
 
 @pytest.mark.parametrize(

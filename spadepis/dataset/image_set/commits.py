@@ -19,6 +19,8 @@ from spadepis.quality.metrics import METRICS
 REJECTED = "Rejected"
 # Version 0.1 wrote no revision.
 FIRST_REVISION = 1
+# Converting a table to Python objects lets no other thread run.
+ROWS_AT_A_TIME = 100_000
 
 Bytes: TypeAlias = int
 # The type of a column, by the annotation of its field.
@@ -147,7 +149,11 @@ def to_commits(table: pa.Table) -> list[Commit]:
 
 def pairs(table: pa.Table) -> set[tuple[str, str | None]]:
     """The ids of mask and style of each row of a table."""
-    return set(zip(table["mask_id"].to_pylist(), table["style_id"].to_pylist(), strict=True))
+    found: set[tuple[str, str | None]] = set()
+    # In batches, so that the heartbeat of the lease is not held up.
+    for batch in table.select(["mask_id", "style_id"]).to_batches(ROWS_AT_A_TIME):
+        found.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return found
 
 
 def done(table: pa.Table) -> pa.Table:

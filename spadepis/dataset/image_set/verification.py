@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import pyarrow as pa
 
@@ -19,6 +18,7 @@ from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
 
 THREADS = 16
+OBJECTS_AT_A_TIME = 4 * THREADS
 # Of one channel; the others have three.
 MAPS = (MASKS, INSTANCES)
 
@@ -61,9 +61,15 @@ def verify(folder: Folder, log: pa.Table) -> Iterator[list[Problem]]:
     Yields:
         The problems of each object.
     """
-    objects = _by_object(log)
     with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(partial(_check_object, folder), objects, objects.values())
+        # Of a large set only a few objects at a time: each that waits takes memory.
+        waiting: deque[Future[list[Problem]]] = deque()
+        for name, images in _by_object(log).items():
+            if len(waiting) == OBJECTS_AT_A_TIME:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_check_object, folder, name, images))
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _by_object(log: pa.Table) -> dict[str, list[Expected]]:

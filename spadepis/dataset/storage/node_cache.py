@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +24,10 @@ from spadepis.dataset.storage.retrying import attempt
 
 # Files share locks, so that the folder of locks stays small.
 LOCKS = 64
+# A process looks through a folder whenever it has fetched this part of what the folder may hold.
+SWEPT_PART = 100
+
+_fetched_since_sweep: Counter[Path] = Counter()
 
 
 def local_copy(uri: str) -> str:
@@ -61,7 +66,8 @@ def kept_content(
         source: names the content.
         version: changes when the content does.
         fetch: gets the content.
-        most_bytes: what the folder may hold; the content that was not used for longest is removed.
+        most_bytes: about what the folder may hold; the content that was not used for longest is
+            removed.
 
     Raises:
         OSError: the content cannot be kept here, or ``fetch`` raised it.
@@ -75,7 +81,10 @@ def kept_content(
                 content = fetch()
                 with replacing(copy) as unfinished:
                     unfinished.write_bytes(content)
-                _remove_oldest(copy.parent, most_bytes, keep=copy)
+                _fetched_since_sweep[copy.parent] += len(content)
+                if SWEPT_PART * _fetched_since_sweep[copy.parent] >= most_bytes:
+                    _fetched_since_sweep[copy.parent] = 0
+                    _remove_oldest(copy.parent, most_bytes, keep=copy)
     return content
 
 

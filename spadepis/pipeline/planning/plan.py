@@ -73,17 +73,17 @@ def make_plan(
         ConfigurationError: there are too few styles, a table of pairs cannot be used, or no scene
             is wanted.
     """
-    ids = list(inputs.scenes.images)
+    ids, style_ids = list(inputs.scenes.images), inputs.style_ids
     count, chosen = config.styles.styles_per_mask, config.styles.pairing in ("random", "match")
-    if inputs.styles is not None and chosen and count > len(inputs.style_ids):
+    if inputs.styles is not None and chosen and count > len(style_ids):
         raise ConfigurationError(
-            f"--styles-per-mask {count}: {config.styles.styles} holds {len(inputs.style_ids)}"
+            f"--styles-per-mask {count}: {config.styles.styles} holds {len(style_ids)} styles"
         )
     replaced = _replaced(rejected)
     matched = config.styles.pairing == "match"
     styles_of = None
     if inputs.styles is not None and not matched:
-        styles_of = _pairing(config, ids, inputs.style_ids, replaced)
+        styles_of = _pairing(config, ids, style_ids, replaced)
 
     def scene(id: str) -> Scene:
         drawn = [Style(None, None)]
@@ -97,7 +97,7 @@ def make_plan(
             mask_source=None if inputs.masks is None else inputs.masks.uri_of(id),
             instance_source=None if inputs.instances is None else inputs.instances.uri_of(id),
             photo_source=None if inputs.photos is None else inputs.photos.uri_of(id),
-            choices=min(choices, len(inputs.style_ids)),
+            choices=min(choices, len(style_ids)),
         )
 
     wanted = wanted_ids(config, ids)

@@ -62,7 +62,11 @@ def make(job: Prepared, lease: Lease, plan: Plan, missing: Plan) -> None:
             commits = read_log(job.folder)
             lost = missing.without(pairs(commits)).pairs
             if lost:
-                raise RuntimeError(f"{lost} pairs have neither a result nor a failure; run again")
+                raise RuntimeError(
+                    f"{lost} pairs have neither a result nor a failure; run the same command again"
+                )
+            if not job.config.quality.replace_rejected:
+                return
             plan, missing = plan_pairs(job, commits, retry_failed=False)
 
 
