@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import fsspec
-
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.node_cache import local_copy
@@ -30,7 +28,7 @@ def sha256(uri: str) -> str:
         CheckpointError: the file cannot be read.
     """
     try:
-        with fsspec.open(uri, "rb") as file:
+        with open(fetch_checkpoint(uri), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint {uri} cannot be read: {reason(error)}") from error

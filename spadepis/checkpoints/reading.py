@@ -7,13 +7,13 @@ import pickle
 import struct
 from collections.abc import Mapping
 
-import fsspec
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.storage.errors import reason
 
 # What the readers raise for files that are damaged or of another kind, depending on the damage.
@@ -40,10 +40,13 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
 
     Raises:
         CheckpointError: the file cannot be read, or holds something other than tensors by name.
+        CredentialsError: the URI holds credentials.
+        FilesystemError: there is no filesystem for the URI.
     """
+    path = fetch_checkpoint(uri)
     try:
-        with fsspec.open(uri, "rb") as file:
-            if uri.endswith(".safetensors"):
+        with open(path, "rb") as file:
+            if path.endswith(".safetensors"):
                 weights = safetensors.torch.load(file.read())
             else:
                 weights = torch.load(file, map_location="cpu", weights_only=True)
@@ -64,9 +67,10 @@ def read_state_dict(uri: str) -> dict[str, Tensor]:
 
 def read_metadata(uri: str) -> dict[str, str]:
     """Read the metadata of a file that ``read_state_dict`` reads; only safetensors have any."""
-    if not uri.endswith(".safetensors"):
+    path = fetch_checkpoint(uri)
+    if not path.endswith(".safetensors"):
         return {}
-    with fsspec.open(uri, "rb") as file:
+    with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         metadata: dict[str, str] = json.loads(file.read(length)).get("__metadata__", {})
     return metadata

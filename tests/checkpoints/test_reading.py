@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from spadepis.checkpoints.errors import CheckpointError
+from spadepis.checkpoints.reading import read_state_dict
+from spadepis.dataset.storage.credentials import CredentialsError
+from spadepis.dataset.storage.filesystems import FilesystemError
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.spade import SpadeGenerator
 from spadepis.spade.spectral_norm import fold_spectral_norm
@@ -61,6 +64,14 @@ def test_reads_every_variant_of_a_file(
 def test_reads_a_uri(spade_checkpoint: str) -> None:
     generator = SpadeGenerator.from_checkpoint(f"file://{spade_checkpoint}", COCO_STUFF)
     assert not generator.training
+
+
+def test_uris_that_cannot_be_used_are_told_without_their_secrets() -> None:
+    with pytest.raises(CredentialsError) as caught:
+        read_state_dict("s3://key:topsecret@bucket/x.pth")
+    assert "topsecret" not in str(caught.value)
+    with pytest.raises(FilesystemError, match="foo://b/x.pth cannot be used"):
+        read_state_dict("foo://b/x.pth")
 
 
 def test_names_the_tensor_that_does_not_fit(spade_checkpoint: str) -> None:
