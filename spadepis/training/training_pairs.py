@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spadepis.configuration import ConfigurationError
 from spadepis.labels import LabelSpace
+from spadepis.labels.label_space import UNKNOWN_CLASSES
 from spadepis.training.borrowing import Borrowing
 from spadepis.training.photos import PairFile, is_held_out, list_pairs
 from spadepis.training.sources import Source
@@ -73,6 +74,7 @@ def read_training_pairs(
         raise ConfigurationError("--pairs: name the folders to train on")
     kept_out = [list_pairs(folders.photos, folders.labels, space) for folders in held_out]
     forbidden = {pair.id for pairs in kept_out for pair in pairs}
+    known = np.array([name not in UNKNOWN_CLASSES for name in space.names])
     sources, pixels = [], []
     pictures = np.zeros(space.num_classes, np.int64)
     for folders in training:
@@ -86,13 +88,14 @@ def read_training_pairs(
             )
         counts = _count_classes(pairs, space.num_classes)
         weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight
-        present = _presence(counts)
+        present = _presence(counts) & known
         sources.append(Source(pairs, _rarity(present), weight))
         pixels.append(weight * counts.sum(axis=0) / counts.sum())
         pictures += present.sum(axis=0)
     shares = np.sum(pixels, axis=0) / np.sum(pixels)
     borrowing = Borrowing.plan(space, pictures, shares)
-    return TrainingPairs(sources, _class_weights(borrowing.shares(shares)), borrowing, kept_out)
+    weights = _class_weights(borrowing.shares(shares) * known)
+    return TrainingPairs(sources, weights, borrowing, kept_out)
 
 
 def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.int64]:
@@ -106,10 +109,8 @@ def _count_classes(pairs: Sequence[PairFile], num_classes: int) -> NDArray[np.in
 
 
 def _presence(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which known classes each label map shows, [len(pairs),num_classes]."""
+    """Which classes each label map shows, [len(pairs),num_classes]."""
     present: NDArray[np.bool_] = counts >= SMALLEST_SHARE * counts.sum(axis=1, keepdims=True)
-    # The last class is unknown.
-    present[:, -1] = False
     return present
 
 
@@ -123,12 +124,13 @@ def _rarity(present: NDArray[np.bool_]) -> Tensor:
 def _class_weights(pixels: NDArray[np.float64]) -> Tensor:
     """Weights of classes in a loss: one over the root of the share of pixels that show them.
 
-    Their mean over known pixels is 1 before large ones are cut. The last class, unknown, and
-    classes that never occur have weight 0.
+    Their mean over known pixels is 1 before large ones are cut. Classes without pixels have
+    weight 0.
+
+    Args:
+        pixels: how many pixels show each class, in any unit; of those that stand for unknown, 0.
     """
-    shares = torch.from_numpy(pixels).clone()
-    shares[-1] = 0
-    shares /= shares.sum()
+    shares = torch.from_numpy(pixels / pixels.sum())
     weights = torch.where(shares > 0, shares.rsqrt(), 0)
     weights /= (weights * shares).sum()
     return weights.clamp(max=LARGEST_CLASS_WEIGHT).float()

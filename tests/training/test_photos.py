@@ -11,7 +11,7 @@ from PIL import Image
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.labels import COCO_STUFF
+from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace
 from spadepis.training.config import DataConfig
 from spadepis.training.crops import crop_pairs, crop_photos, resize_pair
 from spadepis.training.photos import (
@@ -121,6 +121,22 @@ def test_rare_classes_are_drawn_more_often_and_count_more(tmp_path: Path) -> Non
     weights = pairs.class_weights
     assert weights[7] > weights[0] > 0
     assert weights[UNKNOWN] == 0 and weights[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("space", "unknown", "last"), [(ADE20K, 0, 150), (CITYSCAPES, 0, 33)], ids=["ade20k", "city"]
+)
+def test_what_stands_for_unknown_does_not_count_wherever_it_is(
+    space: LabelSpace, unknown: int, last: int, tmp_path: Path
+) -> None:
+    for number in range(3):
+        label_map = np.full((32, 32), unknown, np.uint8)
+        label_map[:4], label_map[4:8] = last, 7
+        write_pair(tmp_path, tmp_path, f"{number}", label_map)
+    pairs = read_training_pairs([PairFolders(tmp_path, tmp_path)], [], space)
+    weights = pairs.class_weights
+    assert weights[unknown] == 0
+    assert weights[last] == weights[7] == 1
 
 
 def test_sources_are_drawn_by_their_weight_and_items_by_theirs() -> None:

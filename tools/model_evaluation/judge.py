@@ -100,7 +100,7 @@ def judged_labels(labels: Tensor, space: LabelSpace) -> Tensor:
         labels: class indices of COCO-Stuff or ADE20K [H,W].
         space: the label space.
     """
-    if space.name == "ade20k":
+    if space.generator_space == "ade20k":
         known = {value: number for number, (values, _) in _numbered() for value in values}
     else:
         known = {

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from spadepis.labels import ADE20K, COCO_STUFF
+from spadepis.labels import ADE20K, COCO_STUFF, LABEL_SPACES
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.spade import SpadeGenerator
 from spadepis.training.perceptual import PerceptualNetwork
@@ -64,6 +64,7 @@ def test_each_class_is_judged_once_in_both_label_spaces() -> None:
         (COCO_STUFF, "house", "building"),
         (ADE20K, "house", "building"),
         (ADE20K, "sea", "water"),
+        (LABEL_SPACES["ade20k-0-to-149"], "sea", "water"),
     ):
         labels = torch.tensor([[space.names.index(name)]])
         assert judged_labels(labels, space).item() == judged.index(expected)
