@@ -179,15 +179,17 @@ def read_yaml(uri: str) -> Any:
         uri: local path or fsspec URI.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is not YAML.
+        ConfigurationError: the file cannot be read or is not YAML, or a key occurs twice in it.
     """
-    # These two take a while to import, and most commands need neither.
+    # These take a while to import, and most commands need none of them.
     import fsspec
     import yaml
 
+    from spadepis.strict_yaml import parse
+
     try:
         with fsspec.open(uri, "rb") as file:
-            return yaml.safe_load(file.read())
+            return parse(file.read())
     # The filesystem may be unknown (ValueError), or its package may be missing (ImportError).
     except (OSError, ValueError, ImportError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -277,6 +279,8 @@ def _read_settings(command: Command, uri: str) -> dict[str, Any]:
         raise ConfigurationError(f"{uri} is not a mapping from settings to values")
     # Keys may also be spelt like the flags.
     values = {str(key).replace("-", "_"): value for key, value in content.items()}
+    if len(values) < len(content):
+        raise ConfigurationError(f"{uri} gives a setting twice, once with - and once with _")
     for name in values:
         try:
             command.refuse(name, name)

@@ -37,6 +37,14 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert (config.output.seed, config.inputs.limit) == (4, 5)
 
 
+def test_numbers_in_a_file_are_decimal(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("output: o\nmasks: 0010\nlimit: 010\nseed: 1_000\nwhere: 1:30\n")
+    config = parse_config(Job.SYNTHESIZE, ["--config", str(path)])
+    assert (config.inputs.limit, config.output.seed) == (10, 1000)
+    assert config.inputs.where == "1:30"
+
+
 @pytest.mark.parametrize("job", list(Job))
 def test_every_key_is_a_flag_and_the_other_way_round(
     job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -136,6 +144,8 @@ def test_mistakes_are_one_line(
         ("config: other.yaml", "config is no setting of synthesize"),
         ("- a\n- b", "not a mapping"),
         ("a: [", "is not YAML"),
+        ("masks: m\nseed: 1\nmasks: n", "is not YAML: the key masks occurs twice"),
+        ("spade-checkpoint: a\nspade_checkpoint: b", "gives a setting twice, once with -"),
         ("seed: [1]", "--seed: give a whole number"),
         ("masks: s3://user:secret@bucket", "a URI contains credentials"),
     ],
