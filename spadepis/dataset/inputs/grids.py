@@ -6,6 +6,7 @@ draw label maps work on either of these two grids, and label maps do not say on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -42,13 +43,15 @@ def turn(image: NDArray[Pixel], orientation: int) -> NDArray[Pixel]:
 
 
 def is_same_shape(first: Size, second: Size) -> bool:
-    """Whether two sizes differ by a uniform scale.
+    """Whether two sizes differ by a uniform scale, but for rounding.
 
-    The wider, scaled to the width of the other, has its height. Heights may differ by one pixel,
-    because sizes are rounded.
+    Programs round each side up, down or to the nearest pixel: there has to be a scale by which both
+    sides of the larger one come within less than a pixel of those of the smaller one.
     """
-    (height, width), (other_height, other_width) = sorted((first, second), key=lambda size: size[1])
-    return abs(other_height * width / other_width - height) <= 1
+    smaller, larger = sorted((first, second), key=math.prod)
+    least = max((side - 1) / of for side, of in zip(smaller, larger, strict=True))
+    most = min((side + 1) / of for side, of in zip(smaller, larger, strict=True))
+    return least < most
 
 
 def possible_grids(label_map: Extent, photo: Extent) -> frozenset[Grid]:
