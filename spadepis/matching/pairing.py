@@ -73,10 +73,28 @@ def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
     absent = [name for name in TABLE_COLUMNS if name not in table.column_names]
     if absent:
         raise PairingError(f"{uri} has no column {' and no column '.join(absent)}")
+    if not len(table):
+        raise PairingError(f"{uri} has no rows")
     pairs: dict[str, dict[str, None]] = defaultdict(dict)
-    columns = (table[name].cast(pa.string()).to_pylist() for name in TABLE_COLUMNS)
+    columns = (_ids(uri, table, name) for name in TABLE_COLUMNS)
     for row, (mask_id, style_id) in enumerate(zip(*columns, strict=True), start=1):
         if mask_id is None or style_id is None:
             raise PairingError(f"{uri}: row {row} has no id")
         pairs[mask_id][style_id] = None
     return {mask_id: list(style_ids) for mask_id, style_ids in pairs.items()}
+
+
+def _ids(uri: str, table: pa.Table, name: str) -> Sequence[str | None]:
+    """The ids in a column of a table of pairs.
+
+    Raises:
+        PairingError: there are several such columns, or it holds something other than ids.
+    """
+    if table.column_names.count(name) > 1:
+        raise PairingError(f"{uri} has several columns {name}")
+    column = table.column(name)
+    try:
+        ids: list[str | None] = column.cast(pa.string()).to_pylist()
+    except pa.ArrowException as error:
+        raise PairingError(f"{uri}: column {name} is of {column.type}, not of texts") from error
+    return ids

@@ -1,6 +1,7 @@
 """Which styles a mask gets."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,6 +45,8 @@ def test_pairs_are_read_from_csv_and_parquet(tmp_path: Path) -> None:
         ("mask_id,style\na,b\n", "has no column style_id"),
         ("mask_id,style_id\na,b\n,c\n", "row 2 has no id"),
         ("mask_id,style_id\na,b,c\n", "cannot be read as a table"),
+        ("mask_id,style_id\n", "has no rows"),
+        ("mask_id,style_id,style_id\na,b,c\n", "has several columns style_id"),
         ("", "cannot be read as a table"),
     ],
 )
@@ -54,3 +57,11 @@ def test_tables_that_cannot_be_used(content: str, reason: str, tmp_path: Path) -
         read_pairs(str(path))
     with pytest.raises(PairingError, match="cannot be read"):
         read_pairs(str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize("ids", [[["a"]], [b"\xff"], [{"a": 1}]], ids=["list", "bytes", "struct"])
+def test_ids_are_texts(ids: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / "pairs.parquet"
+    pq.write_table(pa.table({"mask_id": ids, "style_id": ["s"]}), path)
+    with pytest.raises(PairingError, match="column mask_id is of .*, not of texts"):
+        read_pairs(str(path))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from fnmatch import fnmatchcase
 from typing import Final
+
+from spadepis.dataset.ids import matches
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
@@ -33,7 +34,7 @@ def split_of(mask_id: str, rule: str) -> str:
     share = _share(rule)
     if share is None:
         globs = (glob.strip() for glob in rule.split(","))
-        return VALIDATION if any(fnmatchcase(mask_id, glob) for glob in globs) else TRAIN
+        return VALIDATION if matches(mask_id, globs) else TRAIN
     drawn = int.from_bytes(hashlib.sha256(mask_id.encode()).digest()[:8], "big") / 2**64
     return VALIDATION if drawn < share else TRAIN
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from urllib.parse import unquote
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
+from spadepis.dataset.ids import composed
 from spadepis.dataset.inputs.braces import expand_braces
 from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.shards import index_shards
@@ -64,17 +64,13 @@ class Listing:
         return found or f"{self.base}/{id.replace('..', '%2E%2E')}{self.ending}"
 
     def find(self, id: str) -> str | None:
-        """The image of that id, whichever way its accented letters are written, or None.
-
-        File systems and archives made on macOS decompose letters (Unicode's form NFD), others
-        compose them (NFC).
-        """
+        """The image of that id, whichever way its accented letters are written, or None."""
         found = self.images.get(id)
-        return self._by_composed_id.get(_composed(id)) if found is None else found
+        return self._by_composed_id.get(composed(id)) if found is None else found
 
     @cached_property
     def _by_composed_id(self) -> Mapping[str, str]:
-        return {_composed(id): source for id, source in self.images.items()}
+        return {composed(id): source for id, source in self.images.items()}
 
 
 @dataclass(frozen=True)
@@ -270,15 +266,11 @@ def _check_composed(images: Mapping[str, str]) -> None:
     """Check that ids differ by more than how accented letters are written."""
     first: dict[str, str] = {}
     for id, source in images.items():
-        other = first.setdefault(_composed(id), source)
+        other = first.setdefault(composed(id), source)
         if other != source:
             raise SourceError(
                 f"{other} and {source} have the same id but for the Unicode form of its letters"
             )
-
-
-def _composed(id: str) -> str:
-    return unicodedata.normalize("NFC", id)
 
 
 def _id(name: str, ending: str) -> str:

@@ -110,7 +110,7 @@ def _index_tar(uri: str, part: str | None) -> ShardIndex:
     parts: dict[str, str] = {}
     for member in list_members(uri):
         path = PurePosixPath(member.name)
-        if path.name.startswith("."):
+        if any(part.startswith(".") and part != ".." for part in path.parts):
             continue
         source = f"{uri}#offset={member.offset}&size={member.size}"
         if not member.usable or suffix_of(path.name) not in IMAGE_SUFFIXES:

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec.config
@@ -69,9 +69,11 @@ def filesystem(uri: str) -> tuple[Any, str]:
         CredentialsError: the URI holds credentials.
         FilesystemError: its scheme is not known, or a package for it is not installed.
     """
+    # A local name may hold "::", with which fsspec chains filesystems, or begin with "file:".
     if uri.startswith("/"):
-        # A local name may hold "::", with which fsspec chains filesystems.
         return LocalFileSystem(), uri.rstrip("/") or "/"
+    if "://" not in uri:
+        return LocalFileSystem(), os.path.abspath(os.path.expanduser(uri))
     refuse_credentials(uri)
     # Other processes write to the same folders, so that a cached listing would be out of date.
     try:
@@ -135,12 +137,17 @@ def _walk(folder: str, depth: int | None) -> Iterator[str]:
     for path, folders, names in os.walk(folder, followlinks=True, onerror=fail):
         yield from (os.path.join(path, name) for name in names)
         for link in (os.path.join(path, name) for name in folders):
-            if os.path.islink(link) and _lies_in(path, link):
+            if os.path.islink(link) and _leads_back(link, folder):
                 raise OSError(errno.ELOOP, f"{link} links to a folder that contains it")
         if depth is not None and len(PurePosixPath(path).parts) - levels + 1 >= depth:
             folders.clear()
 
 
-def _lies_in(path: str, folder: str) -> bool:
-    path, folder = os.path.realpath(path), os.path.realpath(folder)
-    return os.path.commonpath((path, folder)) == folder
+def _leads_back(link: str, folder: str) -> bool:
+    """Whether a link leads to a folder that was walked through on the way to it, from a folder on.
+
+    The way may have led through other links: two folders can hold links to each other.
+    """
+    target = os.path.realpath(link)
+    way = [parent for parent in Path(link).parents if parent.is_relative_to(folder)]
+    return any(Path(os.path.realpath(parent)).is_relative_to(target) for parent in way)

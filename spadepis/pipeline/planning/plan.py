@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from itertools import islice
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.ids import composed, matches
 from spadepis.matching.pairing import PairingError, random_styles, read_pairs
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.inputs import Inputs
@@ -116,10 +116,10 @@ def wanted_ids(config: JobConfig, ids: Sequence[str]) -> Sequence[str]:
     globs = config.id_globs
     if globs is None:
         return ids
-    wanted = [id for id in ids if any(fnmatchcase(id, glob) for glob in globs)]
+    wanted = [id for id in ids if matches(id, globs)]
     if not wanted:
         raise ConfigurationError(
-            f"--where {config.inputs.where}: none of {len(ids)} ids, e.g. {ids[0]}"
+            f"--where {config.inputs.where} matches none of {len(ids)} ids, e.g. {ids[0]}"
         )
     return wanted
 
@@ -187,10 +187,17 @@ def _read_table(
         pairs = read_pairs(uri)
     except PairingError as error:
         raise ConfigurationError(str(error)) from error
-    asked = {style_id for chosen in pairs.values() for style_id in chosen}
-    for name, unknown in (("mask", pairs.keys() - set(ids)), ("style", asked - set(style_ids))):
+    scenes, styles = ({composed(id): id for id in known} for known in (ids, style_ids))
+    asked = {composed(style_id) for chosen in pairs.values() for style_id in chosen}
+    for name, unknown in (
+        ("mask", set(map(composed, pairs)) - scenes.keys()),
+        ("style", asked - styles.keys()),
+    ):
         if unknown:
             raise ConfigurationError(
                 f"{uri}: {len(unknown)} {name} ids do not exist, e.g. {min(unknown)!r}"
             )
-    return pairs
+    return {
+        scenes[composed(id)]: [styles[composed(style_id)] for style_id in chosen]
+        for id, chosen in pairs.items()
+    }

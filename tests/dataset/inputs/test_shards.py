@@ -94,7 +94,8 @@ def test_tar_members_are_found_by_key_and_extension(tmp_path: Path) -> None:
 
 def test_one_image_a_key_needs_no_extension(tmp_path: Path) -> None:
     uri = write_tar(
-        tmp_path / "a.tar", {"b.png": png(1), "a.bmp": png(2), "._a.png": b"", "c": b""}
+        tmp_path / "a.tar",
+        {"b.png": png(1), "a.bmp": png(2), "._a.png": b"", "c": b"", ".d/e.png": b""},
     )
     assert values(uri) == {"b": 1, "a": 2}
 

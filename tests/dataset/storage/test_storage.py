@@ -330,6 +330,27 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
         Folder(str(tmp_path)).names()
 
 
+def test_folders_that_link_to_each_other_are_refused(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.png").touch()
+        (tmp_path / name / "link").symlink_to(tmp_path / other)
+    with pytest.raises(OSError, match="link links to a folder that contains it"):
+        Folder(str(tmp_path)).names()
+    (tmp_path / "b" / "link").unlink()
+    assert Folder(str(tmp_path)).names() == ["a/a.png", "a/link/b.png", "b/b.png"]
+
+
+@pytest.mark.parametrize("name", ["my::masks", "file:x", "s3:x"])
+def test_a_relative_path_is_local_whatever_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Folder(name).write("a.png", b"a")
+    assert (tmp_path / name / "a.png").read_bytes() == b"a"
+    assert filesystem(name)[1] == str(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     "uri",
     [
