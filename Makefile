@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 PYTEST := $(BIN)/pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-# The oldest interpreter and packages that are supported.
+# The oldest packages that are supported.
 OLDEST_VENV := .venv-oldest
 OLDEST_PYTHON ?= $(or $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null),python3)
 

@@ -139,7 +139,7 @@ def read_values(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
         raise ConfigurationError(str(error).removeprefix("argument ")) from error
     for argument in unknown:
         if not argument.startswith("--"):
-            raise ConfigurationError(f"{argument!r} belongs to no flag")
+            raise ConfigurationError(f"unexpected argument {argument!r}")
         spelling = argument.partition("=")[0]
         command.refuse(spelling.lstrip("-").removeprefix("no-").replace("-", "_"), spelling)
     given = vars(parsed)

@@ -24,6 +24,10 @@ The brackets say which values a setting takes, what its default is, and whether 
 job needs no value for settings that `--dataset` fills in. A switch is set with `--name` or
 `--no-name`, in YAML with `true` or `false`.
 
+Settings that are *fixed* are part of what an image set is: whoever resumes it has to give the same
+values, or another `--output`. The list of style photos, the content of checkpoints and, for Parquet,
+`--split-by` are fixed in the same way. All other settings may change, and label maps may be added.
+
 <!-- Do not edit: written by python -m tools.configuration_reference. -->
 """
 WIDTH = 100
@@ -55,10 +59,10 @@ def _entry(group: type[Group], name: str, schema: Schema) -> str:
 
 
 def _use(group: type[Group], name: str) -> str:
-    """Which jobs need the setting, and which do not have it."""
+    """Whether the setting may change, which jobs need it, and which do not have it."""
     having = [job for job in Job if job in group.jobs_of(name)]
     needing = [job for job in having if group.is_needed(name, job)]
-    notes = []
+    notes = ["fixed"] if group.is_identity(name) else []
     if needing:
         notes.append("needed" if needing == having else f"needed by {_names(needing)}")
     if len(having) == 1:

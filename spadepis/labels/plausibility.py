@@ -147,8 +147,8 @@ def find_implausible_content(
         return None
     common = sorted(shares, key=lambda value: -shares[value])[:SHOWN_VALUES]
     evidence = (
-        f"their most common values {', '.join(map(str, common))} would be "
-        f"{_classes(space, common)}; in {likely.name} they are {_classes(likely, common)}"
+        f"their most common values {', '.join(map(str, common))} mean "
+        f"{_classes(space, common)} there; in {likely.name} they are {_classes(likely, common)}"
     )
     return misnumbered(space, likely, evidence)
 

@@ -1,6 +1,6 @@
 """Compare image sets whose styles were chosen in different ways: do the styles suit the scenes?
 
-Prints a Markdown table; see docs/pairing.md.
+Prints a Markdown table; see docs/benchmarks.md#matched-styles.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class InputSettings(Group):
     This reads every label map once."""
     label_grid: Literal["stored", "displayed"] | None = None
     """Whether label maps lie on their photos as stored or as turned for display by EXIF. Default:
-    as their sizes say; where these do not tell, as those of the other pairs of the set say."""
+    that which their sizes allow or, where both are possible, that of the other pairs of the set."""
     label_scaling: Literal["raw", "full"] | None = None
     """How the label values of files with fewer than 8 bits are meant: raw numbers, or scaled to
     the full range by a program. Default: the reading that fits the label space and the set."""
@@ -189,7 +189,8 @@ class OutputSettings(Group):
     """Check the inputs and print what would be made, without writing anything."""
     check: Annotated[bool, CHOICE] = True
     """When the job starts and when it ends, compare the listing of the image set with its commit
-    log. What is missing or has another size is done again."""
+    log. What is missing or has another size at the start is done again; at the end the job says so
+    and ends with status 1."""
     repair: Annotated[bool, CHOICE] = False
     """When the job starts, read the image set back as spadepis inspect --verify does. What is
     damaged is done again."""

@@ -90,7 +90,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--bogus", "1"], "--bogus is no setting of synthesize$"),
         (["--mask", "m"], "--mask is no setting of synthesize (did you mean --masks?)"),
         (["--no-qualty"], "--no-qualty is no setting of synthesize (did you mean --quality?)"),
-        (["extra"], "'extra' belongs to no flag"),
+        (["extra"], "unexpected argument 'extra'"),
         (["--seed", "x"], "--seed x: give a whole number"),
         (["--seed"], "--seed: expected one argument"),
         (["--limit", "0"], "--limit 0: give 1 or more"),

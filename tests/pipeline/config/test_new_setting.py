@@ -55,7 +55,7 @@ def test_a_job_that_does_not_have_it_says_who_has() -> None:
 
 def test_it_stands_in_the_reference() -> None:
     entries = configuration_reference().splitlines()
-    assert "- **`--grain`** (integer ≥ 0; default `3`): Grain of the film." in entries
+    assert "- **`--grain`** (integer ≥ 0; default `3`; fixed): Grain of the film." in entries
     assert "- **`--haste`** (switch; default off; only for `stylize`): Do it faster." in entries
 
 
