@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from spadepis.dataset.inputs.containers import ImageFile
 from spadepis.dataset.inputs.image_files import RefusedImageError
+from spadepis.dataset.inputs.integrity import check_integrity
 from spadepis.dataset.inputs.rgb_encodings import ADOBE_RGB, encoding_of_png
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
     Raises:
         RefusedImageError: the samples have no agreed white, would come out black, or are of high
             dynamic range.
+        Exception: what a decoder raises; see ``check_integrity``.
     """
+    check_integrity(image, file)
     narrowed = _to_8_bits(image, file)
     if narrowed.mode == "LAB":
         colours = _lab_to_srgb(narrowed)
@@ -71,7 +74,7 @@ def _to_8_bits(image: Image.Image, file: ImageFile) -> Image.Image:
     if image.mode in _CONVERTED or image.mode == "LAB":
         if image.mode in ("1", "LA"):
             return image.convert("L")
-        return image
+        return _with_palette(image, file)
     if image.mode in ("La", "RGBa"):
         return _to_8_bits(image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode]), file)
     if file.white_is_zero:
@@ -88,6 +91,15 @@ def _to_8_bits(image: Image.Image, file: ImageFile) -> Image.Image:
     if image.mode == "F":
         return _scaled_floats(samples)
     raise RefusedImageError(f"white is not agreed on for type {image.mode}: convert it to 8 bits")
+
+
+def _with_palette(image: Image.Image, file: ImageFile) -> Image.Image:
+    """An image with the palette that its file means."""
+    if file.narrow_palette is None or image.mode not in ("P", "PA"):
+        return image
+    meant = image.copy()
+    meant.putpalette(file.narrow_palette)
+    return meant
 
 
 def _scaled(samples: NDArray[np.integer], white: int) -> Image.Image:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from spadepis.dataset.inputs import tiff
+import numpy as np
 
-_LARGEST_PROFILE = 16 << 20
+from spadepis.dataset.inputs import png, tiff, tiff_parts
+
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOURS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 # The colour space of EXIF that is not sRGB.
 _UNCALIBRATED = 0xFFFF
@@ -35,8 +34,11 @@ MOST_JPEG_SCANS = 100
 _JPEG_SCAN = b"\xff\xda"
 # In the data of a scan, 0xFF stands only before zero and in restart markers.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
-# Kind, width, height and largest value, between white space and comments.
-_NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" * 3)
+# A marker may stand behind any number of these.
+_JPEG_FILL_BYTES = re.compile(rb"\xff+")
+# Kind, width, height and largest value, between white space and comments, and the white space that
+# binary samples follow. Decoders take no number of more digits.
+_NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})" * 3 + rb"\s")
 
 ExifColours = Literal["adobe-rgb", "unnamed"]
 
@@ -61,6 +63,10 @@ class ImageFile:
         white_is_zero: whether the smallest value stands for white.
         scans: number of scans of a JPEG file; a number up to ``MOST_JPEG_SCANS`` may be too large.
         tile: width and length of the tiles of a TIFF file, which may be larger than the image.
+        narrow_palette: colours of a TIFF file with 8 bits in a table of 16; see ``tiff``.
+        is_clipped: whether a PGM file has samples above its maximum, which decoders clip.
+        damage: how the file is damaged, where its decoder may not notice.
+        refusal: why a sound file cannot be read, where its decoder would do so wrongly.
     """
 
     format: str
@@ -77,6 +83,10 @@ class ImageFile:
     white_is_zero: bool = False
     scans: int = 1
     tile: tuple[int, int] | None = None
+    narrow_palette: bytes | None = None
+    is_clipped: bool = False
+    damage: str | None = None
+    refusal: str | None = None
 
 
 def split_metadata(content: bytes) -> ImageFile | None:
@@ -86,7 +96,7 @@ def split_metadata(content: bytes) -> ImageFile | None:
     """
     if content.startswith(b"\xff\xd8\xff"):
         return _jpeg(content)
-    if content.startswith(_PNG_SIGNATURE):
+    if content.startswith(png.SIGNATURE):
         return _png(content)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return _webp(content)
@@ -105,11 +115,15 @@ def _jpeg(content: bytes) -> ImageFile:
     kept, exif, xmp = [content[:2]], b"", b""
     profile: dict[int, bytes] = {}
     position = 2
-    while (header := content[position : position + 4])[:1] == b"\xff" and len(header) == 4:
+    while fill := _JPEG_FILL_BYTES.match(content, position):
+        position = fill.end() - 1
+        header = content[position : position + 4]
+        if len(header) < 4:
+            break
         marker, size = header[1], struct.unpack(">H", header[2:])[0] + 2
         segment = content[position : position + size]
-        # Padding, a scan, which the end of the file follows, and segments without a size.
-        if marker in (0xFF, 0x01, 0xDA) or 0xD0 <= marker <= 0xD9 or len(segment) < size:
+        # A scan, which the end of the file follows, and segments without a size.
+        if marker in (0x01, 0xDA) or 0xD0 <= marker <= 0xD9 or len(segment) < size:
             break
         position += size
         payload = segment[4:]
@@ -152,7 +166,7 @@ def _png(content: bytes) -> ImageFile:
     kept, exif, xmp, profile = [content[:8]], b"", b"", None
     colour_chunks: dict[bytes, bytes] = {}
     pages = False
-    for kind, start, end in _png_chunks(content):
+    for kind, start, end in png.chunks(content):
         payload = content[start + 8 : end - 4]
         if kind in _PNG_PIXELS:
             kept.append(content[start:end])
@@ -161,11 +175,11 @@ def _png(content: bytes) -> ImageFile:
         elif kind == b"eXIf":
             exif = exif or payload
         elif kind == b"iCCP":
-            profile = profile or _inflate(payload.partition(b"\0")[2][1:])
+            profile = profile or png.inflate(payload.partition(b"\0")[2][1:])
         elif kind == b"iTXt" and payload.startswith(b"XML:com.adobe.xmp\0"):
-            xmp = xmp or _png_text(payload)
+            xmp = xmp or png.text(payload)
         elif kind in (b"tEXt", b"zTXt") and payload.startswith(b"Raw profile type exif\0"):
-            exif = exif or _png_raw_profile(kind, payload)
+            exif = exif or png.raw_profile(kind, payload)
         elif kind == b"acTL":
             pages = True
         elif not kind:
@@ -181,38 +195,8 @@ def _png(content: bytes) -> ImageFile:
         colour_chunks,
         bits=bits,
         pages=pages,
+        damage=png.damage_of(content),
     )
-
-
-def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of each chunk; the kind is empty where the file is damaged."""
-    start = 8
-    while start < len(content):
-        header = content[start : start + 8]
-        end = start + 12 + struct.unpack(">I", header[:4])[0] if len(header) == 8 else 0
-        if not start < end <= len(content):
-            yield b"", start, len(content)
-            return
-        yield header[4:], start, end
-        start = end
-
-
-def _png_text(payload: bytes) -> bytes:
-    """The text of an iTXt chunk: keyword, compression, language, translated keyword, text."""
-    _, _, rest = payload.partition(b"\0")
-    text = rest[2:].split(b"\0", 2)[-1]
-    return _inflate(text) or b"" if rest[:1] == b"\1" else text
-
-
-def _png_raw_profile(kind: bytes, payload: bytes) -> bytes:
-    """EXIF as ImageMagick writes it: a name, a size and hexadecimal digits, each on lines."""
-    text = payload.partition(b"\0")[2]
-    if kind == b"zTXt":
-        text = _inflate(text[1:]) or b""
-    try:
-        return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
-    except ValueError:
-        return b""
 
 
 def _webp(content: bytes) -> ImageFile:
@@ -275,6 +259,9 @@ def _tiff(content: bytes) -> ImageFile:
         pages=directory.has_next,
         white_is_zero=tuple(photometric) == (tiff.WHITE_IS_ZERO,),
         tile=(tile[0], tile[1]) if len(tile) == 2 else None,
+        narrow_palette=tiff.narrow_palette(directory),
+        damage=tiff_parts.damage_of(directory),
+        refusal=tiff_parts.refusal_of(directory),
     )
 
 
@@ -292,7 +279,17 @@ def _netpbm(content: bytes) -> ImageFile:
     if content[1:2] in (b"1", b"4"):
         return replace(file, maximum=0)
     header = _NETPBM.match(content)
-    return file if header is None else replace(file, maximum=int(header[3]))
+    if header is None:
+        return file
+    width, height, maximum = (int(number) for number in header.groups())
+    is_clipped = False
+    if content[1:2] == b"5":
+        samples: np.dtype[np.unsignedinteger] = np.dtype(">u2" if maximum > 255 else "u1")
+        # Other images may follow.
+        count = min(width * height, (len(content) - header.end()) // samples.itemsize)
+        values = np.frombuffer(content, samples, count, header.end())
+        is_clipped = bool((values > maximum).any())
+    return replace(file, maximum=maximum, is_clipped=is_clipped)
 
 
 def _orientation(exif: bytes, xmp: bytes) -> int:
@@ -314,11 +311,3 @@ def _exif_colours(directory: tiff.Directory | None) -> ExifColours | None:
     inner = exif.inner(tiff.INTEROPERABILITY)
     index = b"" if inner is None else inner.data(tiff.INTEROPERABILITY_INDEX) or b""
     return {b"R03": "adobe-rgb", b"R98": None}.get(index[:3], "unnamed")
-
-
-def _inflate(content: bytes) -> bytes | None:
-    """Decompress, up to a size that is more than any honest profile's; None if damaged."""
-    try:
-        return zlib.decompressobj().decompress(content, _LARGEST_PROFILE)
-    except zlib.error:
-        return None

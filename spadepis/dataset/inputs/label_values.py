@@ -18,6 +18,7 @@ from PIL import Image
 
 from spadepis.dataset.inputs.containers import ImageFile
 from spadepis.dataset.inputs.image_files import RefusedImageError
+from spadepis.dataset.inputs.integrity import check_integrity
 
 Scaling = Literal["raw", "full"]
 """Whether label values are the numbers stored, or the grey values that these are shown as."""
@@ -72,8 +73,10 @@ def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
 
     Raises:
         RefusedImageError: the file holds no label values, or not those that were written.
+        Exception: what a decoder raises; see ``check_integrity``.
     """
     _check_kind(image, file)
+    check_integrity(image, file)
     pixels = np.asarray(image)
     if file.format == "PPM":
         return LabelValues(_netpbm_values(pixels, file.maximum), bits=16)
@@ -107,6 +110,10 @@ def _check_kind(image: Image.Image, file: ImageFile) -> None:
     if file.maximum == _BITMAP:
         raise RefusedImageError(
             "a bitmap (PBM) has black and white, but no label values: save it as PGM or PNG"
+        )
+    if file.is_clipped:
+        raise RefusedImageError(
+            f"it has values above {file.maximum}, which its header says is the largest"
         )
     if file.pages or getattr(image, "n_frames", 1) > 1:
         raise RefusedImageError(

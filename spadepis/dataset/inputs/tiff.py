@@ -17,20 +17,33 @@ INTEROPERABILITY = 40965
 INTEROPERABILITY_INDEX = 1
 ICC_PROFILE = 34675
 XMP = 700
+IMAGE_WIDTH = 256
+IMAGE_LENGTH = 257
 BITS_PER_SAMPLE = 258
 COMPRESSION = 259
 PHOTOMETRIC_INTERPRETATION = 262
+STRIP_OFFSETS = 273
 SAMPLES_PER_PIXEL = 277
+ROWS_PER_STRIP = 278
+STRIP_BYTE_COUNTS = 279
+PLANAR_CONFIGURATION = 284
+COLOUR_MAP = 320
 TILE_WIDTH = 322
 TILE_LENGTH = 323
+TILE_OFFSETS = 324
+TILE_BYTE_COUNTS = 325
+YCBCR_SUBSAMPLING = 530
 WHITE_IS_ZERO = 0
+YCBCR = 6
 
 # Struct codes of the integer types: BYTE, SHORT, LONG, their signed ones, and those of BigTIFF.
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
+# Of the other types: ASCII, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE, IFD and IFD8.
+_OTHER_SIZES = {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8}
 # BYTE, ASCII, UNDEFINED.
 _BYTES = (1, 2, 7)
 # What decides about pixels: their layout, compression and colours. Orientation does not.
-_PIXEL_TAGS = frozenset(
+PIXEL_TAGS = frozenset(
     (
         *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323),
         *(324, 325, 332, 336, 338, 339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529),
@@ -73,12 +86,14 @@ class Directory:
         content: the whole file.
         entries: type, number of values and value field by tag.
         has_next: whether the file says that another directory follows.
+        is_cut: whether the file ends before the last entry does.
     """
 
     content: bytes
     layout: _Layout
     entries: Mapping[int, tuple[int, int, bytes]]
     has_next: bool
+    is_cut: bool
 
     def integers(self, tag: int) -> Sequence[int]:
         """The values of an entry; none if it is missing, damaged or not of integers."""
@@ -98,6 +113,13 @@ class Directory:
         """The directory that an entry points to; None if there is none."""
         places = self.integers(tag)
         return read_directory(self.content, places[0]) if len(places) == 1 else None
+
+    def is_within_file(self, tag: int) -> bool:
+        """Whether the file has all values of an entry; true for unknown types."""
+        kind, count, field = self.entries[tag]
+        code = _INTEGERS.get(kind)
+        size = _OTHER_SIZES.get(kind, 0) if code is None else struct.calcsize(code)
+        return self._value(count * size, field) is not None
 
     @property
     def orientation(self) -> int | None:
@@ -127,15 +149,27 @@ def read_directory(content: bytes, start: int | None = None) -> Directory | None
         return None
     first, start = start, start + struct.calcsize(layout.count)
     size = struct.calcsize(layout.entry)
-    count = min(count, (len(content) - start) // size)
-    end = start + count * size
+    held = min(count, (len(content) - start) // size)
+    end = start + held * size
     entries: dict[int, tuple[int, int, bytes]] = {}
     for tag, *entry in struct.iter_unpack(layout.entry, content[start:end]):
         entries.setdefault(tag, tuple(entry))
     pointer = content[end : end + struct.calcsize(layout.pointer)]
     # Some files say that their first directory follows again.
     has_next = any(pointer) and pointer != struct.pack(layout.pointer, first)
-    return Directory(content, layout, entries, has_next)
+    return Directory(content, layout, entries, has_next, is_cut=held < count)
+
+
+def narrow_palette(directory: Directory) -> bytes | None:
+    """The colours of a palette of 8 bits, red, green and blue of each; None if it has 16.
+
+    Some programs write 8-bit colours into the table of 16 bits, in which all of them are black.
+    """
+    levels = directory.integers(COLOUR_MAP)
+    if not levels or len(levels) % 3 or not 0 <= min(levels) <= max(levels) <= 255:
+        return None
+    count = len(levels) // 3
+    return bytes(levels[channel * count + i] for i in range(count) for channel in range(3))
 
 
 def without_metadata(directory: Directory) -> bytes:
@@ -145,9 +179,7 @@ def without_metadata(directory: Directory) -> bytes:
     """
     layout, content = directory.layout, directory.content
     entries = [
-        struct.pack(layout.entry, tag, *entry)
-        for tag, entry in directory.entries.items()
-        if tag in _PIXEL_TAGS
+        struct.pack(layout.entry, tag, *entry) for tag, entry in _pixel_entries(directory).items()
     ]
     start = len(content) + len(content) % 2
     return b"".join(
@@ -161,6 +193,16 @@ def without_metadata(directory: Directory) -> bytes:
             bytes(struct.calcsize(layout.pointer)),
         )
     )
+
+
+def _pixel_entries(directory: Directory) -> dict[int, tuple[int, int, bytes]]:
+    """The entries that decide about pixels."""
+    entries = {tag: entry for tag, entry in directory.entries.items() if tag in PIXEL_TAGS}
+    if tuple(directory.integers(SAMPLES_PER_PIXEL)) in ((), (1,)):
+        # One channel is stored in the same way in both configurations, but Pillow takes samples
+        # that do not have 8 bits for others if it stands by itself.
+        entries.pop(PLANAR_CONFIGURATION, None)
+    return entries
 
 
 def _layout(content: bytes) -> _Layout | None:
