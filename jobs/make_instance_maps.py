@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
-from pathlib import PurePosixPath
 
 from pydantic import Field
 from tqdm import tqdm
@@ -19,8 +19,9 @@ from spadepis.cli.exit_status import exit_status
 from spadepis.configuration import Configuration, ConfigurationError, parse_settings
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.inputs.coco_instances import (
+    AnnotatedImage,
     AnnotationError,
-    Polygons,
+    match_images,
     paint_instances,
     read_annotations,
 )
@@ -38,6 +39,8 @@ COMPLETE = 0
 SOME_FAILED = 3
 MAPS_IN_TASK = 32
 MAX_PIXELS = 50_000_000
+# The ids of shards may be of any length, and have characters that a file system does not take.
+UNUSABLE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
 
 
 class InstanceMapsConfig(Configuration):
@@ -59,72 +62,85 @@ class _Painting:
 
     id: str
     source: str
-    annotations: Sequence[Polygons]
+    image: AnnotatedImage
 
 
 def make_instance_maps(config: InstanceMapsConfig) -> int:
     """Make an instance map for each label map; earlier ones are replaced.
 
-    A label map that cannot be read is left out, with a line of the log.
+    A label map is left out, with a line of the log, if it cannot be read, has not the size of its
+    image, or its id is no name of a file, and if an annotation of its image is broken.
 
     Returns:
         Exit status: 0, or 3 if label maps were left out.
 
     Raises:
         ConfigurationError: an input cannot be read or listed, label maps do not belong to the
-            annotations, or the output cannot be written.
+            annotations, or the first map cannot be written.
+        OSError: another map cannot be written.
     """
-    paintings = _plan(config)
+    first, *others = _plan(config)
     folder = Folder(config.output)
     try:
-        failed = _paint_all(paintings, folder, config.workers or os.cpu_count() or 1)
+        failure = _paint(first, folder)
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be written ({reason(error)})") from error
+    failed = _count_failures([failure])
+    failed += _paint_all(others, folder, config.workers or os.cpu_count() or 1)
     folder.clear_staging()
-    print(f"{len(paintings) - failed} instance maps in {folder.uri}, {failed} left out")
+    print(f"{1 + len(others) - failed} instance maps in {folder.uri}, {failed} left out")
     return SOME_FAILED if failed else COMPLETE
 
 
 def _plan(config: InstanceMapsConfig) -> list[_Painting]:
     try:
         masks = list_images(config.masks, exclude=Folder(config.output).uri)
-        annotations = read_annotations(config.annotations)
+        images = match_images(masks.images, read_annotations(config.annotations))
     except (SourceError, AnnotationError, CredentialsError) as error:
         raise ConfigurationError(str(error)) from error
-    unknown = [id for id in masks.images if _stem(id) not in annotations]
+    unknown = [id for id in masks.images if id not in images]
     if unknown:
         raise ConfigurationError(
             f"{config.annotations} has no image for {len(unknown)} of {len(masks.images)} label "
             f"maps, e.g. {unknown[0]}: is it that of another split?"
         )
-    return [_Painting(id, uri, annotations[_stem(id)]) for id, uri in masks.images.items()]
+    return [_Painting(id, uri, images[id]) for id, uri in masks.images.items()]
 
 
 def _paint_all(paintings: Sequence[_Painting], folder: Folder, workers: int) -> int:
     """Make all maps in other processes, and return the number of those that cannot be made."""
-    failed = 0
     # Forks of a process with threads may hang, and would each hold the annotations of all images.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         outcomes = pool.map(_paint, paintings, repeat(folder), chunksize=MAPS_IN_TASK)
-        for failure in tqdm(outcomes, total=len(paintings), unit="map"):
-            if failure is not None:
-                log.warning("left out: %s", failure)
-                failed += 1
-    return failed
+        return _count_failures(tqdm(outcomes, total=len(paintings), unit="map"))
+
+
+def _count_failures(outcomes: Iterable[str | None]) -> int:
+    """Log why maps were left out, and return how many were."""
+    failures = [outcome for outcome in outcomes if outcome is not None]
+    for failure in failures:
+        log.warning("left out: %s", failure)
+    return len(failures)
 
 
 def _paint(painting: _Painting, folder: Folder) -> str | None:
     """Make one map, and return why it cannot be made, or None."""
     try:
         label_map = read_label_map(painting.source, MAX_PIXELS, label_space=COCO_STUFF)
+        ids = paint_instances(label_map, painting.image)
     except UnreadableImageError as error:
         return str(error)
-    folder.write(f"{painting.id}.png", encode_png(paint_instances(label_map, painting.annotations)))
+    except AnnotationError as error:
+        return f"{painting.source}: {error}"
+    try:
+        folder.write(f"{painting.id}.png", encode_png(ids))
+    except ValueError as error:
+        return f"{painting.source}: no file can have this name ({error})"
+    except OSError as error:
+        if error.errno not in UNUSABLE_NAME:
+            raise
+        return f"{painting.source}: no file can have this name ({reason(error)})"
     return None
-
-
-def _stem(id: str) -> str:
-    return PurePosixPath(id).name
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """Instance maps painted from COCO's annotations."""
 
+import errno
+import io
 import json
+import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +15,27 @@ from PIL import Image
 
 from jobs.make_instance_maps import InstanceMapsConfig, make_instance_maps
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.inputs.coco_instances import (
+    AnnotatedImage,
+    Annotation,
     AnnotationError,
+    match_images,
     paint_instances,
     polygon_mask,
     read_annotations,
 )
+from spadepis.dataset.storage.credentials import CredentialsError
+from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import instance_edges
 
 SQUARE = [1, 1, 4, 1, 4, 4, 1, 4]
+
+
+def annotated(*segmentations: Any, size: tuple[int, int] | None = None) -> AnnotatedImage:
+    """An image with annotations whose ids count from 1."""
+    annotations = [Annotation(str(id), each) for id, each in enumerate(segmentations, start=1)]
+    return AnnotatedImage("a.jpg", size, annotations)
 
 
 def mask_by_loops(vertices: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
@@ -70,24 +86,81 @@ def test_annotations_are_painted_in_their_order_from_id_0() -> None:
     square_first[0:3, 0:3] = 0
     square_first[2:4, 2:5] = 1
     square_first[0, 6:8] = 1
-    painted = paint_instances(label_map, [[SQUARE], two_parts])
+    painted = paint_instances(label_map, annotated([SQUARE], two_parts))
     assert painted.dtype == np.uint8
     np.testing.assert_array_equal(painted, square_first)
     square_last = label_map.copy()
     square_last[2:4, 2:5] = 0
     square_last[0, 6:8] = 0
     square_last[0:3, 0:3] = 1
-    np.testing.assert_array_equal(paint_instances(label_map, [two_parts, [SQUARE]]), square_last)
+    painted = paint_instances(label_map, annotated(two_parts, [SQUARE]))
+    np.testing.assert_array_equal(painted, square_last)
     assert (label_map == 200).all()
 
 
 def test_many_annotations_take_16_bits() -> None:
     tiny = [[1, 1, 2, 1, 2, 2, 1, 2]]
     label_map = np.zeros((2, 2), np.uint8)
-    assert paint_instances(label_map, [tiny] * 256).dtype == np.uint8
-    painted = paint_instances(label_map, [tiny] * 300)
+    assert paint_instances(label_map, annotated(*[tiny] * 256)).dtype == np.uint8
+    painted = paint_instances(label_map, annotated(*[tiny] * 300))
     assert painted.dtype == np.uint16
     assert painted.tolist() == [[299, 0], [0, 0]]
+
+
+# A ring and a corner on the right, and what COCO's own tools make of them.
+RING = np.zeros((60, 80), np.bool_)
+RING[5:50, 10:40] = True
+RING[20:30, 20:25] = False
+RING[55:, 70:] = True
+COMPRESSED = (
+    "mb0]1?000000000000000000ROK55KK55KK55KK55KK55i00000000000000000000000000000ji1hN^WN"
+    "00000000000000000"
+)
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["numbers", "text"])
+def test_objects_may_be_masks(compressed: bool) -> None:
+    columns = RING.flatten(order="F")
+    ends = np.append(np.nonzero(np.diff(columns))[0] + 1, columns.size)
+    counts = COMPRESSED if compressed else np.diff(ends, prepend=0).tolist()
+    label_map = np.full(RING.shape, 200, np.uint8)
+    mask = {"size": [60, 80], "counts": counts}
+    painted = paint_instances(label_map, annotated([SQUARE], mask))
+    np.testing.assert_array_equal(painted == 1, RING)
+    assert (painted[:3, :3] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "reason"),
+    [
+        ([[1, 2, 3]], "has a broken polygon, of 3 numbers"),
+        ([[]], "has a broken polygon, of 0 numbers"),
+        ([[1, 1, 2, None, 3, 3]], "has a broken polygon, which is no list of numbers"),
+        ([["a", "b", "c", "d"]], "has a broken polygon, which is no list of numbers"),
+        ([["1", "1", "2", "2"]], "has a broken polygon, which is no list of numbers"),
+        (SQUARE, "has a broken polygon, which is no list of numbers"),
+        ([[[1, 1], [2]]], "has a broken polygon, whose coordinates are lists"),
+        ([[float("nan")] * 6], "has a broken polygon, with coordinates that are no places"),
+        ([[1, 1, 2, float("inf")]], "has a broken polygon, with coordinates that are no places"),
+        ([[1, 1, 1e300, 1, 1e300, 1e300]], "has a broken polygon, with coordinates that"),
+        (None, "has no segmentation as COCO writes it"),
+        ({"counts": [48]}, "has no segmentation as COCO writes it"),
+        ({"size": [8, 6], "counts": [48]}, "has a mask of 6x8 pixels, and the label map has 8x6"),
+        ({"size": [6, 8], "counts": [40, 9]}, "has run lengths that do not fill its mask"),
+        ({"size": [6, 8], "counts": [50, -2]}, "has run lengths that do not fill its mask"),
+        ({"size": [6, 8], "counts": "no"}, "has run lengths that do not fill its mask"),
+    ],
+)
+def test_broken_annotations_are_named(segmentation: Any, reason: str) -> None:
+    with pytest.raises(AnnotationError, match=f"^annotation 2 {reason}"):
+        paint_instances(np.zeros((6, 8), np.uint8), annotated([SQUARE], segmentation))
+
+
+def test_an_image_of_another_size_is_not_painted() -> None:
+    label_map = np.zeros((6, 8), np.uint8)
+    assert (paint_instances(label_map, annotated([SQUARE], size=(6, 8))) == 0).all()
+    with pytest.raises(AnnotationError, match="it has 8x6 pixels.* a.jpg with 16x12"):
+        paint_instances(label_map, annotated([SQUARE], size=(12, 16)))
 
 
 def rectangles(mask: NDArray[np.bool_]) -> list[list[float]]:
@@ -117,7 +190,7 @@ def test_published_maps_come_out_of_annotations_that_cover_each_other(
             rectangles(painted & (published >= number))
             for number in range(published[painted].max() + 1)
         ]
-        made = paint_instances(label_map, annotations)
+        made = paint_instances(label_map, annotated(*annotations))
         np.testing.assert_array_equal(made, published)
         edges = instance_edges(made)
         np.testing.assert_array_equal(edges, instance_edges(published))
@@ -137,10 +210,45 @@ SECOND = {"id": 1, "image_id": 9, "iscrowd": 0, "segmentation": [[5, 1, 7, 1, 7,
 
 def test_annotations_stand_in_the_order_of_the_file_without_crowds(tmp_path: Path) -> None:
     uri = write_annotations(tmp_path / "instances.json", [FIRST, CROWD, SECOND])
-    assert read_annotations(uri) == {
-        "a": [FIRST["segmentation"], SECOND["segmentation"]],
-        "b": [],
+    with_crowds, without = read_annotations(uri)
+    assert with_crowds.annotations == [
+        Annotation("8", FIRST["segmentation"]),
+        Annotation("1", SECOND["segmentation"]),
+    ]
+    assert (without.path, without.annotations) == ("b", [])
+
+
+def named(*file_names: str) -> list[AnnotatedImage]:
+    return [AnnotatedImage(name) for name in file_names]
+
+
+def test_label_maps_are_matched_by_path_or_else_by_name() -> None:
+    in_folders = named("a/1.jpg", "b/1.jpg", "b/2.jpg")
+    matched = match_images(["b/1", "a/1", "2", "3"], in_folders)
+    assert {id: image.file_name for id, image in matched.items()} == {
+        "a/1": "a/1.jpg",
+        "b/1": "b/1.jpg",
+        "2": "b/2.jpg",
     }
+    matched = match_images(["deeper/1"], named("1.jpg", "2.jpg"))
+    assert matched["deeper/1"].file_name == "1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("ids", "file_names", "reason"),
+    [
+        (["1"], ["a/1.jpg", "b/1.jpg"], "label map 1 may be that of a/1.jpg or b/1.jpg"),
+        (["c/1"], ["a/1.jpg", "b/1.jpg"], "label map c/1 may be that of a/1.jpg or b/1.jpg"),
+        (["a/1", "b/1"], ["1.jpg"], "1.jpg may be the image of the label maps a/1 and b/1"),
+        (["a/1", "b/1"], ["b/1.jpg"], "b/1.jpg may be the image of the label maps a/1 and b/1"),
+        (["1"], ["1.jpg", "1.png"], "1.jpg and 1.png are the same image"),
+    ],
+)
+def test_label_maps_of_no_clear_image_are_refused(
+    ids: list[str], file_names: list[str], reason: str
+) -> None:
+    with pytest.raises(AnnotationError, match=reason):
+        match_images(ids, named(*file_names))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +257,17 @@ def test_annotations_stand_in_the_order_of_the_file_without_crowds(tmp_path: Pat
         ("{", "is not JSON"),
         ("[]", "holds no instances as COCO writes them"),
         ('{"images": []}', "holds no instances as COCO writes them"),
+        ('{"images": [], "annotations": [5]}', "holds no instances as COCO writes them"),
+        ('{"images": [{"id": 1}], "annotations": []}', "image 0, .* has no id and file_name"),
+        (
+            '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], '
+            '"annotations": []}',
+            "a and b have the id 1",
+        ),
         (
             '{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": '
-            '[{"id": 5, "image_id": 1, "segmentation": [[1, 2, 3]]}]}',
-            "annotation 5 has a broken polygon",
+            '[{"id": 5, "image_id": 7, "segmentation": []}]}',
+            "annotation 5 is of the image 7, which is not in the file",
         ),
     ],
 )
@@ -163,6 +278,12 @@ def test_other_files_are_refused(text: str, reason: str, tmp_path: Path) -> None
         read_annotations(str(path))
     with pytest.raises(AnnotationError, match="none.json cannot be read"):
         read_annotations(str(tmp_path / "none.json"))
+
+
+def test_credentials_are_not_repeated() -> None:
+    with pytest.raises(CredentialsError) as caught:
+        read_annotations("s3://key:topsecret@bucket/instances.json")
+    assert "topsecret" not in str(caught.value)
 
 
 def test_a_map_for_each_label_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,4 +313,68 @@ def test_a_map_for_each_label_map(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "1 instance maps in" in capsys.readouterr().out
     (masks / "c.png").write_bytes(b"")
     with pytest.raises(ConfigurationError, match="no image for 1 of 3 label maps, e.g. c: is it"):
+        make_instance_maps(config)
+
+
+def write_tar(path: Path, names: list[str], content: bytes) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+def test_single_maps_that_cannot_be_made_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = ["good", "size", "broken", "../../evil", "/absolute", "x" * 300]
+    images: list[dict[str, Any]] = [{"id": id, "file_name": f"{id}.jpg"} for id in ids]
+    images[1] |= {"width": 16, "height": 12}
+    annotations = [
+        {"id": 1, "image_id": "good", "segmentation": [SQUARE]},
+        {"id": 2, "image_id": "size", "segmentation": [SQUARE]},
+        {"id": 3, "image_id": "broken", "segmentation": [["x", "y"]]},
+    ]
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    write_tar(
+        tmp_path / "masks.tar", [f"{id}.png" for id in ids], encode_png(np.ones((6, 8), "u1"))
+    )
+    output = tmp_path / "deep/er/instances"
+    config = InstanceMapsConfig(
+        annotations=str(path), masks=str(tmp_path / "masks.tar"), output=str(output), workers=1
+    )
+    assert make_instance_maps(config) == 3
+    assert [found.name for found in tmp_path.rglob("*.png")] == ["good.png"]
+    reasons = [record.getMessage().partition("left out: ")[2] for record in caplog.records]
+    assert len(reasons) == 5
+    assert all(reason.startswith(f"{tmp_path}/masks.tar#offset=") for reason in reasons)
+    for words, reason in zip(
+        (
+            "it has 8x6 pixels",
+            "annotation 3 has",
+            "'../../evil.png'",
+            "'/absolute.png'",
+            "too long",
+        ),
+        reasons,
+        strict=True,
+    ):
+        assert words in reason
+
+
+def test_an_output_that_cannot_be_written_ends_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Folder, name: str, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Folder, "write", full)
+    Image.fromarray(np.ones((6, 8), np.uint8)).save(tmp_path / "a.png")
+    config = InstanceMapsConfig(
+        annotations=write_annotations(tmp_path / "instances.json", []),
+        masks=str(tmp_path / "*.png"),
+        output=str(tmp_path / "out"),
+    )
+    with pytest.raises(ConfigurationError, match="out cannot be written .No space left on device."):
         make_instance_maps(config)
