@@ -2,8 +2,8 @@
 
 It takes all settings of ``jobs/synthesize.py``, and label maps of any label space. This one paints
 each class in its colour and adds grain; put the call of your model, such as a diffusion model with
-a label map as its condition, into ``paint``. To repair a set that it made, run it with ``--repair``:
-``spadepis repair`` does not know your stage.
+a label map as its condition, into ``paint``. To repair a set that it made, run it with
+``--repair``: ``spadepis repair`` does not know your stage.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ job needs no value for settings that `--dataset` fills in. A switch is set with 
 `--no-name`, in YAML with `true` or `false`.
 
 Settings that are *fixed* are part of what an image set is: whoever resumes it has to give the same
-values, or another `--output`. The list of style photos, the content of checkpoints and, for Parquet,
-`--split-by` are fixed in the same way. All other settings may change, and label maps may be added.
+values, or another `--output`. The list of style photos, the content of checkpoints and, for
+Parquet, `--split-by` are fixed in the same way. All other settings may change, and label maps may
+be added.
 
 <!-- Do not edit: written by python -m tools.configuration_reference. -->
 """

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import Field
 
 from spadepis.configuration import Configuration, ConfigurationError
+from spadepis.dataset.inputs.grids import Grid
+from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.spade.residual_block import Padding
@@ -23,24 +25,15 @@ class DataConfig(Configuration):
     """The pictures that models are trained and evaluated on."""
 
     data: Path = Path(".")
-    """Folder that the following are relative to; train_spade also takes what --pack wrote."""
+    """Folder that the following are relative to."""
     pairs: tuple[str, ...] = ()
-    """Folders of pairs: PHOTOS:LABELS, a folder of photos (JPEG or WebP) and one of PNG label maps.
-    One pair in 40 is held out of training."""
-    label_space: LabelSpaceSetting = "coco-stuff"
-    """What the values of the label maps mean, after the labels.json beside them: coco-stuff,
-    ade20k, cityscapes, or the YAML file of a label space of your own."""
-    perceptual_weights: Path | None = None
-    """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
+    """Folders of pairs: PHOTOS:LABELS, a folder of photos (JPEG, PNG or WebP) and one of PNG label
+    maps; or PHOTOS:LABELS:WEIGHT, with how often it is drawn. One pair in 40 is held out of
+    training."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads. Default: all cores."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, crops and noise."""
-
-    @property
-    def space(self) -> LabelSpace:
-        """The label space of that name or file."""
-        return find_label_space(self.label_space)
 
     def folders(self, sources: Sequence[str]) -> list[PairFolders]:
         """Folders of pairs from PHOTOS:LABELS or PHOTOS:LABELS:WEIGHT.
@@ -90,7 +83,7 @@ class TrainPhotoWCTConfig(TrainingConfig):
     """Settings of jobs/train_photowct.py."""
 
     photos: tuple[Path, ...] = ()
-    """Folders of photos (JPEG or WebP) without label maps, relative to --data."""
+    """Folders of photos (JPEG, PNG or WebP) without label maps, relative to --data."""
     widths: tuple[Width, Width, Width, Width] = (32, 48, 64, 128)
     """Channels of levels 1 to 4; 64, 128, 256 and 512 in the published network."""
     initial_checkpoint: str | None = None
@@ -98,14 +91,25 @@ class TrainPhotoWCTConfig(TrainingConfig):
     the decoders are trained. Default: random weights."""
     learning_rate: float = Field(default=8e-4, gt=0)
     """Learning rate of Adam at the start."""
+    perceptual_weights: Path | None = None
+    """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
 
 
 class TrainSpadeConfig(TrainingConfig):
     """Settings of jobs/train_spade.py."""
 
+    label_space: LabelSpaceSetting = "coco-stuff"
+    """What the values of the label maps mean, after the labels.json beside them: the name of a
+    label space, such as coco-stuff, ade20k or cityscapes, or the YAML file of one of your own."""
     held_out: tuple[str, ...] = ()
     """Folders of pairs, as in --pairs, that are never trained on, nor are pairs of the same name in
     other folders. They are shown on the sample sheets."""
+    label_grid: Grid | None = None
+    """Whether label maps lie on their photos as stored or as turned for display by EXIF. Default:
+    as their sizes say; where these do not tell, as those of the other pairs of the folder say."""
+    label_scaling: Scaling | None = None
+    """How the label values of files with fewer than 8 bits are meant: raw numbers, or scaled to
+    the full range by a program. Default: the reading that fits the label space and the folder."""
     pack: int | None = Field(default=None, ge=1)
     """Instead of training, write the data and the weights of the discriminator's features into one
     file of at most so many megabytes, OUTPUT/pack.zip. --data takes it in place of a folder."""
@@ -138,6 +142,11 @@ class TrainSpadeConfig(TrainingConfig):
     readers: int | None = Field(default=None, ge=0)
     """Processes that read and crop pictures ahead. Default: none on a CPU, which is busy with
     training; for a GPU one for each core, but at most 16."""
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space of that name or file."""
+        return find_label_space(self.label_space)
 
     @property
     def reading_processes(self) -> int:

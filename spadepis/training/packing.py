@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis.dataset.storage.replacement import replacing
-from spadepis.training.photos import MAPPING_FILE, PairFile, read_photo
+from spadepis.training.photos import MAPPING_FILE, PairFile
 from spadepis.training.sources import Source
 from spadepis.training.training_pairs import TrainingPairs
 
@@ -100,13 +100,11 @@ def _shuffled(source: Source[PairFile]) -> list[PairFile]:
 
 def _files(pair: PairFile, data: Path) -> dict[str, bytes]:
     """Photo and label map at the size for training, by path in the data folder."""
-    photo = Image.fromarray(read_photo(pair.photo).permute(1, 2, 0).numpy())
+    photo, values = pair.read_values()
     encoded = io.BytesIO()
-    photo.save(encoded, "WEBP", quality=WEBP_QUALITY, method=SLOWEST_WEBP)
-    with Image.open(pair.labels) as image:
-        labels = image.resize(photo.size, Image.Resampling.NEAREST)
+    Image.fromarray(photo).save(encoded, "WEBP", quality=WEBP_QUALITY, method=SLOWEST_WEBP)
     encoded_labels = io.BytesIO()
-    labels.save(encoded_labels, "PNG", optimize=True)
+    Image.fromarray(values).save(encoded_labels, "PNG", optimize=True)
     return {
         str(pair.photo.relative_to(data).with_suffix(".webp")): encoded.getvalue(),
         str(pair.labels.relative_to(data)): encoded_labels.getvalue(),

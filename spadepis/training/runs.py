@@ -70,7 +70,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
         config = config.model_copy(update={"data": unpacked})
     space, device = config.space, torch.device(config.device)
     folders = config.folders(config.pairs), config.folders(config.held_out)
-    pairs = read_training_pairs(*folders, space)
+    pairs = read_training_pairs(*folders, space, config.label_grid, config.label_scaling)
     if config.average:
         maps = batches_for_statistics(config, pairs)
         _save(config, average_generators(config.average, space, maps, config.bfloat16))
@@ -144,7 +144,7 @@ def _photos_by_source(config: TrainPhotoWCTConfig) -> list[list[Path]]:
     pairs = config.folders(config.pairs)
     return [
         *(list_photos(config.data / folder) for folder in config.photos),
-        *(list_photos(folders.photos) for folders in pairs),
+        *(list_photos(folders.photos, folders.labels) for folders in pairs),
     ]
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.inputs.grids import Grid
+from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.labels import LabelSpace
 from spadepis.labels.label_space import UNKNOWN_CLASSES
 from spadepis.training.borrowing import Borrowing
@@ -30,7 +32,7 @@ class PairFolders:
     """Where the pairs of a source lie.
 
     Attributes:
-        photos: folder of photos, JPEG or WebP.
+        photos: folder of photos, JPEG, PNG or WebP.
         labels: folder of PNG label maps of the same names.
         weight: how often the source is drawn, relative to others. Default: the square root of its
             number of pairs.
@@ -59,26 +61,42 @@ class TrainingPairs:
 
 
 def read_training_pairs(
-    training: Sequence[PairFolders], held_out: Sequence[PairFolders], space: LabelSpace
+    training: Sequence[PairFolders],
+    held_out: Sequence[PairFolders],
+    space: LabelSpace,
+    grid: Grid | None = None,
+    scaling: Scaling | None = None,
 ) -> TrainingPairs:
     """List the pairs of all sources and count the classes in their label maps.
 
     Of each training source one pair in 40 is held out. A pair whose id also occurs in a held-out
     source is not trained on.
 
+    Args:
+        training: sources to train on.
+        held_out: sources that are not trained on.
+        space: the label space of all.
+        grid: on which grid label maps lie whose sizes do not tell, if it is known.
+        scaling: how label values of fewer than 8 bits are meant, if it is known.
+
     Raises:
-        ConfigurationError: there are no pairs in one of the training sources, or no sources.
+        ConfigurationError: there are no pairs in one of the training sources, or no sources, or
+            the files of one are not clear.
         UnreadableImageError: a label map cannot be read, or holds values of no class.
     """
     if not training:
         raise ConfigurationError("--pairs: name the folders to train on")
-    kept_out = [list_pairs(folders.photos, folders.labels, space) for folders in held_out]
+
+    def list_source(folders: PairFolders) -> list[PairFile]:
+        return list_pairs(folders.photos, folders.labels, space, grid, scaling)
+
+    kept_out = [list_source(folders) for folders in held_out]
     forbidden = {pair.id for pairs in kept_out for pair in pairs}
     known = np.array([name not in UNKNOWN_CLASSES for name in space.names])
     sources, pixels = [], []
     pictures = np.zeros(space.num_classes, np.int64)
     for folders in training:
-        pairs = list_pairs(folders.photos, folders.labels, space)
+        pairs = list_source(folders)
         kept_out.append([pair for pair in pairs if is_held_out(pair.id)])
         pairs = [pair for pair in pairs if not is_held_out(pair.id) and pair.id not in forbidden]
         if not pairs:

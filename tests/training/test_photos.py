@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.configuration import ConfigurationError
@@ -25,28 +24,9 @@ from spadepis.training.photos import (
 from spadepis.training.runs import run_job
 from spadepis.training.sources import Source, draw
 from spadepis.training.training_pairs import PairFolders, read_training_pairs
+from tests.training.pairs import write_pair
 
 UNKNOWN = COCO_STUFF.num_classes - 1
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> tuple[Path, Path]:
-    """Twenty pairs in which the red of the photo tells the label: 0 and 100, or 1 and 200."""
-    photos, labels = tmp_path / "images", tmp_path / "labels"
-    photos.mkdir()
-    labels.mkdir()
-    for number in range(20):
-        label_map = np.zeros((40, 60), np.uint8)
-        label_map[:, number:] = 1
-        write_pair(photos, labels, f"{number:02}", label_map)
-    return photos, labels
-
-
-def write_pair(photos: Path, labels: Path, name: str, label_map: NDArray[np.uint8]) -> None:
-    photo = np.zeros((*label_map.shape, 3), np.uint8)
-    photo[..., 0] = np.where(label_map, 200, 100)
-    Image.fromarray(photo).save(photos / f"{name}.jpg", quality=95)
-    Image.fromarray(label_map).save(labels / f"{name}.png")
 
 
 def test_large_photos_are_shrunk_and_small_ones_kept(tmp_path: Path) -> None:

@@ -204,7 +204,9 @@ def test_globs_choose_a_subset(
     part = resolve(Job.SYNTHESIZE, dataset | {"where": where, "limit": limit})
     assert [scene.id for scene in planned(part).scenes] == ids
     assert identify(part, []) == identify(resolve(Job.SYNTHESIZE, dataset), [])
-    with pytest.raises(ConfigurationError, match="--where x matches none of 4 ids, e.g. bonn/bonn_000000"):
+    with pytest.raises(
+        ConfigurationError, match="--where x matches none of 4 ids, e.g. bonn/bonn_000000"
+    ):
         planned(resolve(Job.SYNTHESIZE, dataset | {"where": "x"}))
 
 

@@ -32,5 +32,7 @@ class ComparisonConfig(DataConfig):
     """Side of all pictures in pixels."""
     stride: int = Field(default=1, ge=1)
     """Every how many pairs one is measured."""
+    perceptual_weights: Path | None = None
+    """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
     samples: Path | None = None
     """Folder for pictures to look at: content, style, and what each method makes of them."""
