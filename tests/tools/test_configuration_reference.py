@@ -31,12 +31,12 @@ def test_every_setting_has_its_entry_under_the_heading_of_its_group() -> None:
 def test_an_entry_says_what_the_setting_takes_and_which_jobs_have_it() -> None:
     reference = " ".join(configuration_reference().split())
     for entry in (
-        "- **`--photos`** (text; needed; only for `stylize`): Photos to stylize",
+        "- **`--photos`** (text; fixed; needed; only for `stylize`): Photos to stylize",
         "- **`--synthesis-workers`** (integer ≥ 1; not for `stylize`): Number",
-        "- **`--masks`** (text; needed by `synthesize` and `synthesize_and_stylize`): Label maps",
-        "- **`--jpeg-quality`** (integer ≥ 1, ≤ 100; default `95`): Quality",
-        "- **`--keep-contents`** (switch; default on; no effect on `synthesize`): Also",
-        "- **`--output-format`** (`files` or `parquet`; default `files`): Form",
+        "- **`--masks`** (text; fixed; needed by `synthesize` and `synthesize_and_stylize`): Label",
+        "- **`--jpeg-quality`** (integer ≥ 1, ≤ 100; default `95`; fixed): Quality",
+        "- **`--keep-contents`** (switch; default on; fixed; no effect on `synthesize`): Also",
+        "- **`--output-format`** (`files` or `parquet`; default `files`; fixed): Form",
         "- **`--output`** (text; needed): Folder",
     ):
         assert entry in reference
