@@ -79,16 +79,16 @@ def make_instance_maps(config: InstanceMapsConfig) -> int:
             annotations, or the first map cannot be written.
         OSError: another map cannot be written.
     """
-    first, *others = _plan(config)
+    paintings = _plan(config)
     folder = Folder(config.output)
     try:
-        failure = _paint(first, folder)
+        failure = _paint(paintings[0], folder)
     except OSError as error:
         raise ConfigurationError(f"{folder.uri} cannot be written ({reason(error)})") from error
     failed = _count_failures([failure])
-    failed += _paint_all(others, folder, config.workers or os.cpu_count() or 1)
+    failed += _paint_all(paintings[1:], folder, config.workers or os.cpu_count() or 1)
     folder.clear_staging()
-    print(f"{1 + len(others) - failed} instance maps in {folder.uri}, {failed} left out")
+    print(f"{len(paintings) - failed} instance maps in {folder.uri}, {failed} left out")
     return SOME_FAILED if failed else COMPLETE
 
 
@@ -117,10 +117,12 @@ def _paint_all(paintings: Sequence[_Painting], folder: Folder, workers: int) -> 
 
 def _count_failures(outcomes: Iterable[str | None]) -> int:
     """Log why maps were left out, and return how many were."""
-    failures = [outcome for outcome in outcomes if outcome is not None]
-    for failure in failures:
-        log.warning("left out: %s", failure)
-    return len(failures)
+    failed = 0
+    for failure in outcomes:
+        if failure is not None:
+            log.warning("left out: %s", failure)
+            failed += 1
+    return failed
 
 
 def _paint(painting: _Painting, folder: Folder) -> str | None:

@@ -28,7 +28,7 @@ from spadepis.dataset.inputs.image_files import (
     open_image,
     read_extent,
 )
-from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map_with_extent, resize_label_map
 from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.dataset.inputs.suffixes import suffix_of
 from spadepis.labels import LabelSpace
@@ -114,7 +114,7 @@ class PairFile:
         Raises:
             UnreadableImageError: the file cannot be read, or holds values of no class.
         """
-        return self._classes(self._stored_values())
+        return self._classes(self._stored_values()[0])
 
     def read_values(self) -> tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]:
         """Read both files for training, the label map as it is before ``raw_values`` is applied.
@@ -134,15 +134,15 @@ class PairFile:
 
     def _values_on(self, photo: Extent) -> NDArray[np.integer[Any]]:
         """The values of the label map, turned as its photo is for display."""
-        values, uri = self._stored_values(), str(self.labels)
-        with decoding(uri):
-            extent = read_extent(uri, MAX_PIXELS)
+        values, extent = self._stored_values()
+        with decoding(str(self.labels)):
             turned = turn(values, orientation_on(extent, photo, self.conventions.grid))
         return np.ascontiguousarray(turned)
 
-    def _stored_values(self) -> NDArray[np.integer[Any]]:
+    def _stored_values(self) -> tuple[NDArray[np.integer[Any]], Extent]:
         possible = self.space if self.raw_values is None else None
-        return read_label_map(str(self.labels), MAX_PIXELS, self.conventions, possible)
+        uri = str(self.labels)
+        return read_label_map_with_extent(uri, MAX_PIXELS, self.conventions, possible)
 
     def _classes(self, values: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         if self.raw_values is not None:

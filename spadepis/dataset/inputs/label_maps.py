@@ -68,7 +68,26 @@ def read_label_map(
     Raises:
         UnreadableImageError: with the file and the reason, e.g. that it has colour channels.
     """
-    return _read(uri, max_pixels, conventions, label_space)[0]
+    return read_label_map_with_extent(uri, max_pixels, conventions, label_space)[0]
+
+
+def read_label_map_with_extent(
+    uri: str,
+    max_pixels: int,
+    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
+    label_space: LabelSpace | None = None,
+) -> tuple[NDArray[np.integer[Any]], Extent]:
+    """Read the values of a label map, and its size as stored and its orientation.
+
+    The arguments, the values and the errors are those of ``read_label_map``.
+    """
+    file, image = open_image(uri, max_pixels)
+    with decoding(uri):
+        values = choose_reading(label_values(image, file), label_space, conventions)
+        for value, why in conventions.refused_values.items():
+            if (values == value).any():
+                raise RefusedImageError(why)
+    return values, extent_of(file, image)
 
 
 def read_class_map(
@@ -91,7 +110,7 @@ def read_class_map(
     Raises:
         UnreadableImageError: with the file and the reason, e.g. a value that is no class.
     """
-    raw, stored = _read(uri, max_pixels, conventions, label_space)
+    raw, stored = read_label_map_with_extent(uri, max_pixels, conventions, label_space)
     try:
         classes = label_space.decode(raw).astype(np.uint8)
         orientation = UPRIGHT
@@ -155,15 +174,3 @@ def resize_label_map(label_map: NDArray[Integer], height: int, width: int) -> ND
     """Resize integers [H,W] to [height,width] by nearest neighbour at pixel centres."""
     image = Image.fromarray(label_map)
     return np.asarray(image.resize((width, height), Image.Resampling.NEAREST))
-
-
-def _read(
-    uri: str, max_pixels: int, conventions: LabelConventions, label_space: LabelSpace | None
-) -> tuple[NDArray[np.integer[Any]], Extent]:
-    file, image = open_image(uri, max_pixels)
-    with decoding(uri):
-        values = choose_reading(label_values(image, file), label_space, conventions)
-        for value, why in conventions.refused_values.items():
-            if (values == value).any():
-                raise RefusedImageError(why)
-    return values, extent_of(file, image)
