@@ -106,7 +106,7 @@ class TrainSpadeConfig(TrainingConfig):
     other folders. They are shown on the sample sheets."""
     label_grid: Grid | None = None
     """Whether label maps lie on their photos as stored or as turned for display by EXIF. Default:
-    as their sizes say; where these do not tell, as those of the other pairs of the folder say."""
+    that which their sizes allow or, where both are possible, that of the others in the folder."""
     label_scaling: Scaling | None = None
     """How the label values of files with fewer than 8 bits are meant: raw numbers, or scaled to
     the full range by a program. Default: the reading that fits the label space and the folder."""
