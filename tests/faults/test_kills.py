@@ -98,6 +98,8 @@ def undisturbed(
         "--image-format=png",
         f"--spade-checkpoint={spade_checkpoint}",
         f"--photowct-checkpoint={photowct_checkpoint}",
+        # With a number that is asked for, even a short job has workers of each stage to kill.
+        "--smoothing-workers=1",
     ]
     with RunningJob([*flags, f"--output={folder / 'out'}"], folder / "log") as job:
         assert job.wait_for_worker("read") is not None

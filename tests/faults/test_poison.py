@@ -51,6 +51,8 @@ def run(
         flags = [f"--masks={masks}", f"--styles={styles}", "--pairing=all", "--size=64x64"]
         flags += [f"--spade-checkpoint={spade_checkpoint}", f"--output={tmp_path / 'out'}"]
         flags += [f"--photowct-checkpoint={photowct_checkpoint}", "--accept-implausible"]
+        # A number that is asked for gives each stage workers of its own, even in so short a job.
+        flags += ["--smoothing-workers=1"]
         if "hang" in str([*scenes, style]):
             flags += [f"--stall-minutes={STALL_MINUTES}"]
         log = tmp_path / "log"

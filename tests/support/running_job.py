@@ -1,6 +1,7 @@
 """A job in processes of its own, and killing them at random moments."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -113,13 +114,14 @@ class RunningJob:
         return int(self._driver.wait())
 
     def workers(self, stage: str) -> list[psutil.Process]:
-        """The actors of a stage that are past their constructor."""
+        """The actors that host a stage, alone or with others, and are past their constructor."""
+        hosts = re.compile(rf"\(MapBatches\((?:\w+\+)*{stage}(?:\+\w+)*\)\)")
         found = []
         for process in self.descendants():
             with suppress(psutil.NoSuchProcess):
                 # Ray gives its processes titles. A dead one has none.
                 title = "".join(process.cmdline()[:1])
-                if f"(MapBatches({stage}))" in title and not title.endswith("__init__"):
+                if hosts.search(title) and not title.endswith("__init__"):
                     found.append(process)
         return found
 

@@ -114,9 +114,9 @@ def _make_pools(job: Prepared, lease: Lease, allocation: Allocation) -> list[Poo
 def _sharing_a_worker(
     stages: Sequence[StageSpec], allocation: Allocation
 ) -> Iterator[Sequence[StageSpec]]:
-    """Consecutive stages on GPUs, and each of the others by itself."""
-    for gpus, together in groupby(stages, key=lambda stage: allocation[stage.declaration].gpus):
-        if gpus:
+    """Consecutive stages whose workers are shared, and each of the others by itself."""
+    for shared, together in groupby(stages, key=lambda stage: allocation[stage.declaration].shared):
+        if shared:
             yield list(together)
         else:
             yield from ([stage] for stage in together)

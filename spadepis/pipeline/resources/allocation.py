@@ -29,6 +29,11 @@ NETWORKS = (SYNTHESIZE, STYLIZE)
 SPARE_IO = 1.5
 # One more worker has to save a job this much, since it takes some seconds of a core to start.
 WORTH_A_WORKER_SECONDS = 20.0
+# In a job with less to compute than this, workers that host every stage are ready sooner than
+# workers of every stage.
+SHORT_JOB_SECONDS = 120.0
+# One more worker of a short job has to save this much.
+WORTH_A_WORKER_OF_SHORT_JOB_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Workers:
         gpus: GPUs of each.
         at_first: how many of them before the cluster has grown.
         device: device that they compute on, "cpu" or "cuda".
+        shared: whether each of them hosts all consecutive stages that share workers.
     """
 
     count: int
@@ -63,6 +69,7 @@ class Workers:
     gpus: float = 0.0
     at_first: int = 0
     device: str = "cpu"
+    shared: bool = False
 
 
 Allocation = Mapping[Declaration, Workers]
@@ -80,11 +87,13 @@ def allocate(
 
     On CPUs every worker is single-threaded, and spare CPUs go one by one to the stage that is the
     slowest so far. On one node there may be more workers than CPUs, each with a part of one, so
-    that in a long job no stage keeps the others waiting. The stages on GPUs share their workers,
-    usually one on each GPU, so that every GPU has all of them. Smoothing and, after it, quality
-    metrics run there or on the CPUs, whatever makes the job faster by the rates in ``rates``. A
-    worker on a GPU reserves no CPU, so that smoothing on the spare CPUs of its node cannot keep it
-    out; the count of the others leaves one for it.
+    that in a long job no stage keeps the others waiting. In a short job on one node without GPUs
+    each worker hosts all stages, since a worker takes longer to start than a few scenes take.
+
+    The stages on GPUs share their workers, usually one on each GPU, so that every GPU has all of
+    them. Smoothing and, after it, quality metrics run there or on the CPUs, whatever makes the job
+    faster by the rates in ``rates``. A worker on a GPU reserves no CPU, so that smoothing on the
+    spare CPUs of its node cannot keep it out; the count of the others leaves one for it.
 
     Args:
         machines: may fix devices and numbers of workers.
@@ -101,6 +110,11 @@ def allocate(
         ConfigurationError: more is asked for than the cluster has; the message says what.
     """
     on_gpu = _stages_on_gpus(machines, cluster, seconds)
+    work = scenes * sum(seconds.values())
+    asked = _asked_workers(machines, list(seconds))
+    if one_node and not on_gpu and not asked and work < SHORT_JOB_SECONDS:
+        workers = _workers_of_short_job(cluster, scenes, work)
+        return dict.fromkeys((READ, *seconds, WRITE), workers)
     counts = _count_workers(machines, cluster, seconds, on_gpu, scenes if one_node else 0)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     cpus = COMPUTING_SHARE * min(1.0, cluster.cpus / _processes(counts, on_gpu))
@@ -115,7 +129,7 @@ def allocate(
     def on_gpus(count: int) -> Workers:
         # No worker can have parts of two GPUs.
         gpus = 1 / math.ceil(count / cluster.gpus)
-        return Workers(count, 0.0, gpus, at_first(count, started.gpus / cluster.gpus), "cuda")
+        return Workers(count, 0.0, gpus, at_first(count, started.gpus / cluster.gpus), "cuda", True)
 
     # They share their workers, so that each GPU has all of them.
     shared = on_gpus(max(counts[stage] for stage in on_gpu)) if on_gpu else None
@@ -131,6 +145,16 @@ def allocate(
         _io_workers(stage, cluster, started, scenes, slowest) for stage in (READ, WRITE)
     )
     return {READ: reading, **computing, WRITE: writing}
+
+
+def _workers_of_short_job(cluster: ClusterSize, scenes: int, work: float) -> Workers:
+    """Workers that host all stages, for a job with so many seconds of work on one node."""
+    most = min(scenes, int(cluster.cpus))
+    count = 1
+    while count < most and work / count - work / (count + 1) > WORTH_A_WORKER_OF_SHORT_JOB_SECONDS:
+        count += 1
+    cpus = min(1.0, COMPUTING_SHARE * cluster.cpus / count)
+    return Workers(count, cpus, at_first=count, shared=True)
 
 
 def _stages_on_gpus(

@@ -58,8 +58,32 @@ def test_no_stage_of_a_long_job_on_one_node_keeps_the_others_waiting() -> None:
     stages = [allocation[stage] for stage in SECONDS]
     assert [stage.count for stage in stages] == [1, 2, 1, 1]
     assert sum(stage.count * stage.cpus for stage in stages) == pytest.approx(1.8)
-    short = allocate(config, two, 20, SECONDS, one_node=True)
-    assert short[STYLIZE].count == 1
+    shorter = allocate(config, two, 30, SECONDS, one_node=True)
+    assert shorter[STYLIZE].count == 1
+
+
+@pytest.mark.parametrize(
+    ("scenes", "cpus", "workers"), [(1, 8, 1), (2, 8, 1), (20, 2, 2), (20, 8, 4), (27, 64, 5)]
+)
+def test_in_a_short_job_each_worker_hosts_all_stages(scenes: int, cpus: int, workers: int) -> None:
+    def shared(machines: MachineSettings, scenes: int, one_node: bool, gpus: int = 0) -> bool:
+        cluster = ClusterSize(cpus, gpus)
+        allocation = allocate(machines, cluster, scenes, SECONDS, one_node=one_node)
+        return allocation[READ] is allocation[SMOOTH]
+
+    allocation = allocate(MachineSettings(), ClusterSize(cpus, 0), scenes, SECONDS, one_node=True)
+    first, *others = allocation.values()
+    assert tuple(allocation) == (READ, *SECONDS, WRITE)
+    assert all(each is first for each in others)
+    assert first.shared and first.count == workers
+    assert 0 < first.count * first.cpus <= cpus
+
+    asked = MachineSettings(smoothing_workers=1)
+    assert shared(MachineSettings(), scenes, one_node=True)
+    assert not shared(MachineSettings(), 28, one_node=True)
+    assert not shared(MachineSettings(), scenes, one_node=False)
+    assert not shared(MachineSettings(), scenes, one_node=True, gpus=1)
+    assert not shared(asked, scenes, one_node=True)
 
 
 def test_smoothing_moves_to_the_gpus_where_cpus_are_few() -> None:
