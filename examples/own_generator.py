@@ -25,7 +25,8 @@ from spadepis.pipeline.stages.stage import StageSpec
 class Painter:
     """Fills in the content of each scene. A worker makes it once, and may load a model then."""
 
-    # Its name says which stage it replaces. Add "cuda" to the devices if it runs on GPUs.
+    # Its name says which stage it replaces. If it can run on GPUs, add "cuda" to the devices and
+    # ``device: str`` to the arguments of the constructor: it is then told "cpu" or "cuda".
     declaration: ClassVar = Declaration("synthesize", devices=("cpu",), per_result=False)
 
     def __init__(self, grain: float) -> None:

@@ -141,7 +141,11 @@ def read_values(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
         if not argument.startswith("--"):
             raise ConfigurationError(f"unexpected argument {argument!r}")
         spelling = argument.partition("=")[0]
-        command.refuse(spelling.lstrip("-").removeprefix("no-").replace("-", "_"), spelling)
+        name = spelling.lstrip("-").removeprefix("no-").replace("-", "_")
+        command.refuse(name, spelling)
+        # Like --dry_run, or --no-limit.
+        hint = f"did you mean {flag(name)}?"
+        raise ConfigurationError(f"{spelling} is no setting of {command.name} ({hint})")
     given = vars(parsed)
     uri = given.pop("config", None)
     values = {} if uri is None else _read_settings(command, uri)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spadepis.kernels import onednn, winograd
+from spadepis.kernels.derived import Derived
 from spadepis.kernels.winograd_tiles import CHUNK, TILE
 
 # With fewer tiles than this, reading the transformed kernel takes longer than what is saved.
@@ -47,8 +48,7 @@ class Convolution3x3(nn.Conv2d):
         super().__init__(channels_in, channels_out, 3, padding=1, padding_mode=padding)
         self.rectify = rectify
         self.exact_ties = exact_ties
-        # The transformed kernel, beside an alias of the kernel it was made of and its version then.
-        self._transformed: tuple[Tensor, Tensor, int] | None = None
+        self._transformed: Derived[Tensor] = Derived()
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve features [N,C,H,W], of the dtype of the kernel.
@@ -59,7 +59,10 @@ class Convolution3x3(nn.Conv2d):
             [N,O,H,W].
         """
         if self._winograd_pays(x):
-            transformed = self._transformed_kernel()
+            kernel = self.weight
+            transformed = self._transformed.get(
+                None, [kernel], lambda: winograd.transform_kernel(kernel)
+            )
             options = self.padding_mode, self.rectify, self.exact_ties
             return winograd.convolve(x, transformed, self.bias, *options)
         if self.padding_mode == "reflect" and 1 in x.shape[2:]:
@@ -85,21 +88,6 @@ class Convolution3x3(nn.Conv2d):
             and not self.weight.is_inference()
             and onednn.is_available()
         )
-
-    def _transformed_kernel(self) -> Tensor:
-        kernel = self.weight
-        if self._transformed is not None:
-            transformed, alias, version = self._transformed
-            # The alias keeps the kernel's memory from being given to another tensor.
-            if alias.data_ptr() == kernel.data_ptr() and version == kernel._version:
-                return transformed
-        transformed = winograd.transform_kernel(kernel)
-        self._transformed = transformed, kernel.detach(), kernel._version
-        return transformed
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The module without its transformed kernel, which copies make for themselves."""
-        return self.__dict__ | {"_transformed": None}
 
 
 def convolve_1x1(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

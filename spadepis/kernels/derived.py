@@ -14,25 +14,34 @@ class Derived(Generic[Value]):
     """Keeps the last value; copies and pickles are empty."""
 
     def __init__(self) -> None:
-        self._made_of: list[Tensor] = []
-        self._versions: list[int] = []
-        self._key: object = None
-        self._value: Value | None = None
+        # Beside aliases of what it was made of, whose memory they keep from being given to other
+        # tensors, and the versions and the key then.
+        self._last: tuple[Value, list[Tensor], list[int], object] | None = None
 
     def get(self, key: object, tensors: Sequence[Tensor], make: Callable[[], Value]) -> Value:
-        """The value, made now unless it was made of the same tensors and key before."""
+        """The value, made now unless it was made of the same tensors and key before.
+
+        A tensor counts as another one if it was changed in place, and also if its data was
+        replaced, which is what ``Module.to`` does.
+        """
+        if not hasattr(Tensor, "_version"):
+            return make()
         # Tensors made in inference mode do not tell when they change.
         versions = [0 if tensor.is_inference() else tensor._version for tensor in tensors]
-        if (
-            self._value is None
-            or key != self._key
-            or versions != self._versions
-            or any(a is not b for a, b in zip(tensors, self._made_of, strict=True))
-        ):
-            self._value = make()
-            self._key, self._made_of, self._versions = key, list(tensors), versions
-        return self._value
+        if self._last is not None:
+            value, aliases, *others = self._last
+            same = all(_is_same(a, b) for a, b in zip(tensors, aliases, strict=True))
+            if same and others == [versions, key]:
+                return value
+        value = make()
+        self._last = value, [tensor.detach() for tensor in tensors], versions, key
+        return value
 
     def __reduce__(self) -> tuple[type[Derived[Value]], tuple[()]]:
         """An empty one."""
         return Derived, ()
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same memory."""
+    return (a.device, a.dtype, a.data_ptr()) == (b.device, b.dtype, b.data_ptr())

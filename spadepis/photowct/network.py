@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spadepis.kernels.convolution import Convolution3x3
+from spadepis.kernels.derived import Derived
 
 LEVELS = (4, 3, 2, 1)
 
@@ -59,9 +60,7 @@ class Encoder(nn.Module):
         self.blocks = ENCODER_BLOCKS[level]
         self.pooling_tolerance = pooling_tolerance
         self.conv0 = nn.Conv2d(3, 3, 1)
-        # The value of ``_first_convolution`` beside aliases of what it was made of, whose memory
-        # they keep from being given to other tensors, and their versions then.
-        self._folded: tuple[tuple[Tensor, Tensor], list[Tensor], list[int]] | None = None
+        self._folded: Derived[tuple[Tensor, Tensor]] = Derived()
         channels = 3
         for name in (name for block in self.blocks for name in block):
             convolution = Convolution3x3(
@@ -119,20 +118,7 @@ class Encoder(nn.Module):
         weights = [conv1_1.weight, conv1_1.bias, self.conv0.weight, self.conv0.bias]
         if any(weight.requires_grad or weight.is_inference() for weight in weights):
             return _fold(*weights)
-        versions = [weight._version for weight in weights]
-        if self._folded is not None:
-            folded, aliases, versions_then = self._folded
-            pairs = zip(weights, aliases, strict=True)
-            same = all(weight.data_ptr() == alias.data_ptr() for weight, alias in pairs)
-            if same and versions == versions_then:
-                return folded
-        folded = _fold(*weights)
-        self._folded = folded, [weight.detach() for weight in weights], versions
-        return folded
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The module without its folded convolution, which copies make for themselves."""
-        return self.__dict__ | {"_folded": None}
+        return self._folded.get(None, weights, lambda: _fold(*weights))
 
 
 def _fold(kernel: Tensor, bias: Tensor, colours: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:

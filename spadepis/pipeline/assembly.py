@@ -60,7 +60,17 @@ def assemble(
     if config.quality.quality:
         stages.append(_assessment(config, devices.get(ASSESS, "cpu")))
     stages.append(_writing(config, lease))
-    return [config.own_stages.get(stage.declaration.name, stage) for stage in stages]
+    return [_own_stage(config, stage.declaration, devices) or stage for stage in stages]
+
+
+def _own_stage(
+    config: JobConfig, replaced: Declaration, devices: Mapping[Declaration, str]
+) -> StageSpec | None:
+    """The user's stage in place of one; one that can use a GPU is told its device."""
+    own = config.own_stages.get(replaced.name)
+    if own is None or "cuda" not in own.declaration.devices:
+        return own
+    return StageSpec(own.kind, {**own.arguments, "device": devices.get(replaced, "cpu")})
 
 
 def match_styles(

@@ -69,7 +69,9 @@ class Progress:
     @property
     def slowest(self) -> str | None:
         """The stage whose workers were busy longest, each of them on average."""
-        busy = {stage: spent / self._workers[stage] for stage, spent in self._seconds.items()}
+        busy = {
+            stage: spent / self._workers.get(stage, 1) for stage, spent in self._seconds.items()
+        }
         return max(busy, key=busy.__getitem__, default=None)
 
     def _restart_bar(self) -> None:

@@ -46,11 +46,22 @@ def run_job(
 
 
 def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
-    """Train a PhotoWCT and write ``photowct.safetensors`` into the output folder."""
+    """Train a PhotoWCT and write ``photowct.safetensors`` into the output folder.
+
+    Raises:
+        ConfigurationError: there are no photos in one of the sources, or no sources.
+    """
     _set_threads(config)
+    sources = _photos_by_source(config)
+    if not sources:
+        raise ConfigurationError("nothing to train on: give folders with --photos or --pairs")
     training, held_out = [], []
-    for photos in _photos_by_source(config):
+    for folder, photos in sources.items():
         kept, kept_out = split_photos(photos)
+        if not kept:
+            raise ConfigurationError(
+                f"nothing to train on: {folder} has no photo, or all are held out"
+            )
         training.append(Source.of_equals(kept))
         held_out += kept_out
     cascade = train_photowct(
@@ -139,13 +150,12 @@ def start_from(generator: SpadeGenerator, uri: str) -> None:
     generator.load_state_dict(weights, strict=False)
 
 
-def _photos_by_source(config: TrainPhotoWCTConfig) -> list[list[Path]]:
-    """The photos of folders, and those of pairs."""
+def _photos_by_source(config: TrainPhotoWCTConfig) -> dict[Path, list[Path]]:
+    """The photos of each folder, and of each folder of pairs."""
+    folders = [config.data / folder for folder in config.photos]
+    photos = {folder: list_photos(folder) for folder in folders}
     pairs = config.folders(config.pairs)
-    return [
-        *(list_photos(config.data / folder) for folder in config.photos),
-        *(list_photos(folders.photos, folders.labels) for folders in pairs),
-    ]
+    return photos | {each.photos: list_photos(each.photos, each.labels) for each in pairs}
 
 
 def _set_threads(config: TrainingConfig) -> None:

@@ -52,6 +52,11 @@ def _macs_of(convolution: Convolution3x3, x: Tensor) -> int:
     return count_macs(lambda: convolution(x))
 
 
+def is_transformed(convolution: Convolution3x3) -> bool:
+    """Whether a convolution has used Winograd's method, and keeps what it needs for it."""
+    return convolution._transformed._last is not None
+
+
 def _rms(error: Tensor) -> float:
     return float(error.square().mean().sqrt())
 
@@ -68,7 +73,7 @@ def test_winograd_equals_direct_convolution(
     x = _features(2, channels, height, width)
     convolution = _convolution(channels, channels_out, padding, rectify)
     y = convolution(x)
-    assert convolution._transformed is not None
+    assert is_transformed(convolution)
     assert y.shape == (2, channels_out, height, width)
     assert y.is_contiguous(memory_format=torch.channels_last)
     expected = _directly(convolution, x.double())
@@ -124,7 +129,7 @@ def test_equal_neighbourhoods_have_equal_results(padding: Padding) -> None:
     for exact_ties in (False, True):
         convolution = _convolution(64, 64, padding, exact_ties=exact_ties)
         y = convolution(x)
-        assert convolution._transformed is not None
+        assert is_transformed(convolution)
         torch.testing.assert_close(y, _directly(convolution, x), rtol=0, atol=1e-5)
         equal[exact_ties] = [
             [int(same.sum()) for same in (_repeats(x, padding, axis), _equals(y, axis))]
@@ -185,7 +190,7 @@ def test_what_is_convolved_directly(
 ) -> None:
     convolution = _ones(channels, channels_out).to(dtype)
     y = convolution(torch.ones(1, channels, side, side, dtype=dtype))
-    assert convolution._transformed is None
+    assert not is_transformed(convolution)
     assert torch.equal(y, torch.full_like(y, 9 * channels))
 
 
@@ -193,7 +198,7 @@ def test_what_is_convolved_directly(
 def test_with_gradients_it_is_convolved_directly(where: str) -> None:
     convolution = _ones(64, 64).requires_grad_(where == "kernel")
     y = convolution(torch.ones(1, 64, 32, 32, requires_grad=where == "features"))
-    assert convolution._transformed is None
+    assert not is_transformed(convolution)
     assert y.requires_grad
     assert torch.equal(y, torch.full_like(y, 9 * 64))
 
@@ -248,7 +253,7 @@ def test_used_convolutions_can_be_copied_and_sent() -> None:
     convolution = _convolution(64, 64)
     y = convolution(x)
     for copied in (copy.deepcopy(convolution), pickle.loads(pickle.dumps(convolution))):
-        assert copied._transformed is None
+        assert not is_transformed(copied)
         assert torch.equal(copied(x), y)
 
 

@@ -22,9 +22,11 @@ def test_is_made_again_after_a_change_only() -> None:
     assert [derived.get("a", [weight], make) for _ in range(2)] == [2, 2]
     assert derived.get("b", [weight], make) == 3
     assert derived.get("b", [weight.clone()], make) == 4
+    weight.data = torch.ones(3)
+    assert [derived.get("b", [weight], make) for _ in range(2)] == [5, 5]
     with torch.inference_mode():
         weight = torch.zeros(3)
-    assert [derived.get("b", [weight], make) for _ in range(2)] == [5, 5]
+    assert [derived.get("b", [weight], make) for _ in range(2)] == [6, 6]
 
 
 def test_copies_are_empty() -> None:

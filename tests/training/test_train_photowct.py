@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spadepis.configuration import ConfigurationError
 from spadepis.photowct import PhotoWCT
 from spadepis.training.cascade import Cascade, widths_by_name
 from spadepis.training.config import TrainPhotoWCTConfig
@@ -17,6 +18,7 @@ from spadepis.training.photowct_losses import (
     style_distance,
     transfer,
 )
+from spadepis.training.runs import train_photowct_job
 from spadepis.training.sources import Source
 
 WIDTHS = (8, 10, 12, 16)
@@ -125,3 +127,15 @@ def test_structure_distance_is_zero_under_a_change_of_light() -> None:
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     assert abs(float(structure_distance(0.3 * image + 0.2, image))) < 1e-5
     assert float(structure_distance(image.flip(3), image)) > 0.5
+
+
+def test_without_photos_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    cases: list[tuple[tuple[Path, ...], str]] = [
+        ((), "give folders with --photos"),
+        ((Path("empty"),), "has no photo"),
+    ]
+    for photos, reason in cases:
+        config = TrainPhotoWCTConfig(data=tmp_path, output=tmp_path / "out", photos=photos)
+        with pytest.raises(ConfigurationError, match=f"nothing to train on: .*{reason}"):
+            train_photowct_job(config)

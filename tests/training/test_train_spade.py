@@ -37,8 +37,9 @@ def make_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PairFolders:
         labels[:, random.integers(20, 60) :] = 1
         Image.fromarray(labels).save(tmp_path / f"{name}.png")
         Image.fromarray(labels * 255).convert("RGB").save(tmp_path / f"{name}.jpg")
-    # These trainings are shorter than the usual memory of the average.
+    # These trainings are shorter than the usual memory of the average, and their crops all alike.
     monkeypatch.setattr("spadepis.training.spade.AVERAGE_DECAY", 0.9)
+    monkeypatch.setattr("spadepis.training.spade_run.CROPS_FOR_STATISTICS", 100)
     return PairFolders(tmp_path, tmp_path)
 
 

@@ -168,8 +168,9 @@ def _stages_on_gpus(
     if cluster.gpus < 1:
         return ()
     wants_networks = machines.device != "cpu"
-    networks = [stage for stage in seconds if stage in NETWORKS] if wants_networks else []
-    after = [stage for stage in seconds if "cuda" in stage.devices and stage not in NETWORKS]
+    capable = [stage for stage in seconds if "cuda" in stage.devices]
+    networks = [stage for stage in capable if stage in NETWORKS] if wants_networks else []
+    after = [stage for stage in capable if stage not in NETWORKS]
     choices = [[*networks, *after[:count]] for count in range(len(after) + 1)]
     if machines.smoothing_device != "auto":
         wanted = machines.smoothing_device == "cuda"

@@ -21,8 +21,9 @@ from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.file import File
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Rejected
-from spadepis.pipeline.stages.declarations import SYNTHESIZE, Declaration
+from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.describe_styles import DescribedStyle
+from spadepis.pipeline.stages.padding import padded
 from spadepis.pipeline.stages.stage import StageSpec
 
 # The size that is tried where every photo keeps its own.
@@ -68,8 +69,8 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
             (scene,) = stage([scene])
             elapsed = perf_counter() - start
             _check(scene, spec.declaration, config)
-            per_scene = spec.declaration == SYNTHESIZE
-            seconds[spec.declaration] = elapsed * (1.0 if per_scene else styles / count)
+            per_scene = styles / count if spec.declaration.per_result else 1.0
+            seconds[spec.declaration] = elapsed * per_scene
     return seconds
 
 
@@ -133,8 +134,8 @@ def _make_scene(config: JobConfig, styles: list[Style]) -> Scene:
     label_map = _label_map(config)
     if config.inputs.masks is not None:
         scene.label_map = label_map
-    if config.inputs.instances is not None:
-        scene.edges = instance_edges(label_map)
+    if config.inputs.instances is not None and config.label_space.has_instance_edges:
+        scene.edges = instance_edges(padded(label_map))
     if not config.job.synthesizes:
         scene.content = _photo(config)
     return scene

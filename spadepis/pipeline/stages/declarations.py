@@ -5,7 +5,7 @@ A stage class carries its declaration; planning reads it without loading the cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spadepis.pipeline.outcome import BatchOutcome
 from spadepis.pipeline.scene import Scene
@@ -17,6 +17,9 @@ CPU_OF_READING_OR_WRITING = 0.05
 @dataclass(frozen=True)
 class Declaration:
     """What a job has to know about a stage.
+
+    Stages of the same name do the same thing, so that a user's own stage counts as the one that it
+    replaces.
 
     Attributes:
         name: name of the stage in failures, seconds, metrics, logs and reports.
@@ -30,13 +33,13 @@ class Declaration:
     """
 
     name: str
-    devices: tuple[str, ...] = ("cpu",)
-    cpus: float = 1.0
-    workers_setting: str | None = None
-    rate_setting: str = ""
-    per_result: bool = True
-    takes: type = Scene
-    returns: type = Scene
+    devices: tuple[str, ...] = field(default=("cpu",), compare=False)
+    cpus: float = field(default=1.0, compare=False)
+    workers_setting: str | None = field(default=None, compare=False)
+    rate_setting: str = field(default="", compare=False)
+    per_result: bool = field(default=True, compare=False)
+    takes: type = field(default=Scene, compare=False)
+    returns: type = field(default=Scene, compare=False)
 
     @property
     def computes(self) -> bool:

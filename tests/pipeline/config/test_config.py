@@ -12,6 +12,7 @@ from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_S
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.configuration import ConfigurationError
 from spadepis.labels import COCO_STUFF, LABEL_SPACES
+from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.command import command_of, parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.models import refuse_missing_checkpoints
@@ -90,6 +91,9 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--bogus", "1"], "--bogus is no setting of synthesize$"),
         (["--mask", "m"], "--mask is no setting of synthesize (did you mean --masks?)"),
         (["--no-qualty"], "--no-qualty is no setting of synthesize (did you mean --quality?)"),
+        (["--dry_run"], "--dry_run is no setting of synthesize (did you mean --dry-run?)"),
+        (["--jpeg_quality=5"], "--jpeg_quality is no setting of synthesize (did you mean"),
+        (["--no-limit"], "--no-limit is no setting of synthesize (did you mean --limit?)"),
         (["extra"], "unexpected argument 'extra'"),
         (["--seed", "x"], "--seed x: give a whole number"),
         (["--seed"], "--seed: expected one argument"),
@@ -315,6 +319,23 @@ class Painter:
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         return scenes
+
+
+class PainterOnGpu(Painter):
+    """One that can use a GPU."""
+
+    declaration: ClassVar = Declaration("synthesize", devices=("cpu", "cuda"), per_result=False)
+
+
+def test_a_stage_of_ones_own_that_can_use_a_gpu_is_told_its_device() -> None:
+    for kind, arguments in (
+        (Painter, {"grain": 1}),
+        (PainterOnGpu, {"grain": 1, "device": "cuda"}),
+    ):
+        own = [StageSpec(kind, {"grain": 1})]
+        config = resolve(Job.SYNTHESIZE, NEEDED[Job.SYNTHESIZE], own)
+        (_, synthesis, *_) = assemble(config, {kind.declaration: "cuda"})
+        assert synthesis == StageSpec(kind, arguments)
 
 
 @pytest.mark.parametrize("more", [{}, {"checkpoints": "c"}], ids=["none", "released"])

@@ -1,8 +1,12 @@
 """How a cluster is shared among the stages."""
 
+from pathlib import Path
+
 import pytest
+import torch
 
 from spadepis.configuration import ConfigurationError
+from spadepis.labels import ADE20K
 from spadepis.pipeline.config.command import command_of
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.job import Job
@@ -10,7 +14,16 @@ from spadepis.pipeline.config.resolution import resolve
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.resources.rates import CARDS, CPU_RATES, USUAL_STYLES, cores_of
 from spadepis.pipeline.resources.trial import seconds_per_scene
-from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
+from spadepis.pipeline.stages.declarations import (
+    ASSESS,
+    READ,
+    SMOOTH,
+    STYLIZE,
+    SYNTHESIZE,
+    WRITE,
+    Declaration,
+)
+from tests.support.networks import spade_weights
 
 SECONDS = {SYNTHESIZE: 1.0, STYLIZE: 2.7, SMOOTH: 0.5, ASSESS: 0.2}
 STAGES = {
@@ -158,6 +171,31 @@ def test_the_trial_times_the_stages_of_the_job(
         seconds = seconds_per_scene(resolve(job, own), styles=2)
         assert tuple(seconds) == stages
         assert all(value > 0 for value in seconds.values())
+
+
+@pytest.mark.parametrize("space", ["coco-stuff", "ade20k"])
+def test_the_trial_pads_instance_edges_where_there_are_any(
+    space: str, tmp_path: Path, spade_checkpoint: str
+) -> None:
+    if space == "ade20k":
+        spade_checkpoint = str(tmp_path / "ade20k.pth")
+        torch.save(spade_weights(ADE20K), spade_checkpoint)
+    settings = {"masks": "m", "instances": "i", "keep_instances": True, "output": "o"}
+    settings |= {"spade_checkpoint": spade_checkpoint, "label_space": space, "size": "70x33"}
+    assert seconds_per_scene(resolve(Job.SYNTHESIZE, settings), styles=1)[SYNTHESIZE] > 0
+
+
+def test_a_generator_of_ones_own_runs_where_it_says() -> None:
+    cluster = ClusterSize(16, 1, "h100")
+    for devices, device in ((("cpu",), "cpu"), (("cpu", "cuda"), "cuda")):
+        own = Declaration("synthesize", devices, per_result=False)
+        for others in ((), (STYLIZE, SMOOTH, ASSESS)):
+            seconds = {own: 1.0} | {stage: SECONDS[stage] for stage in others}
+            allocation = allocate(MachineSettings(), cluster, 1000, seconds)
+            assert allocation[own].device == device
+            assert (allocation[own].gpus > 0) == (device == "cuda")
+            if others:
+                assert allocation[STYLIZE].device == "cuda"
 
 
 def test_all_workers_have_room_before_the_cluster_has_grown() -> None:

@@ -106,10 +106,9 @@ def golden(tmp_path: Path) -> GpuCheckConfig:
     def save(name: str, like: dict[str, torch.Tensor], **outputs: Array) -> None:
         shapes = {key: list(value.shape) for key, value in like.items()}
         meta = json.dumps({"seed": 0, "shapes": shapes})
+        parameters = random_weights(shapes, 0)
         buffers = {
-            f"buffer/{key}": value.numpy()
-            for key, value in like.items()
-            if key not in random_weights(shapes, 0)
+            f"buffer/{key}": value.numpy() for key, value in like.items() if key not in parameters
         }
         save_arrays(tmp_path / f"{name}.npz", {"meta": np.array(meta)} | buffers | outputs)
 
