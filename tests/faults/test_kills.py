@@ -98,8 +98,6 @@ def undisturbed(
         "--image-format=png",
         f"--spade-checkpoint={spade_checkpoint}",
         f"--photowct-checkpoint={photowct_checkpoint}",
-        # With a number that is asked for, even a short job has workers of each stage to kill.
-        "--smoothing-workers=1",
     ]
     with RunningJob([*flags, f"--output={folder / 'out'}"], folder / "log") as job:
         assert job.wait_for_worker("read") is not None
@@ -158,6 +156,8 @@ def starter(
 ) -> Callable[[], RunningJob]:
     """What starts the job of an undisturbed one with another output."""
     flags = [*undisturbed.flags, *storage.flags, f"--output={output.uri}"]
+    # With a number that is asked for, even a short job has workers of each stage to kill.
+    flags += ["--smoothing-workers=1"]
     return lambda: RunningJob(flags, log)
 
 
