@@ -44,6 +44,11 @@ def load_weights(
                 f"checkpoint {uri} does not fit {purpose}: {key} has shape "
                 f"{list(weights[key].shape)} instead of {list(tensor.shape)}"
             )
+        if not _is_plain(weights[key]):
+            raise CheckpointError(
+                f"checkpoint {uri} does not fit {purpose}: {key} does not hold floating-point "
+                f"numbers that can be computed with ({weights[key].dtype})"
+            )
     for key in weights:
         if key not in expected:
             raise CheckpointError(f"checkpoint {uri} has {key}, unknown for {purpose}")
@@ -51,3 +56,9 @@ def load_weights(
     network.to(device=device, dtype=dtype)
     network.to(memory_format=torch.channels_last)
     network.eval().requires_grad_(False)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor holds its floating-point numbers one by one, in memory."""
+    is_stored = tensor.layout == torch.strided and not tensor.is_meta
+    return is_stored and (tensor.is_floating_point() or tensor.ndim == 0)

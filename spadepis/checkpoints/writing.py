@@ -25,7 +25,8 @@ def write_weights(
     Raises:
         OSError: the file cannot be written.
     """
-    contiguous = {key: value.contiguous() for key, value in weights.items()}
+    # Copies: two names may stand for one tensor, which the format does not allow.
+    contiguous = {key: value.clone().contiguous() for key, value in weights.items()}
     with replacing(path) as unfinished:
         safetensors.torch.save_file(contiguous, unfinished, dict(metadata or {}) or None)
 

@@ -58,4 +58,4 @@ def decode(content: bytes) -> NDArray[Any]:
     Raises:
         Exception: one of ``DECODING_ERRORS``, if the content is damaged.
     """
-    return np.asarray(Image.open(io.BytesIO(content)))
+    return np.asarray(Image.open(io.BytesIO(content), formats=("JPEG", "PNG")))

@@ -30,7 +30,8 @@ YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 MOST_CLASSES = 256
 UNKNOWN = "unknown"
 
-Byte: TypeAlias = Annotated[int, Field(ge=0, le=255)]
+# Strict: YAML reads yes and no as truth values, which are no numbers.
+Byte: TypeAlias = Annotated[int, Field(ge=0, le=255, strict=True)]
 
 
 class _Class(BaseModel):

@@ -8,6 +8,7 @@ and by their content (see ``plausibility``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.plausibility import (
@@ -18,7 +19,7 @@ from spadepis.labels.plausibility import (
 )
 from spadepis.labels.published import CITYSCAPES, CITYSCAPES_TRAIN_IDS, LABEL_SPACES
 
-LICENSE_PLATES = "255, which stands for license plates and is not in published label maps"
+_LICENSE_PLATES = "which stands for license plates and is not in published label maps"
 
 
 def find_misnumbering(
@@ -63,7 +64,7 @@ def suspect_misnumbering(
 
 def _by_name(space: LabelSpace, histograms: Mapping[str, Histogram]) -> str | None:
     for part, likely in (("labelTrainIds", CITYSCAPES_TRAIN_IDS), ("labelIds", CITYSCAPES)):
-        named = [name for name in histograms if part in name]
+        named = [name for name in histograms if part in PurePosixPath(name).name]
         if named and likely != space:
             return misnumbered(space, likely, f"the label maps are named {part}, e.g. {named[0]}")
     return None
@@ -84,13 +85,27 @@ def _by_unknown_values(space: LabelSpace, histograms: Mapping[str, Histogram]) -
     return None
 
 
+def unlabelled_values(space: LabelSpace) -> Mapping[int, str]:
+    """The values that published label maps never hold and other tools use for unlabelled.
+
+    They are values of a class all the same: -1, and 255, which is its form in 8 bits.
+
+    Returns:
+        The values, with what is wrong with a file that has them.
+    """
+    if space != CITYSCAPES:
+        return {}
+    return {value: f"it holds {value}, {_LICENSE_PLATES}" for value in (255, -1)}
+
+
 def _by_license_plates(space: LabelSpace, histograms: Mapping[str, Histogram]) -> str | None:
-    """By 255, which the published label ids never hold and other tools use for unlabelled."""
-    plates = {255, -1}
+    """By what other tools use for unlabelled."""
+    plates = unlabelled_values(space).keys()
     holding = [name for name, found in histograms.items() if plates & found.keys()]
-    if space != CITYSCAPES or not holding:
+    if not holding:
         return None
-    evidence = f"{len(holding)} of {len(histograms)} label maps hold {LICENSE_PLATES}"
+    value = min(value for found in histograms.values() for value in plates & found.keys())
+    evidence = f"{len(holding)} of {len(histograms)} label maps hold {value}, {_LICENSE_PLATES}"
     if all(_holds(CITYSCAPES_TRAIN_IDS, found) for found in histograms.values()):
         return misnumbered(space, CITYSCAPES_TRAIN_IDS, evidence)
     return f"{evidence}: if it means unlabelled, write 0 instead"

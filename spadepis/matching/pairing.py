@@ -95,6 +95,7 @@ def _ids(uri: str, table: pa.Table, name: str) -> Sequence[str | None]:
     column = table.column(name)
     try:
         ids: list[str | None] = column.cast(pa.string()).to_pylist()
-    except pa.ArrowException as error:
+    # Texts that are not UTF-8 are found when they become strings of Python.
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise PairingError(f"{uri}: column {name} is of {column.type}, not of texts") from error
     return ids

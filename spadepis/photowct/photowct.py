@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -316,12 +317,14 @@ class PhotoWCT(nn.Module):
 def _pooling_tolerance(uri: str) -> float:
     """The tolerance that the metadata of a checkpoint name."""
     tolerance = read_metadata(uri).get(POOLING_TOLERANCE_KEY, "0")
+    unknown = f"checkpoint {uri} asks for an unknown tolerance of poolings, {tolerance!r}"
     try:
-        return float(tolerance)
+        value = float(tolerance)
     except ValueError as error:
-        raise CheckpointError(
-            f"checkpoint {uri} asks for an unknown tolerance of poolings, {tolerance!r}"
-        ) from error
+        raise CheckpointError(unknown) from error
+    if not 0 <= value < math.inf:
+        raise CheckpointError(unknown)
+    return value
 
 
 def _widths(weights: Mapping[str, Tensor], uri: str) -> dict[int, dict[str, int]]:
@@ -331,7 +334,9 @@ def _widths(weights: Mapping[str, Tensor], uri: str) -> dict[int, dict[str, int]
         widths[level] = {}
         for name in (name for block in ENCODER_BLOCKS[level] for name in block):
             key = f"e{level}.{name}.weight"
-            if key not in weights:
-                raise CheckpointError(f"checkpoint {uri} is not a PhotoWCT network: no {key}")
+            if key not in weights or weights[key].ndim != 4:
+                raise CheckpointError(
+                    f"checkpoint {uri} is not a PhotoWCT network: no kernel {key}"
+                )
             widths[level][name] = weights[key].shape[0]
     return widths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -158,6 +159,6 @@ class TrainSpadeConfig(TrainingConfig):
 
 def _is_positive(number: str) -> bool:
     try:
-        return float(number) > 0
+        return 0 < float(number) < math.inf
     except ValueError:
         return False

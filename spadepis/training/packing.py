@@ -6,13 +6,14 @@ import io
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import safetensors.torch
 import torch
 from PIL import Image
 from torch import Tensor
 
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.training.photos import MAPPING_FILE, PairFile
 from spadepis.training.sources import Source
@@ -51,8 +52,14 @@ def write_pack(
 
     Returns:
         The number of pairs to train on that the file holds.
+
+    Raises:
+        ConfigurationError: a pair does not lie in the data folder.
     """
     everything = [pair for source in pairs.sources for pair in source.items]
+    for file in (file for pair in (*everything, *shown) for file in (pair.photo, pair.labels)):
+        if not file.is_relative_to(data) or ".." in file.relative_to(data).parts:
+            raise ConfigurationError(f"--pack: {file} does not lie in --data {data}")
     count = 0
     with replacing(path) as unfinished, ZipFile(unfinished, "w") as pack:
         half = {key: value.half().contiguous() for key, value in features.items()}
@@ -82,9 +89,16 @@ def write_pack(
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Extract what ``write_pack`` wrote into a folder."""
-    with ZipFile(path) as pack:
-        pack.extractall(folder)
+    """Extract what ``write_pack`` wrote into a folder.
+
+    Raises:
+        ConfigurationError: it is damaged, or there is no space.
+    """
+    try:
+        with ZipFile(path) as pack:
+            pack.extractall(folder)
+    except (BadZipFile, OSError, zlib.error, EOFError) as error:
+        raise ConfigurationError(f"{path} cannot be unpacked: {error}") from error
 
 
 def _shuffled(source: Source[PairFile]) -> list[PairFile]:

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.ids import composed
 from spadepis.dataset.inputs.colours import to_srgb
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.examination import conventions_of, examine_label_maps
@@ -32,6 +33,7 @@ from spadepis.dataset.inputs.label_maps import read_label_map_with_extent, resiz
 from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.dataset.inputs.suffixes import suffix_of
 from spadepis.labels import LabelSpace
+from spadepis.labels.numbering import unlabelled_values
 
 # Pictures with a larger short side are shrunk to this one: the scale at which networks are used.
 SHORT_SIDE = 256
@@ -242,7 +244,7 @@ def list_pairs(
     photo_sources = {name: str(photo_of[name]) for name in sources}
     raw_values = _read_mapping(labels.parent / MAPPING_FILE, space)
     findings, _ = examine_label_maps(sources, photo_sources, MAX_PIXELS)
-    conventions = conventions_of(findings, grid, scaling)
+    conventions = conventions_of(findings, grid, scaling, unlabelled_values(space))
     return [
         PairFile(photo_of[name], label_map_of[name], space, raw_values, conventions)
         for name in sources
@@ -253,15 +255,15 @@ def _list_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.glob("*")
-        if suffix_of(path.name) in suffixes and not path.name.startswith(".")
+        if suffix_of(path.name) in suffixes and not path.name.startswith(".") and path.is_file()
     )
 
 
 def _by_name(paths: Sequence[Path]) -> Mapping[str, Path]:
-    """Files by their names without suffix."""
+    """Files by their names without suffix, whose letters are composed."""
     files: dict[str, Path] = {}
     for path in paths:
-        other = files.setdefault(path.stem, path)
+        other = files.setdefault(composed(path.stem), path)
         if other != path:
             raise ConfigurationError(f"{other} and {path} have the same name: keep one of them")
     return files

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.ids import composed
 from spadepis.dataset.inputs.grids import Grid
 from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.labels import LabelSpace
@@ -91,14 +92,15 @@ def read_training_pairs(
         return list_pairs(folders.photos, folders.labels, space, grid, scaling)
 
     kept_out = [list_source(folders) for folders in held_out]
-    forbidden = {pair.id for pairs in kept_out for pair in pairs}
+    forbidden = {composed(pair.id) for pairs in kept_out for pair in pairs}
     known = np.array([name not in UNKNOWN_CLASSES for name in space.names])
     sources, pixels = [], []
     pictures = np.zeros(space.num_classes, np.int64)
     for folders in training:
         pairs = list_source(folders)
         kept_out.append([pair for pair in pairs if is_held_out(pair.id)])
-        pairs = [pair for pair in pairs if not is_held_out(pair.id) and pair.id not in forbidden]
+        pairs = [pair for pair in pairs if not is_held_out(pair.id)]
+        pairs = [pair for pair in pairs if composed(pair.id) not in forbidden]
         if not pairs:
             raise ConfigurationError(
                 f"nothing to train on: no photo in {folders.photos} has a label map in "
@@ -111,6 +113,8 @@ def read_training_pairs(
         pixels.append(weight * counts.sum(axis=0) / counts.sum())
         pictures += present.sum(axis=0)
     shares = np.sum(pixels, axis=0) / np.sum(pixels)
+    if not shares[known].any():
+        raise ConfigurationError("nothing to train on: no label map shows a class")
     borrowing = Borrowing.plan(space, pictures, shares)
     weights = _class_weights(borrowing.shares(shares) * known)
     return TrainingPairs(sources, weights, borrowing, kept_out)

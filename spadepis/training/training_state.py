@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from spadepis.checkpoints.writing import halve_matrices, write_weights
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.storage.replacement import replacing
+
+LONGEST_REASON = 200
 
 
 class Stateful(Protocol):
@@ -31,13 +35,25 @@ def save_state(path: Path, step: int, parts: Mapping[str, Stateful]) -> None:
 
 
 def load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
-    """Give every part its state back and return the number of steps done; 0 without a file."""
+    """Give every part its state back and return the number of steps done; 0 without a file.
+
+    Raises:
+        ConfigurationError: the file is damaged, or does not fit the parts.
+    """
     if not path.exists():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(state["parts"][name])
-    step: int = state["step"]
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        step: int = state["step"]
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
+    # What PyTorch raises depends on the damage; other widths are a RuntimeError or ValueError.
+    except (RuntimeError, ValueError, LookupError, EOFError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise ConfigurationError(
+            f"{path} cannot be resumed: it is damaged, or of a run with other settings ({reason}). "
+            "Give another --output, or remove the file"
+        ) from error
     return step
 
 

@@ -82,6 +82,18 @@ def test_names_the_tensor_that_does_not_fit(spade_checkpoint: str) -> None:
         assert part in message
 
 
+def test_weights_are_floating_point_numbers_in_memory(
+    spade_weights: Callable[..., Weights], tmp_path: Path
+) -> None:
+    path, weights = tmp_path / "net.pth", spade_weights()
+    kernel = weights["fc.weight"]
+    others = [kernel.to(torch.int8), kernel > 0, kernel.to_sparse(), kernel.to(torch.complex64)]
+    for other in [*others, torch.empty_like(kernel, device="meta")]:
+        torch.save(weights | {"fc.weight": other}, path)
+        with pytest.raises(CheckpointError, match="fc.weight does not hold floating-point"):
+            SpadeGenerator.from_checkpoint(str(path), COCO_STUFF)
+
+
 def test_names_missing_and_unknown_tensors(
     spade_weights: Callable[..., Weights], tmp_path: Path
 ) -> None:

@@ -110,6 +110,8 @@ ROAD = {"name": "road", "value": 1}
         ({"classes": ["road"]}, "classes.0: input should be"),
         ({"classes": [{"name": "road"}]}, "classes.0.value: field required"),
         ({"classes": [{"name": "road", "value": 256}]}, "classes.0.value: input should be less"),
+        ({"classes": [{"name": "road", "value": True}]}, "classes.0.value: input should be a"),
+        ({"unknown": True}, "unknown: input should be a valid integer"),
         ({"classes": [ROAD | {"colour": [1, 2]}]}, "classes.0.colour.2: field required"),
         ({"classes": [ROAD, {"name": "road", "value": 2}]}, "two classes have the name road"),
         ({"classes": [ROAD, {"name": "sky", "value": 1}]}, "two classes have the value 1"),

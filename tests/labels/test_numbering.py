@@ -21,7 +21,7 @@ from spadepis.labels import (
     LABEL_SPACES,
     LabelSpace,
 )
-from spadepis.labels.numbering import find_misnumbering, suspect_misnumbering
+from spadepis.labels.numbering import find_misnumbering, suspect_misnumbering, unlabelled_values
 from spadepis.labels.plausibility import FEWEST_MAPS, Histogram, count_values, mean_heights
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -214,6 +214,8 @@ def test_names_of_files_are_enough() -> None:
     usual = {"aachen/a_gtFine_labelIds.png": {0: 1, 7: 9}}
     assert likely(CITYSCAPES_TRAIN_IDS, usual) == "cityscapes"
     assert find_misnumbering(CITYSCAPES, usual) is None
+    # Names of folders tell of something else.
+    assert find_misnumbering(ADE20K, {"without_labelIds/a.png": {3: 9}}) is None
 
 
 def test_values_of_no_class_are_enough() -> None:
@@ -229,6 +231,8 @@ def test_license_plates_are_not_taken_for_granted() -> None:
     message = find_misnumbering(CITYSCAPES, {"a": {7: 5, 26: 2}, "b": {7: 5, 26: 2, 255: 1}})
     assert message is not None and message.startswith("1 of 2 label maps hold 255")
     assert find_misnumbering(CITYSCAPES, {"a": {7: 5, 26: 2}}) is None
+    assert "hold -1" in (find_misnumbering(CITYSCAPES, {"a": {7: 5, 26: 2, -1: 1}}) or "")
+    assert unlabelled_values(CITYSCAPES).keys() == {255, -1} and not unlabelled_values(ADE20K)
 
 
 def test_few_label_maps_and_label_spaces_of_your_own_are_not_judged_by_content() -> None:

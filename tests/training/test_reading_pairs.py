@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spadepis.configuration import ConfigurationError
+from spadepis.dataset.ids import composed
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.labels import COCO_STUFF
+from spadepis.labels import CITYSCAPES, COCO_STUFF
 from spadepis.training.packing import unpack, write_pack
 from spadepis.training.photos import SHORT_SIDE, list_pairs, list_photos
 from spadepis.training.training_pairs import PairFolders, read_training_pairs
@@ -45,6 +46,53 @@ def test_hidden_files_are_passed_over(source: tuple[Path, Path]) -> None:
     assert len(list_photos(photos)) == 20
     (trained,) = read_training_pairs([PairFolders(photos, labels)], [], COCO_STUFF).sources
     assert all(not pair.id.startswith(".") for pair in trained.items)
+
+
+def test_names_are_the_same_whichever_way_their_letters_are_written(
+    source: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photos, labels = source
+    held_out = tmp_path / "held_out"
+    held_out.mkdir()
+    (photos / "03.jpg").rename(photos / "f\u00fcr.jpg")
+    (labels / "03.png").rename(labels / "fu\u0308r.png")
+    for path in (photos / "f\u00fcr.jpg", labels / "fu\u0308r.png"):
+        (held_out / f"fu\u0308r{path.suffix}").write_bytes(path.read_bytes())
+    assert "f\u00fcr" in [composed(pair.id) for pair in list_pairs(photos, labels, COCO_STUFF)]
+    own = PairFolders(held_out, held_out)
+    (trained,) = read_training_pairs([PairFolders(photos, labels)], [own], COCO_STUFF).sources
+    assert "f\u00fcr" not in [composed(pair.id) for pair in trained.items]
+
+
+def test_folders_are_no_photos(source: tuple[Path, Path]) -> None:
+    photos, labels = source
+    (photos / "folder.jpg").mkdir()
+    (labels / "folder.png").mkdir()
+    assert len(list_pairs(photos, labels, COCO_STUFF)) == 20
+
+
+def test_license_plates_are_no_class_to_learn(source: tuple[Path, Path]) -> None:
+    photos, labels = source
+    values = np.full((8, 8), 7, np.uint8)
+    values[0] = 255
+    with Image.open(photos / "03.jpg") as photo:
+        photo.resize((8, 8)).save(photos / "03.jpg")
+    Image.fromarray(values).save(labels / "03.png")
+    (pair,) = [each for each in list_pairs(photos, labels, CITYSCAPES) if each.id == "03"]
+    with pytest.raises(UnreadableImageError, match="255, which stands for license plates"):
+        pair.read_labels()
+
+
+def test_a_pack_holds_what_lies_in_its_data_folder(source: tuple[Path, Path]) -> None:
+    photos, labels = source
+    pairs = read_training_pairs([PairFolders(photos, labels)], [], COCO_STUFF)
+    path = photos.parent / "pack.zip"
+    for data in (labels, photos / ".." / "elsewhere"):
+        with pytest.raises(ConfigurationError, match="does not lie in --data"):
+            write_pack(path, data, pairs, [], {}, megabytes=1)
+    path.write_bytes(b"PK")
+    with pytest.raises(ConfigurationError, match="cannot be unpacked"):
+        unpack(path, photos.parent / "unpacked")
 
 
 def test_photos_of_the_same_name_are_refused(source: tuple[Path, Path]) -> None:

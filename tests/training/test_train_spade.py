@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Generator, nn
 
 from spadepis.checkpoints.errors import CheckpointError
+from spadepis.configuration import ConfigurationError
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
 from spadepis.training.averaging import average_generators
@@ -23,7 +24,7 @@ from spadepis.training.runs import start_from
 from spadepis.training.spade import Prepared, Training, initialize
 from spadepis.training.spade_run import train_spade
 from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
-from spadepis.training.training_state import save_weights
+from spadepis.training.training_state import load_state, save_state, save_weights
 
 
 @pytest.fixture
@@ -113,6 +114,20 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     )
     for key, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value, msg=key)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"x" * 100])
+def test_a_state_that_cannot_be_resumed_is_named(content: bytes, tmp_path: Path) -> None:
+    path, layer = tmp_path / "state.pt", nn.Linear(2, 2)
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"state.pt cannot be resumed: .*\. Give another"):
+        load_state(path, {"layer": layer})
+    save_state(path, 3, {"layer": layer})
+    assert load_state(path, {"layer": layer}) == 3
+    for parts in ({"layer": nn.Linear(2, 3)}, {"other": layer}):
+        with pytest.raises(ConfigurationError, match=r"state.pt cannot be resumed") as caught:
+            load_state(path, parts)
+        assert "\n" not in str(caught.value)
 
 
 def test_progress_is_printed_from_the_first_step(

@@ -89,19 +89,23 @@ def index_tables(log: pa.Table) -> dict[str, pa.Table]:
     return tables
 
 
-def read_metadata(folder: Folder, name: str = METADATA) -> pa.Table:
+def read_metadata(folder: Folder, name: str = METADATA, sha256: str | None = None) -> pa.Table:
     """The metadata of a finished image set, or of one of its splits.
 
     Args:
         folder: the image set.
         name: of the file with the metadata.
+        sha256: of the file, if it is known; version 0.1 wrote none into the manifest.
 
     Raises:
         FileNotFoundError: the folder holds no finished image set.
         DamagedFileError: the metadata are damaged.
     """
+    content = folder.read(name)
+    if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise DamagedFileError(folder, name, f"its SHA-256 is not that in {MANIFEST}")
     try:
-        return unseal(folder.read(name))
+        return unseal(content)
     except SealError as error:
         raise DamagedFileError(folder, name, str(error)) from error
 

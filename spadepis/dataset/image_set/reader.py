@@ -71,7 +71,9 @@ class ImageSet(Dataset[Example]):
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")
         manifest = read_record(self._folder, MANIFEST) if self._folder.exists(MANIFEST) else {}
-        self.table: pa.Table = read_metadata(self._folder, self._metadata_of(split))
+        name = self._metadata_of(split)
+        hashes = manifest.get("sha256", {})
+        self.table: pa.Table = read_metadata(self._folder, name, hashes.get(name))
         self.transforms = transforms
         self._labels = TrainingLabels.from_manifest(manifest)
         self._as_indices = labels == "training"

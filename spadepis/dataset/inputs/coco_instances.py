@@ -86,7 +86,7 @@ def read_annotations(uri: str) -> Sequence[AnnotatedImage]:
         raise AnnotationError(f"{uri} cannot be read ({reason(error)})") from error
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnnotationError(f"{uri} is not JSON ({error})") from error
     try:
         match content:

@@ -40,6 +40,11 @@ _JPEG_FILL_BYTES = re.compile(rb"\xff+")
 # binary samples follow. Decoders take no number of more digits.
 _NETPBM = re.compile(rb"P[2356]" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})" * 3 + rb"\s")
 
+_TWO_LINE_ENDS = (
+    "its header ends in two characters, CR and LF, where the format has one, so that the second "
+    "may be the first pixel: save it as PNG"
+)
+
 ExifColours = Literal["adobe-rgb", "unnamed"]
 
 
@@ -63,6 +68,7 @@ class ImageFile:
         white_is_zero: whether the smallest value stands for white.
         scans: number of scans of a JPEG file; a number up to ``MOST_JPEG_SCANS`` may be too large.
         tile: width and length of the tiles of a TIFF file, which may be larger than the image.
+        is_signed: whether the samples of a TIFF file are signed integers.
         narrow_palette: colours of a TIFF file with 8 bits in a table of 16; see ``tiff``.
         is_clipped: whether a PGM file has samples above its maximum, which decoders clip.
         damage: how the file is damaged, where its decoder may not notice.
@@ -83,6 +89,7 @@ class ImageFile:
     white_is_zero: bool = False
     scans: int = 1
     tile: tuple[int, int] | None = None
+    is_signed: bool = False
     narrow_palette: bytes | None = None
     is_clipped: bool = False
     damage: str | None = None
@@ -259,6 +266,7 @@ def _tiff(content: bytes) -> ImageFile:
         pages=directory.has_next,
         white_is_zero=tuple(photometric) == (tiff.WHITE_IS_ZERO,),
         tile=(tile[0], tile[1]) if len(tile) == 2 else None,
+        is_signed=set(directory.integers(tiff.SAMPLE_FORMAT)) == {tiff.SIGNED},
         narrow_palette=tiff.narrow_palette(directory),
         damage=tiff_parts.damage_of(directory),
         refusal=tiff_parts.refusal_of(directory),
@@ -282,6 +290,8 @@ def _netpbm(content: bytes) -> ImageFile:
     if header is None:
         return file
     width, height, maximum = (int(number) for number in header.groups())
+    if content[header.end() - 1 : header.end() + 1] == b"\r\n":
+        return replace(file, maximum=maximum, refusal=_TWO_LINE_ENDS)
     is_clipped = False
     if content[1:2] == b"5":
         samples: np.dtype[np.unsignedinteger] = np.dtype(">u2" if maximum > 255 else "u1")

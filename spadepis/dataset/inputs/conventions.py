@@ -73,7 +73,7 @@ def choose_reading(
         return values.raw
     if values.doubt is not None:
         raise RefusedImageError(values.doubt)
-    if values.palette is not None and conventions.scaling is None:
+    if values.palette is not None:
         _check_palette(values.palette, conventions)
     if values.full is None:
         return values.raw
@@ -81,7 +81,8 @@ def choose_reading(
         return values.full
     raw, full = (frozenset(np.unique(each).tolist()) for each in (values.raw, values.full))
     if raw == full:
-        return values.raw
+        # The same values, but not everywhere where a grey palette permutes them.
+        return values.preferred
     possible = _classes(label_space)
     raw_fits, full_fits = (possible is None or found <= possible for found in (raw, full))
     if values.prefers_full:

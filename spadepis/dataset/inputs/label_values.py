@@ -26,6 +26,8 @@ Colour = tuple[int, int, int]
 
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _BITMAP = 0
+# Compression of BMP in which a pixel may be skipped.
+_RUN_LENGTHS = (1, 2)
 _WHOLE_PALETTE = 256
 _EQUAL_GREYS = (
     "its grey palette shows several indices as the same grey, so that neither greys nor indices "
@@ -88,6 +90,9 @@ def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
         return LabelValues(pixels // np.uint8(step), pixels, bits=file.bits)
     if image.mode == "P":
         return _palette_values(pixels, image, file)
+    if file.is_signed and pixels.dtype == np.uint8:
+        # The decoder takes no notice of the sign.
+        return LabelValues(pixels.view(np.int8))
     return LabelValues(pixels.astype(pixels.dtype.newbyteorder("=")), bits=file.bits or 8)
 
 
@@ -119,9 +124,22 @@ def _check_kind(image: Image.Image, file: ImageFile) -> None:
         raise RefusedImageError(
             "it holds several images, and nothing says which of them is the label map"
         )
+    if file.format == "GIF" and _is_partial(image):
+        raise RefusedImageError(
+            "it does not store all of its pixels, so that the values of the others are not known"
+        )
+    if file.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
+        raise RefusedImageError(
+            "BMP with run lengths may leave out pixels, whose values are not known: save it as PNG"
+        )
     if file.format == "BMP" and file.bits != {"1": 1, "L": 8}.get(image.mode, file.bits):
         # Pillow takes such files for others, of which the palette is left out.
         raise RefusedImageError("a BMP file with such a palette cannot be read: save it as PNG")
+
+
+def _is_partial(image: Image.Image) -> bool:
+    """Whether a GIF file stores a part of its canvas only, and the decoder fills in the rest."""
+    return any(tile.extents != (0, 0, *image.size) for tile in getattr(image, "tile", ()))
 
 
 def _netpbm_values(pixels: NDArray[Any], maximum: int | None) -> NDArray[np.integer[Any]]:
@@ -136,7 +154,8 @@ def _netpbm_values(pixels: NDArray[Any], maximum: int | None) -> NDArray[np.inte
 
 
 def _palette_values(pixels: NDArray[np.uint8], image: Image.Image, file: ImageFile) -> LabelValues:
-    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    table = file.narrow_palette or bytes(image.getpalette("RGB") or [])
+    colours = np.frombuffer(table, np.uint8).reshape(-1, 3)
     used = np.unique(pixels)
     bits = file.bits or 8
     if used[-1] >= len(colours):
@@ -145,7 +164,9 @@ def _palette_values(pixels: NDArray[np.uint8], image: Image.Image, file: ImageFi
         greys = colours[:, 0]
         if np.array_equal(greys[used], used):
             return LabelValues(pixels, bits=bits)
-        if np.unique(greys[used]).size < used.size:
+        # A table of a single grey is a failed one: no label map needs several indices for it.
+        is_blank = greys.size > 1 and not np.ptp(greys)
+        if is_blank or np.unique(greys[used]).size < used.size:
             return LabelValues(pixels, bits=bits, doubt=_EQUAL_GREYS)
         return LabelValues(pixels, greys[pixels], prefers_full=True, bits=bits)
     palette = {int(index): _colour(colours[index]) for index in used}

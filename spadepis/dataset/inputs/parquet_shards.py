@@ -62,6 +62,7 @@ def list_rows(uri: str) -> Rows:
             rows, size = file.metadata.num_rows, source.seek(0, os.SEEK_END)
             if not 0 <= rows <= size:
                 raise ValueError(f"{rows} rows in {size} bytes")
+            _check_names(file.schema_arrow.names)
             columns = _image_columns(file)
             ids = list(_ids(file, columns))
             if len(ids) != rows:
@@ -95,6 +96,13 @@ def read_cell(uri: str, column: str, row: int) -> bytes:
     if cell is None:
         raise OSError(errno.ENODATA, "the row holds no bytes")
     return read(_beside(uri, cell)) if isinstance(cell, str) else bytes(cell)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse a file with two columns of the same name, of which neither can be chosen."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"it has several columns {twice}")
 
 
 def _beside(uri: str, path: str) -> str:

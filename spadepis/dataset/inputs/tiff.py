@@ -32,9 +32,12 @@ TILE_WIDTH = 322
 TILE_LENGTH = 323
 TILE_OFFSETS = 324
 TILE_BYTE_COUNTS = 325
+SAMPLE_FORMAT = 339
 YCBCR_SUBSAMPLING = 530
 WHITE_IS_ZERO = 0
 YCBCR = 6
+UNSIGNED, SIGNED = 1, 2
+BIG_ENDIAN = b"MM"
 
 # Struct codes of the integer types: BYTE, SHORT, LONG, their signed ones, and those of BigTIFF.
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}

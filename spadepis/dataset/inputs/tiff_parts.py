@@ -94,7 +94,7 @@ def refusal_of(directory: Directory) -> str | None:
             "Save it with all its pixels"
         )
     if not _is_uncompressed(directory):
-        return None
+        return _refusal_of_compressed(directory)
     samples = _integer(directory, tiff.SAMPLES_PER_PIXEL, 1)
     bits = set(directory.integers(tiff.BITS_PER_SAMPLE))
     if samples > 1 and bits != {8} and _is_separate(directory):
@@ -106,6 +106,19 @@ def refusal_of(directory: Directory) -> str | None:
     photometric = _integer(directory, tiff.PHOTOMETRIC_INTERPRETATION, 0)
     if photometric == tiff.YCBCR and subsampling != _FULL_RESOLUTION:
         return "uncompressed YCbCr with subsampled colours is not read: save it as RGB"
+    return None
+
+
+def _refusal_of_compressed(directory: Directory) -> str | None:
+    """Decompression leaves samples in the machine's order, and Pillow turns some of them again."""
+    bits = max(directory.integers(tiff.BITS_PER_SAMPLE), default=1)
+    is_unsigned = set(directory.integers(tiff.SAMPLE_FORMAT)) <= {tiff.UNSIGNED}
+    is_turned = bits > 16 or (bits == 16 and not is_unsigned)
+    if is_turned and directory.content[:2] == tiff.BIG_ENDIAN:
+        return (
+            "compressed samples of 32 bits, or signed ones of 16, that are stored with the high "
+            "byte first are not read: save it uncompressed, or as PNG"
+        )
     return None
 
 

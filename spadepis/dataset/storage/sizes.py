@@ -27,7 +27,8 @@ def list_sizes(fs: Any, path: str, in_parts: bool) -> dict[str, int]:
     Raises:
         OSError: a part of the folder cannot be listed.
     """
-    if not in_parts:
+    # A request to a local disk takes no time, and links have to be followed there.
+    if not in_parts or isinstance(fs, LocalFileSystem):
         return _below(fs, path)
     try:
         entries = attempt(fs.ls, path, detail=True)

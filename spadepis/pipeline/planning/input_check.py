@@ -6,7 +6,7 @@ seen in a sample of the label maps, and in how many ids the inputs have in commo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from spadepis.configuration import ConfigurationError, flag
@@ -17,8 +17,7 @@ from spadepis.dataset.inputs.examination import (
     examine_label_maps,
 )
 from spadepis.dataset.inputs.listing import Listing
-from spadepis.labels.numbering import LICENSE_PLATES
-from spadepis.labels.published import CITYSCAPES
+from spadepis.labels.numbering import unlabelled_values
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.planning.class_survey import Classes
 from spadepis.pipeline.planning.inputs import Inputs
@@ -147,10 +146,9 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
     scene_ids = ids[: given.limit]
     trials = []
     if inputs.masks is not None:
-        photos = None if inputs.photos is None else inputs.photos.images
-        instances = None if inputs.instances is None else inputs.instances.images
-        found = {id: inputs.masks.find(id) for id in ids}
-        sources = {id: source for id, source in found.items() if source is not None}
+        photos = None if inputs.photos is None else _of(inputs.photos, ids)
+        instances = None if inputs.instances is None else _of(inputs.instances, ids)
+        sources = _of(inputs.masks, ids)
         findings, unreadable = examine_label_maps(sources, photos, given.max_pixels, instances)
         conventions = _conventions(config, findings)
         examined = len(findings) + len(unreadable)
@@ -163,7 +161,8 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
         trials.append(trial if config.wanted_classes else trial.of(scene_ids))
     if inputs.style_masks is not None and inputs.styles is not None:
         of_styles = inputs.style_masks.images
-        findings, _ = examine_label_maps(of_styles, inputs.styles.images, given.max_pixels)
+        photos_of_styles = _of(inputs.styles, of_styles)
+        findings, _ = examine_label_maps(of_styles, photos_of_styles, given.max_pixels)
         style_conventions = _conventions(config, findings)
         trial = try_reading(of_styles, findings, space, given.max_pixels, style_conventions)
         trials.append(replace(trial, of_styles=True))
@@ -178,8 +177,10 @@ def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> Input
 
 def _conventions(config: JobConfig, findings: Sequence[LabelMapFinding]) -> LabelConventions:
     given = config.inputs
-    is_cityscapes = config.label_space == CITYSCAPES and not given.accept_implausible
-    refused = {255: f"it holds {LICENSE_PLATES}. {REMEDY}"} if is_cityscapes else {}
+    refused = {}
+    if not given.accept_implausible:
+        values = unlabelled_values(config.label_space)
+        refused = {value: f"{reason}. {REMEDY}" for value, reason in values.items()}
     conventions = conventions_of(findings, given.label_grid, given.label_scaling, refused)
     return replace(conventions, borders_agree=False) if given.accept_implausible else conventions
 
@@ -233,6 +234,12 @@ def check_text(check: InputCheck) -> list[str]:
     if check.label_maps is not None:
         lines += label_map_lines(check.label_maps)
     return lines + [each.text for each in check.coverages if not each.missing]
+
+
+def _of(listing: Listing, ids: Iterable[str]) -> dict[str, str]:
+    """The sources of ids, as far as they exist."""
+    found = {id: listing.find(id) for id in ids}
+    return {id: source for id, source in found.items() if source is not None}
 
 
 def _missing(ids: Sequence[str], listing: Listing) -> list[str]:

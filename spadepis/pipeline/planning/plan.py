@@ -197,7 +197,7 @@ def _read_table(
             raise ConfigurationError(
                 f"{uri}: {len(unknown)} {name} ids do not exist, e.g. {min(unknown)!r}"
             )
-    return {
-        scenes[composed(id)]: [styles[composed(style_id)] for style_id in chosen]
-        for id, chosen in pairs.items()
-    }
+    chosen_by: dict[str, dict[str, None]] = defaultdict(dict)
+    for id, chosen in pairs.items():
+        chosen_by[scenes[composed(id)]] |= {styles[composed(style_id)]: None for style_id in chosen}
+    return {id: list(chosen) for id, chosen in chosen_by.items()}

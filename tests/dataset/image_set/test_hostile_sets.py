@@ -1,9 +1,12 @@
 """Image sets that somebody else made name files outside of themselves: none of them is read."""
 
+import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spadepis import ImageSet
@@ -11,9 +14,9 @@ from spadepis.cli.main import inspect_image_set
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import write_commits
 from spadepis.dataset.image_set.commits import Commit
-from spadepis.dataset.image_set.layout import CONFIGURATION, METADATA
+from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST, METADATA
 from spadepis.dataset.image_set.records import DamagedFileError, write_record
-from spadepis.dataset.image_set.sealed_parquet import seal
+from spadepis.dataset.image_set.sealed_parquet import SealError, seal, unseal
 from spadepis.dataset.storage.folder import Folder
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -76,3 +79,24 @@ def test_a_damaged_index_is_an_error_in_a_line(name: str, content: bytes, tmp_pa
     with pytest.raises(DamagedFileError) as error:
         ImageSet(folder.uri)
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_metadata_that_differ_from_their_hash_are_damaged(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    content = seal(pa.table({"file_name": ["a.png"]}))
+    folder.write(METADATA, content)
+    for sha256 in (None, hashlib.sha256(content).hexdigest()):
+        write_record(folder, MANIFEST, {} if sha256 is None else {"sha256": {METADATA: sha256}})
+        assert len(ImageSet(folder.uri)) == 1
+    folder.write(METADATA, seal(pa.table({"file_name": ["b.png"]})))
+    with pytest.raises(DamagedFileError, match="its SHA-256 is not that in _SUCCESS"):
+        ImageSet(folder.uri)
+
+
+def test_no_damage_to_a_checksum_is_more_than_damage() -> None:
+    content = seal(pa.table({"a": [1]}))
+    schema = unseal(content).schema.with_metadata({"sha256": ""})
+    damaged = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}, schema=schema), damaged)
+    with pytest.raises(SealError, match="checksum"):
+        unseal(damaged.getvalue())

@@ -1,6 +1,7 @@
 """Listing inputs."""
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -120,6 +121,13 @@ def test_unusable_folders(tmp_path: Path, names: tuple[str, ...], reason: str) -
     make(tmp_path, *names)
     with pytest.raises(SourceError, match=reason):
         list_images(str(tmp_path))
+
+
+@pytest.mark.parametrize("pattern", ["**.png", "x**", "{0..9999999}.png", "{0..999}{0..9999}.png"])
+def test_patterns_that_are_none(pattern: str, tmp_path: Path) -> None:
+    make(tmp_path, "a.png")
+    with pytest.raises(SourceError, match=re.escape(pattern)):
+        list_images(f"{tmp_path}/{pattern}")
 
 
 def test_names_pair_whichever_way_their_letters_are_written(tmp_path: Path) -> None:

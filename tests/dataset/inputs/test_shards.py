@@ -276,6 +276,14 @@ def test_unusable_parquet(tmp_path: Path, columns: Any, reason: str) -> None:
         list_images(write_parquet(tmp_path / "a.parquet", columns))
 
 
+def test_two_columns_of_the_same_name_are_not_chosen_from(tmp_path: Path) -> None:
+    for names in (["m", "m"], ["id", "id", "m"]):
+        columns = [pa.array([b"x"]) if name == "m" else pa.array(["a"]) for name in names]
+        pq.write_table(pa.Table.from_arrays(columns, names), tmp_path / "a.parquet")
+        with pytest.raises(SourceError, match=f"several columns {names[0]}"):
+            list_images(str(tmp_path / "a.parquet"))
+
+
 def test_damaged_parquet_is_an_error_before_the_start(tmp_path: Path) -> None:
     path = Path(write_parquet(tmp_path / "a.parquet", {"m": structs({"a.png": 1})}))
     whole = path.read_bytes()

@@ -79,6 +79,8 @@ def test_pairs_come_from_a_table_or_are_all(
     table.write_text("mask_id,style_id\ncaf\u00e9,style2\n")
     assert plan(pairing="table", pairing_table=str(table)) == {"cafe\u0301": ["style2"]}
     assert list(plan(pairing="all", where="caf\u00e9*")) == ["cafe\u0301"]
+    table.write_text("mask_id,style_id\ncaf\u00e9,style2\ncafe\u0301,style1\ncafe\u0301,style2\n")
+    assert plan(pairing="table", pairing_table=str(table)) == {"cafe\u0301": ["style2", "style1"]}
     Path(masks, "cafe\u0301.png").rename(Path(masks, "mask000.png"))
     everything = [f"style{i}" for i in range(4)]
     assert plan(pairing="all") == {f"mask{i:03d}": everything for i in range(3)}
