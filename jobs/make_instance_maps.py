@@ -29,8 +29,8 @@ from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_label_map
 from spadepis.dataset.inputs.listing import SourceError, list_images
 from spadepis.dataset.storage.credentials import CredentialsError
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
+from spadepis.filesystem_errors import reason
 from spadepis.labels import COCO_STUFF
 
 log = logging.getLogger(__name__)

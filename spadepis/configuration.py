@@ -189,17 +189,24 @@ def read_yaml(uri: str) -> Any:
     import fsspec
     import yaml
 
+    from spadepis.filesystem_errors import filesystem_errors, reason
     from spadepis.strict_yaml import parse
 
     try:
-        with fsspec.open(uri, "rb") as file:
+        # A local name may hold "::", with which fsspec chains filesystems.
+        with fsspec.open(uri, "rb") if "://" in uri else open(uri, "rb") as file:
             return parse(file.read())
-    # The filesystem may be unknown (ValueError), or its package may be missing (ImportError).
-    except (OSError, ValueError, ImportError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"{uri} cannot be read: {reason}{_moved(uri)}") from error
+    except filesystem_errors() as error:
+        raise ConfigurationError(f"{uri} cannot be read: {reason(error)}{_moved(uri)}") from error
+    except ImportError as error:
+        # The package of its filesystem is missing.
+        raise ConfigurationError(f"{uri} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{uri} is not YAML: {' '.join(str(error).split())}") from error
+
+
+# Of a result, as of an input with the largest --max-pixels.
+MOST_PIXELS = 80_000_000
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -211,6 +218,8 @@ def parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise ValueError("give WIDTHxHEIGHT, e.g. 512x256")
+    if int(width) * int(height) > MOST_PIXELS:
+        raise ValueError(f"give at most {MOST_PIXELS} pixels")
     return int(height), int(width)
 
 

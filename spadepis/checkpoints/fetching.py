@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from spadepis.checkpoints.errors import CheckpointError
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.node_cache import local_copy
+from spadepis.filesystem_errors import reason
 
 
 def fetch_checkpoint(uri: str) -> str:

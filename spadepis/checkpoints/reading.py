@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.fetching import fetch_checkpoint
-from spadepis.dataset.storage.errors import reason
+from spadepis.filesystem_errors import reason
 
 # What the readers raise for files that are damaged or of another kind, depending on the damage.
 DAMAGE = (

@@ -17,6 +17,15 @@ from spadepis.labels.custom import find_label_space
 from spadepis.labels.published import LABEL_SPACES
 
 SUFFIX = ".safetensors"
+
+
+def local_path(text: str) -> Path:
+    """A path on this machine; to an object store these files are not written."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is no local path")
+    return Path(text)
+
+
 DEFAULTS: Mapping[str, LabelSpace | None] = {
     DEFAULT_SPADE_CHECKPOINT: COCO_STUFF,
     DEFAULT_PHOTOWCT_CHECKPOINT: None,
@@ -37,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "recognized",
     )
     parser.add_argument(
-        "--output", type=Path, help=f"also write the weights of one file as NAME{SUFFIX}"
+        "--output", type=local_path, help=f"also write the weights of one file as NAME{SUFFIX}"
     )
     parser.add_argument(
         "--half", action="store_true", help="round matrices to float16, which halves that file"
@@ -57,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None and arguments.output.suffix != SUFFIX:
         raise ConfigurationError(f"--output {arguments.output}: the name must end in {SUFFIX}")
     if arguments.uri is None:
+        if arguments.output is not None or arguments.label_space is not None:
+            raise ConfigurationError("--output and --label-space are for one file: name it")
         return _check_all(DEFAULTS)
     fs, path = filesystem(arguments.uri)
     if not fs.isdir(path):

@@ -56,9 +56,11 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
     except KeyboardInterrupt as interruption:
         say(f"stopped{hint}")
         return TERMINATED if isinstance(interruption, Termination) else INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError as error:
         if not _is_closed(sys.stdout.fileno()):
-            raise
+            # It was the connection to a store.
+            say(f"{_text(error)}{hint}", error=True)
+            return STOPPED
         # The reader of the output, such as ``head``, has seen enough: what is left is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
@@ -92,7 +94,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _text(error: OSError) -> str:
-    from spadepis.dataset.storage.errors import reason
+    from spadepis.filesystem_errors import reason
 
     if error.filename is not None and error.strerror is not None:
         return f"{error.filename}: {error.strerror}"

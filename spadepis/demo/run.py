@@ -44,6 +44,11 @@ def demo_config(
         ConfigurationError: there are no style photos.
     """
     if masks is None:
+        if label_space != COCO_STUFF.name:
+            raise ConfigurationError(
+                f"--label-space {label_space} goes with --masks: the label maps that come with "
+                f"spadepis are of {COCO_STUFF.name}"
+            )
         masks = str(INPUTS / "masks")
         instances = instances or str(INPUTS / "instances")
     styles = styles or str(INPUTS / "styles")

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import read
+from spadepis.filesystem_errors import reason
 
 TABLE_COLUMNS = ("mask_id", "style_id")
 

@@ -47,12 +47,18 @@ class StyleIndex:
             diversity: 0 takes the most similar styles; 1 weighs similarity and redundancy alike.
             without: ids of styles that must not be taken.
         """
+        unknown = np.isnan(self.descriptors).any(axis=1)
+        if unknown.all():
+            return [id for id in self.ids if id not in without][:count]
         relevance = self._similarities(self._prepared(scene[None])[0])
         relevance[[id in without for id in self.ids]] = -np.inf
         redundancy = np.full(len(self.ids), -np.inf, np.float32)
         chosen: list[str] = []
         for _ in range(count):
-            score = relevance - diversity * redundancy if chosen else relevance
+            score = relevance - diversity * redundancy if chosen else relevance.copy()
+            # Those that could not be described come last, however unlike the others they are.
+            if (relevance[~unknown] > -np.inf).any():
+                score[unknown] = -np.inf
             best = int(np.argmax(score))
             if relevance[best] == -np.inf:
                 break

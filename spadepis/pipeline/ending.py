@@ -8,8 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from spadepis.dataset.image_set.commits import failed
 from spadepis.dataset.image_set.index import write_index
-from spadepis.dataset.image_set.layout import CARD, REPORT
+from spadepis.dataset.image_set.layout import CARD, MANIFEST, REPORT
+from spadepis.dataset.image_set.records import DamagedFileError, read_record
 from spadepis.labels.training import TrainingLabels
 from spadepis.pipeline.config.identity import CHECKPOINTS
 from spadepis.pipeline.config.kept_command import run_starts
@@ -43,7 +45,8 @@ def write_set_index(job: Prepared, commits: pa.Table) -> Outcome:
     labels = TrainingLabels.of(job.config.label_space)
     split_by = job.config.output.split_by
     manifest = {
-        "status": "complete" if _is_complete(job, summary) else "too many failed pairs",
+        "status": _status(job, commits),
+        "split_by": split_by,
         **summary,
         "configuration": job.identity,
         "label_space": labels.to_manifest(),
@@ -63,17 +66,36 @@ def write_set_index(job: Prepared, commits: pa.Table) -> Outcome:
     return _outcome(job, commits, summary)
 
 
+def is_current(job: Prepared, commits: pa.Table) -> bool:
+    """Whether the index of a finished set is as this run would write it."""
+    try:
+        manifest = read_record(job.folder, MANIFEST)
+    except DamagedFileError:
+        return False
+    wanted = {"status": _status(job, commits), "split_by": job.config.output.split_by}
+    return {name: manifest.get(name) for name in wanted} == wanted
+
+
 def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
     """How the job of an image set ended: complete, or with too many failed pairs."""
     return _outcome(job, commits, summarize(commits))
 
 
 def _outcome(job: Prepared, commits: pa.Table, summary: Mapping[str, Any]) -> Outcome:
-    status = COMPLETE if _is_complete(job, summary) else TOO_MANY_FAILED
+    status = COMPLETE if _is_complete(job, commits) else TOO_MANY_FAILED
     text = summary_text(summary, commits, job.folder.uri, job.config.output.split_by)
     return Outcome(status, f"{text}\nreport: {job.folder.uri_of(REPORT)}")
 
 
-def _is_complete(job: Prepared, summary: Mapping[str, Any]) -> bool:
-    allowed = job.config.quality.max_failed_fraction * summary["pairs"]
-    return bool(summary["failed"] <= allowed)
+def _status(job: Prepared, commits: pa.Table) -> str:
+    return "complete" if _is_complete(job, commits) else "too many failed pairs"
+
+
+def _is_complete(job: Prepared, commits: pa.Table) -> bool:
+    failures = failed(commits)
+    count, total = len(failures), len(commits)
+    if job.config.styles.pairing == "match":
+        # A scene that fails before styles are chosen is one row.
+        others = failures["style_id"].null_count * (job.config.styles.styles_per_mask - 1)
+        count, total = count + others, total + others
+    return bool(count <= job.config.quality.max_failed_fraction * total)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.encoding import decode
+from spadepis.dataset.encoding import DECODING_ERRORS, decode
 from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.records import read_record
@@ -56,6 +56,7 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
     Raises:
         FileNotFoundError: no finished image set is there.
         DamagedFileError: its metadata are damaged.
+        ConfigurationError: an image is missing or damaged, or its label map is of another space.
     """
     table = read_metadata(folder)
     names = [
@@ -133,11 +134,14 @@ def _tile(folder: Folder, label_space: LabelSpace, row: Row, name: str) -> Image
         if style is None:
             return Image.new("RGB", size, GREY)
         return _fit(style, size, Image.Resampling.LANCZOS)
-    image = decode(read_image(folder, file))
-    if name == "label map":
-        colours = label_space.colourize(label_space.decode(image))
-        return _fit(colours, size, Image.Resampling.NEAREST)
-    return _fit(image, size, Image.Resampling.LANCZOS)
+    try:
+        image = decode(read_image(folder, file))
+        if name == "label map":
+            image = label_space.colourize(label_space.decode(image))
+    except DECODING_ERRORS as error:
+        raise ConfigurationError(f"{folder.uri}/{file} cannot be shown: {error}") from error
+    is_map = name == "label map"
+    return _fit(image, size, Image.Resampling.NEAREST if is_map else Image.Resampling.LANCZOS)
 
 
 def _fit(

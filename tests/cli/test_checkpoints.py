@@ -104,3 +104,13 @@ def test_a_generator_of_an_unknown_label_space_says_what_helps(
     assert status == 2
     assert "7 input channels (coco-stuff has 184, " in errors
     assert "--label-space names the YAML file" in errors
+
+
+def test_flags_for_one_file_need_one(
+    run: Callable[..., tuple[int, str, str]], released: Path, tmp_path: Path
+) -> None:
+    for flags in (["--output", tmp_path / "a.safetensors"], ["--label-space", "none.yaml"]):
+        status, _, errors = run(*flags)
+        assert status == 2 and "are for one file: name it" in errors
+    with pytest.raises(SystemExit, match="2"):
+        run(released / "photo_wct.pth", "--output", "s3://bucket/a.safetensors")

@@ -39,6 +39,18 @@ def test_diversity_passes_over_near_duplicates(by_classes: StyleIndex) -> None:
     assert by_classes.choose(SCENE, 3, diversity=1) == [SEA, BEACH, TOWN]
 
 
+@pytest.mark.parametrize("are_shares", [True, False])
+@pytest.mark.parametrize("diversity", [0.0, 1.0])
+def test_styles_without_a_description_come_last(are_shares: bool, diversity: float) -> None:
+    rows = np.array([*SHARES.values(), [np.nan] * 4], np.float32)
+    chosen = StyleIndex([*SHARES, "?"], rows, are_shares).choose(SCENE, 5, diversity)
+    assert sorted(chosen[:4]) == sorted(SHARES) and chosen[4:] == ["?"]
+    # Of none the length of a description is known.
+    unknown = StyleIndex(["b", "a"], np.full((2, 1), np.nan, np.float32), are_shares)
+    assert unknown.choose(SCENE, 2, diversity) == ["b", "a"]
+    assert unknown.choose(SCENE, 2, diversity, without={"b"}) == ["a"]
+
+
 def test_features_are_compared_in_units_of_their_spread() -> None:
     generator = np.random.default_rng(0)
     # A channel of large values that are nearly all alike must not drown the others.

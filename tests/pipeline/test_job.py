@@ -106,6 +106,42 @@ def test_second_run_does_nothing_and_says_so(
     assert times(finished) == before
 
 
+def test_a_finished_set_is_split_anew_without_any_work(
+    finished: Path, inputs: Inputs, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(finished, output)
+    before = times(output / "images")
+    for rule, splits in (("0.5", 2), ("mask000,mask001", 2), ("none*", 1), (None, 0)):
+        more = [] if rule is None else [f"--split-by={rule}"]
+        assert run_job(BOTH, inputs.flags(output, *more)) == 0
+        assert len(list(output.glob("metadata-*.parquet"))) == splits
+        assert json.loads((output / "_SUCCESS").read_text())["split_by"] == rule
+    assert times(output / "images") == before
+
+
+def test_a_narrower_run_does_not_give_up_what_it_would_not_make(
+    finished: Path, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(finished, output)
+    (lost, *_) = sorted(output.glob("images/*/mask005/*"))
+    content = lost.read_bytes()
+    lost.unlink()
+    before = {path: path.read_bytes() for path in output.rglob("*.*") if path.is_file()}
+    assert run_job(BOTH, inputs.flags(output, "--limit=3")) == 2
+    assert "1 images that are missing or damaged, e.g. of mask005" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    # Of a damaged log nobody knows what it recorded: no image without a row is removed.
+    lost.write_bytes(content)
+    (commits,) = (output / "_commits").glob("*.parquet")
+    commits.write_bytes(commits.read_bytes()[:-9])
+    assert run_job(BOTH, inputs.flags(output, "--limit=3")) == 0
+    assert len(list(output.glob("images/*/*/*"))) == 12
+    assert run_job(BOTH, inputs.flags(output)) == 0
+    assert len(ImageSet(str(output))) == 12 and lost.read_bytes() == content
+
+
 def test_inspect_shows_what_is_there(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

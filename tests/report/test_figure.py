@@ -54,6 +54,19 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         write_figure(uri, "f.svg", rows=2)
     with pytest.raises(ConfigurationError, match="holds no image set"):
         write_figure(str(tmp_path), "f.png", rows=2)
+    (mask, *_) = (tmp_path / "out" / "masks").rglob("*.png")
+    content = mask.read_bytes()
+    mask.write_bytes(encode_png(np.full((32, 32), 200, np.uint8)))
+    with pytest.raises(ConfigurationError, match=f"{mask.name} cannot be shown: .* value 200"):
+        write_figure(uri, str(tmp_path / "f.png"), rows=9)
+    mask.write_bytes(content)
+    images = sorted((tmp_path / "out" / "images").rglob("*.*"))
+    for image, reason in zip(images, ("No such file", "cannot identify"), strict=False):
+        content = image.read_bytes()
+        image.unlink() if reason == "No such file" else image.write_bytes(b"damaged")
+        with pytest.raises(ConfigurationError, match=f"{image.name} cannot be shown: .*{reason}"):
+            write_figure(uri, str(tmp_path / "f.png"), rows=9)
+        image.write_bytes(content)
     (tmp_path / "out" / "metadata.parquet").unlink()
     with pytest.raises(ConfigurationError, match="holds no finished image set"):
         write_figure(uri, str(tmp_path / "f.png"), rows=2)

@@ -104,15 +104,25 @@ def forget(folder: Folder, objects: Collection[str]) -> pa.Table:
     """
     names = commit_files(folder)
     table = _merge(_read_files(folder, names))
-    lost = pa.array(objects, pa.string())
+    kept = table.filter(pc.invert(_named(table, objects)))
+    _replace_files(folder, names, kept)
+    return kept
+
+
+def rows_of(table: pa.Table, objects: Collection[str]) -> pa.Table:
+    """The rows that name any of some objects."""
+    return table.filter(_named(table, objects))
+
+
+def _named(table: pa.Table, objects: Collection[str]) -> pa.Array:
+    """Whether each row names any of some objects."""
+    wanted = pa.array(objects, pa.string())
     named = pa.array(np.zeros(len(table), np.bool_))
     for kind in KINDS:
         # The part of a name before "#" is the shard that the image is in.
         held_by = pc.replace_substring_regex(table[kind.name_column], "#.*", "")
-        named = pc.or_(named, pc.is_in(held_by, lost))
-    kept = table.filter(pc.invert(named))
-    _replace_files(folder, names, kept)
-    return kept
+        named = pc.or_(named, pc.is_in(held_by, wanted))
+    return named
 
 
 def commit_files(folder: Folder) -> list[str]:

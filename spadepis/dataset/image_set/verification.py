@@ -14,8 +14,8 @@ from spadepis.dataset.encoding import DECODING_ERRORS, decode
 from spadepis.dataset.image_set.commits import done
 from spadepis.dataset.image_set.layout import INSTANCES, KINDS, MASKS, object_name
 from spadepis.dataset.image_set.stored_images import images_of_object
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
+from spadepis.filesystem_errors import reason
 
 THREADS = 16
 OBJECTS_AT_A_TIME = 4 * THREADS

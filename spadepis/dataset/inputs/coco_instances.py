@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import read
+from spadepis.filesystem_errors import reason
 
 # SPADE's maps take COCO's coordinates as counted from 1.
 ORIGIN = 1.0

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from spadepis.dataset.encoding import DECODING_ERRORS
 from spadepis.dataset.inputs.containers import MOST_JPEG_SCANS, ImageFile, split_metadata
 from spadepis.dataset.inputs.shards import read_source
-from spadepis.dataset.storage.errors import reason
+from spadepis.filesystem_errors import reason
 
 # The largest image is 16-bit RGBA without compression.
 BYTES_PER_PIXEL = 8

@@ -25,9 +25,9 @@ from spadepis.dataset.inputs.suffixes import (
     suffix_of,
 )
 from spadepis.dataset.storage.credentials import CredentialsError
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.filesystems import filesystem, kind, list_files
 from spadepis.dataset.storage.retrying import attempt
+from spadepis.filesystem_errors import reason
 
 WILDCARDS = frozenset("*?[")
 PATTERNS = WILDCARDS | {"{"}

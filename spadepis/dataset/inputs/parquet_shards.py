@@ -19,10 +19,10 @@ from cachetools import LRUCache, TTLCache, cached
 
 from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, suffix_of
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.reading import RangeFile, read
 from spadepis.dataset.storage.retrying import attempt
+from spadepis.filesystem_errors import reason
 
 ID_COLUMNS = ("id", "__key__")
 EXAMINED_PATHS = 100

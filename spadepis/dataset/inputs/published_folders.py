@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.filesystems import filesystem
 from spadepis.dataset.storage.retrying import attempt
+from spadepis.filesystem_errors import reason
 from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, LabelSpace
 
 _SHOWN_ENTRIES = 8

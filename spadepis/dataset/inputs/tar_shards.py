@@ -8,8 +8,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from spadepis.dataset.inputs.errors import ShardError
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.reading import RangeFile
+from spadepis.filesystem_errors import reason
 
 # The headers in a piece of this size of a remote shard cost one request.
 PIECE = 1 << 17

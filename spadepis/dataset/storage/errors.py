@@ -1,11 +1,9 @@
-"""Errors of filesystems: which of them are transient, and what they say."""
+"""Errors of filesystems: which of them are transient."""
 
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 # Request Timeout, Conflict of two requests, Too Early, Too Many Requests, and errors of the server.
 TRANSIENT_STATUS = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
@@ -51,35 +49,6 @@ TRANSIENT_TYPES = frozenset(
 )
 
 
-# The base classes of the other errors that filesystems let through, by the module they are in.
-PACKAGE_ERRORS: Mapping[str, Sequence[str]] = {
-    "aiohttp.client_exceptions": ("ClientError",),
-    "azure.core.exceptions": ("AzureError",),
-    "botocore.exceptions": ("BotoCoreError", "ClientError"),
-    "botocore.parsers": ("ResponseParserError",),
-    "ftplib": ("Error",),
-    "gcsfs.retry": ("ChecksumError", "HttpError"),
-    "google.auth.exceptions": ("GoogleAuthError",),
-    "paramiko.ssh_exception": ("SSHException",),
-    "smbprotocol.exceptions": ("SMBException",),
-}
-
-
-def filesystem_errors() -> tuple[type[Exception], ...]:
-    """The types of errors that the filesystems of fsspec raise.
-
-    These are ``OSError``, ``ValueError`` (of a path that cannot be) and ``RuntimeError`` of fsspec
-    itself, and what the packages raise that it uses; a package that was not imported raised none.
-    """
-    of_packages = [
-        getattr(sys.modules[module], name)
-        for module, names in PACKAGE_ERRORS.items()
-        for name in names
-        if module in sys.modules and hasattr(sys.modules[module], name)
-    ]
-    return (OSError, ValueError, RuntimeError, *of_packages)
-
-
 def is_transient(error: BaseException) -> bool:
     """Whether the same operation may succeed a little later.
 
@@ -95,16 +64,6 @@ def is_transient(error: BaseException) -> bool:
     if status is not None:
         return status in TRANSIENT_STATUS
     return isinstance(error, OSError) and error.errno in TRANSIENT_ERRNO
-
-
-def reason(error: BaseException) -> str:
-    """What an error says in a line, without its number and file name."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, FileNotFoundError):
-        return os.strerror(errno.ENOENT)
-    # Azure's go on with the answer of the server.
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _http_status(error: BaseException | None) -> int | None:

@@ -14,8 +14,8 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from spadepis.dataset.storage.credentials import refuse_credentials
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.retrying import attempt
+from spadepis.filesystem_errors import reason
 
 # What has to be installed for the URIs of a scheme.
 EXTRAS: Mapping[str, str] = {

@@ -14,7 +14,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from spadepis.dataset.storage.errors import filesystem_errors, is_transient
+from spadepis.dataset.storage.errors import is_transient
+from spadepis.filesystem_errors import filesystem_errors
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

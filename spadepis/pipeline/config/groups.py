@@ -88,6 +88,8 @@ class Group(Configuration):
         return marks[0] if marks else Setting()
 
 
+MINUTES_OF_A_YEAR = 365 * 24 * 60
+
 # A setting that chooses among the inputs: what is chosen shows in the image set itself.
 CHOICE = Setting(identity=False)
 OF_STYLES = Setting(unused_by=(Job.SYNTHESIZE,))
@@ -294,7 +296,7 @@ class MachineSettings(Group):
     """Number of workers of stylization. Default: from the resources of the cluster."""
     smoothing_workers: Annotated[int | None, Setting(jobs=STYLIZING)] = Field(default=None, ge=1)
     """Number of workers of smoothing. Default: from the resources of the cluster."""
-    stall_minutes: float = Field(default=30.0, gt=0)
+    stall_minutes: float = Field(default=30.0, gt=0, le=MINUTES_OF_A_YEAR)
     """A worker has stalled if it takes this much longer than expected for its scenes. It is ended,
     and each of its scenes is tried by itself, as after a crash."""
     cluster_cpus: int | None = Field(default=None, ge=1)

@@ -15,8 +15,8 @@ from spadepis.dataset.image_set.commit_log import commit_files, read_log
 from spadepis.dataset.image_set.layout import CONFIGURATION, INDEX
 from spadepis.dataset.image_set.records import DamagedFileError, read_record, write_record
 from spadepis.dataset.storage.credentials import without_queries
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.folder import Folder
+from spadepis.filesystem_errors import reason
 from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.pipeline.config import groups
 from spadepis.pipeline.config.job import Job

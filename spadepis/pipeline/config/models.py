@@ -14,8 +14,8 @@ from spadepis.checkpoints.defaults import (
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.release import RELEASED_PHOTOWCT, RELEASED_SPADE
 from spadepis.configuration import ConfigurationError, flag
-from spadepis.dataset.storage.errors import reason
 from spadepis.dataset.storage.filesystems import kind
+from spadepis.filesystem_errors import reason
 from spadepis.labels import COCO_STUFF, LabelSpace
 from spadepis.labels.translation import TRANSLATED_SPACES, coco_stuff_classes
 from spadepis.pipeline.config.groups import NetworkSettings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from spadepis.configuration import ConfigurationError, explain, flag, parse_size
+from spadepis.configuration import ConfigurationError, explain, flag, parse_size, similar
 from spadepis.dataset.inputs.published_folders import LAYOUTS, LayoutError
 from spadepis.dataset.storage.credentials import CredentialsError, refuse_credentials
 from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
@@ -124,7 +124,7 @@ def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec]
     wanted_classes = _wanted_classes(inputs, space)
     thresholds = _thresholds(job, inputs, parts["quality"])
     # It logs which models are used, which an error does not follow.
-    own = {stage.declaration.name: stage for stage in own_stages}
+    own = _by_name(own_stages)
     models = find_models(job, networks, space, own)
     parts["networks"] = models.networks
     return JobConfig(
@@ -148,6 +148,10 @@ def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec]
 
 def _validate(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     """The groups of settings by name."""
+    for name in ("masks", "instances", "photos", "styles", "style_masks"):
+        # The path of a folder that is empty is this folder.
+        if values.get(name) == "":
+            raise ConfigurationError(f"{flag(name)} is empty")
     try:
         for value in values.values():
             if isinstance(value, str):
@@ -223,6 +227,24 @@ def _check_pairing(styles: StyleSettings, quality: QualitySettings, given: Colle
         raise ConfigurationError("--replace-rejected needs --reject, and --pairing random or match")
 
 
+def _by_name(own_stages: Sequence[StageSpec]) -> dict[str, StageSpec]:
+    """The user's stages by the names of those that they take the place of."""
+    if not own_stages:
+        return {}
+    # It takes a while to import.
+    from spadepis.pipeline.stages.declarations import STAGES
+
+    own: dict[str, StageSpec] = {}
+    names = [stage.name for stage in STAGES]
+    for stage in own_stages:
+        name = stage.declaration.name
+        if name not in names:
+            raise ConfigurationError(f"there is no stage {name} to replace{similar(name, names)}")
+        if own.setdefault(name, stage) is not stage:
+            raise ConfigurationError(f"two stages of your own are named {name}")
+    return own
+
+
 def _find_regions(
     styles: StyleSettings, space: LabelSpace
 ) -> tuple[Sequence[int] | None, Sequence[int] | None]:
@@ -252,7 +274,8 @@ def _check_regions(
     unused = region_labels is None and styles.pairing != "match"
     if styles.related_classes is not None and unused:
         raise ConfigurationError(
-            "--related-classes goes with --style-masks, or with --pairing match"
+            "--related-classes goes with --style-masks and --region-guidance, or with --pairing "
+            "match"
         )
 
 

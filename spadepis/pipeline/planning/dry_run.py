@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spadepis.dataset.image_set.layout import CONFIGURATION
+from spadepis.dataset.inputs.photos import limited_size
 from spadepis.dataset.storage.credentials import without_queries
 from spadepis.dataset.storage.filesystems import storage_environment
 from spadepis.dataset.storage.folder import Folder
@@ -50,6 +51,7 @@ def _output(config: JobConfig, plan: Plan, check: InputCheck, folder: Folder) ->
     if size is None and check.label_maps is not None and check.label_maps.sampled:
         heights, widths = zip(*(each.extent.size for each in check.label_maps.sampled), strict=True)
         size = sorted(heights)[len(heights) // 2], sorted(widths)[len(widths) // 2]
+        size = limited_size(size, config.longest_side or max(size))
     text = f"output: {folder.uri}, {state}"
     if size is None:
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from spadepis.configuration import ConfigurationError
@@ -33,6 +34,17 @@ class Plan:
     def pairs(self) -> int:
         """The number of results to be made."""
         return sum(len(scene.styles) + scene.choices for scene in self.scenes)
+
+    def has(self, id: str, style_id: str | None) -> bool:
+        """Whether a pair of mask and style is among those to be made, or may be chosen."""
+        scene = self._by_id.get(id)
+        if scene is None:
+            return False
+        return bool(scene.choices) or style_id in [style.id for style in scene.styles]
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Scene]:
+        return {scene.id: scene for scene in self.scenes}
 
     def without(self, settled: Collection[tuple[str, str | None]]) -> Plan:
         """The part of the plan that is not among the (mask, style) pairs of ``settled``."""

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
 
-from spadepis.dataset.image_set.commit_log import forget, recover_log
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.image_set.commit_log import forget, read_log, recover_log, rows_of
+from spadepis.dataset.image_set.commits import pairs
 from spadepis.dataset.image_set.completeness import missing_or_cut
 from spadepis.dataset.image_set.index_check import index_problems
 from spadepis.dataset.image_set.layout import MANIFEST, object_name
+from spadepis.dataset.image_set.records import DamagedFileError
 from spadepis.dataset.image_set.verification import Problem, verify
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.groups import OutputSettings
+from spadepis.pipeline.planning.preparation import Prepared, plan_pairs
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The commit log of an image set that a job takes up again.
+
+    Attributes:
+        commits: its pairs, as ``read_log`` returns them.
+        is_whole: whether no file of it was damaged, so that objects without a row are orphans.
+    """
+
+    commits: pa.Table
+    is_whole: bool
 
 
 def is_sound(folder: Folder, commits: pa.Table, output: OutputSettings) -> bool:
@@ -40,27 +58,44 @@ def is_sound(folder: Folder, commits: pa.Table, output: OutputSettings) -> bool:
     return not problems
 
 
-def recover(folder: Folder, output: OutputSettings) -> pa.Table:
+def recover(job: Prepared) -> Recovered:
     """The commit log, without the pairs whose images are missing or damaged.
 
     Only the job that holds the image set may do this.
 
-    Args:
-        folder: the image set.
-        output: says what is checked.
+    Raises:
+        ConfigurationError: the job would not make such a pair again. Nothing was forgotten.
     """
-    commits = recover_log(folder)
+    folder, output = job.folder, job.config.output
+    try:
+        commits, is_whole = read_log(folder), True
+    except DamagedFileError:
+        commits, is_whole = recover_log(folder), False
     problems: Sequence[Problem] = []
     if output.repair:
         problems = list(chain.from_iterable(verify(folder, commits)))
     elif output.check:
         problems = missing_or_cut(folder, commits)
     if not problems:
-        return commits
+        return Recovered(commits, is_whole)
+    names = {object_name(problem.name) for problem in problems}
+    _refuse_to_forget(job, rows_of(commits, names), commits)
     log.warning("%s: %s. They are done again", folder.uri, _text(problems))
     # The set is no longer finished.
     folder.remove(MANIFEST)
-    return forget(folder, {object_name(problem.name) for problem in problems})
+    return Recovered(forget(folder, names), is_whole)
+
+
+def _refuse_to_forget(job: Prepared, lost: pa.Table, commits: pa.Table) -> None:
+    """Refuse to forget pairs that the job does not make, as a later run may be a narrower one."""
+    plan, _ = plan_pairs(job, commits, retry_failed=False)
+    others = sorted(id for id, style_id in pairs(lost) if not plan.has(id, style_id))
+    if others:
+        raise ConfigurationError(
+            f"{job.folder.uri}: {len(others)} images that are missing or damaged, e.g. of "
+            f"{others[0]}, are not among those that this command makes. Run it as it was run "
+            "before, without a narrower --limit, --where, --containing-classes or --pairing-table"
+        )
 
 
 def lost_objects(folder: Folder, commits: pa.Table, output: OutputSettings) -> str | None:

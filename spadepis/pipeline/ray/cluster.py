@@ -119,13 +119,17 @@ def without_greeting() -> Iterator[None]:
 
 @contextmanager
 def _same_versions() -> Iterator[None]:
-    """Refuse a cluster whose Ray or Python is another, in one sentence.
+    """Refuse a cluster whose Ray or Python is another, or an address that is none, in one sentence.
 
     Raises:
         ConfigurationError: it is.
     """
     try:
         yield
+    except ValueError as error:
+        raise ConfigurationError(
+            f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS', '')}: {' '.join(str(error).split())}"
+        ) from error
     except RuntimeError as error:
         if "Version mismatch" not in str(error):
             raise

@@ -18,12 +18,19 @@ from spadepis.dataset.image_set.layout import CONFIGURATION, MANIFEST
 from spadepis.dataset.image_set.lease import Lease, hold
 from spadepis.dataset.image_set.orphans import remove_orphans
 from spadepis.dataset.image_set.records import DamagedFileError
-from spadepis.dataset.storage.errors import NO_SPACE, reason
+from spadepis.dataset.storage.errors import NO_SPACE
 from spadepis.dataset.storage.filesystems import storage_environment
+from spadepis.filesystem_errors import reason
 from spadepis.pipeline.config.identity import check_identity, identity_hash, write_identity
 from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.ending import INCOMPLETE, Outcome, outcome_of, write_set_index
+from spadepis.pipeline.ending import (
+    INCOMPLETE,
+    Outcome,
+    is_current,
+    outcome_of,
+    write_set_index,
+)
 from spadepis.pipeline.planning.input_check import check_text, refuse_implausible
 from spadepis.pipeline.planning.preparation import (
     Prepared,
@@ -77,6 +84,8 @@ def _finished(job: Prepared) -> Outcome | None:
     plan, missing = plan_pairs(job, commits, job.config.quality.retry_failed)
     if missing.scenes or not is_sound(job.folder, commits, job.config.output):
         return None
+    if not is_current(job, commits):
+        return None
     log.info("nothing to do: all %d pairs are in %s", plan.pairs, job.folder.uri)
     return outcome_of(job, commits)
 
@@ -115,7 +124,8 @@ def _holding(job: Prepared) -> Iterator[tuple[Lease, datetime | None]]:
 def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
     """Do what is missing, and write the index."""
     job = _with_classes(job)
-    commits = recover(job.folder, job.config.output)
+    recovered = recover(job)
+    commits = recovered.commits
     refuse_other_pairs(job, commits)
     plan, missing = plan_pairs(job, commits, job.config.quality.retry_failed)
     if missing.scenes:
@@ -127,7 +137,8 @@ def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
         record_plan(job, plan)
     lease.check()
     commits = compact(job.folder)
-    remove_orphans(job.folder, commits, earlier)
+    if recovered.is_whole:
+        remove_orphans(job.folder, commits, earlier)
     if missing.scenes and (lost := lost_objects(job.folder, commits, job.config.output)):
         return Outcome(INCOMPLETE, f"not finished: {lost}. Run the same command again to make them")
     return write_set_index(job, commits)

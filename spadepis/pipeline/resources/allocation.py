@@ -175,6 +175,11 @@ def _stages_on_gpus(
     if machines.smoothing_device != "auto":
         wanted = machines.smoothing_device == "cuda"
         choices = [choice for choice in choices if (SMOOTH in choice) == wanted]
+        if not choices:
+            raise ConfigurationError(
+                f"--smoothing-device {machines.smoothing_device}: the stages of your own do not "
+                "allow it"
+            )
     elif not networks:
         return ()
 
@@ -229,12 +234,15 @@ def _count_workers(
         scenes: number of scenes, for which more workers than CPUs may be worth it.
     """
     fixed = _asked_workers(machines, list(seconds))
-    asked = sum(fixed.values())
+    # Workers on GPUs reserve no CPU.
+    asked = sum(count for stage, count in fixed.items() if stage not in on_gpu)
     if asked > cluster.cpus:
         raise ConfigurationError(
             f"{asked} workers are asked for, the cluster has {cluster.cpus:g} CPUs"
         )
-    counts = dict.fromkeys(seconds, 1) | dict.fromkeys(on_gpu, int(cluster.gpus)) | fixed
+    # The stages on GPUs share their workers.
+    shared = max((fixed[stage] for stage in on_gpu if stage in fixed), default=int(cluster.gpus))
+    counts = dict.fromkeys(seconds, 1) | fixed | dict.fromkeys(on_gpu, shared)
     growing = [stage for stage in seconds if stage not in on_gpu and stage not in fixed]
     least = sum(seconds[stage] for stage in seconds if stage not in on_gpu) / cluster.cpus
     while growing:

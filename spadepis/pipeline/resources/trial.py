@@ -105,7 +105,10 @@ def _label_map(config: JobConfig) -> NDArray[np.uint8]:
     height, width = _size(config)
     rows, columns = np.ogrid[:height, :width]
     regions = rows * REGIONS // height + columns * REGIONS // width
-    classes: NDArray[np.uint8] = (regions % config.label_space.num_classes).astype(np.uint8)
+    # Some label spaces have classes that no value stands for.
+    values = config.label_space.raw_values
+    written = np.array([index for index, value in enumerate(values) if value is not None], np.uint8)
+    classes: NDArray[np.uint8] = written[regions % len(written)]
     return classes
 
 

@@ -69,3 +69,5 @@ SMOOTH = Declaration(
 )
 ASSESS = Declaration("assess", devices=("cpu", "cuda"), rate_setting="quality_rate")
 WRITE = Declaration("write", cpus=CPU_OF_READING_OR_WRITING, returns=BatchOutcome)
+
+STAGES = (READ, SYNTHESIZE, STYLIZE, SMOOTH, ASSESS, WRITE)

@@ -24,12 +24,7 @@ from spadepis.dataset.storage.credentials import (
     refuse_credentials,
     without_queries,
 )
-from spadepis.dataset.storage.errors import (
-    PACKAGE_ERRORS,
-    filesystem_errors,
-    is_transient,
-    reason,
-)
+from spadepis.dataset.storage.errors import is_transient
 from spadepis.dataset.storage.filesystems import (
     FilesystemError,
     filesystem,
@@ -39,6 +34,7 @@ from spadepis.dataset.storage.filesystems import (
 from spadepis.dataset.storage.folder import STAGING, Folder
 from spadepis.dataset.storage.reading import RangeFile, read, read_range
 from spadepis.dataset.storage.replacement import replacing
+from spadepis.filesystem_errors import PACKAGE_ERRORS, filesystem_errors, reason
 
 
 def s3_error(status: int, code: str = "") -> BaseException:

@@ -102,6 +102,9 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--max-failed-fraction", "x"], "--max-failed-fraction x: give a number"),
         (["--size", "256"], "--size 256: give WIDTHxHEIGHT, e.g. 512x256"),
         (["--size", "0x256"], "--size 0x256: give WIDTHxHEIGHT, e.g. 512x256"),
+        (["--size", "100000x100000"], "--size 100000x100000: give at most 80000000 pixels"),
+        (["--stall-minutes", "inf"], "--stall-minutes inf: give 525600.0 or less"),
+        (["--instances", ""], "--instances is empty"),
         (["--device", "tpu"], "--device tpu: give 'auto', 'cpu' or 'cuda'"),
         (["--label-space", "coco"], "--label-space coco: "),
         (["--reject", "beauty<1"], "--reject: beauty<1 is not METRIC<NUMBER"),
@@ -319,6 +322,17 @@ class Painter:
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         return scenes
+
+
+def test_a_stage_of_ones_own_replaces_one_that_there_is() -> None:
+    class Misspelt(Painter):
+        declaration: ClassVar = Declaration("synthesise")
+
+    needed = NEEDED[Job.SYNTHESIZE]
+    with pytest.raises(ConfigurationError, match=r"no stage synthesise .* mean synthesize\?"):
+        resolve(Job.SYNTHESIZE, needed, [StageSpec(Misspelt)])
+    with pytest.raises(ConfigurationError, match="two stages of your own are named synthesize"):
+        resolve(Job.SYNTHESIZE, needed, [StageSpec(Painter), StageSpec(Painter)])
 
 
 class PainterOnGpu(Painter):

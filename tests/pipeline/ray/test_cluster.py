@@ -1,5 +1,9 @@
 """What a cluster has, what it may grow to, and how the pools of a job follow it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from spadepis.configuration import ConfigurationError
@@ -10,6 +14,29 @@ from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
 
 SECONDS = {SYNTHESIZE: 1.0, STYLIZE: 2.7, SMOOTH: 0.5, ASSESS: 0.2}
+
+
+# In a process of its own, since another test may be connected to a cluster.
+CONNECT = """
+from spadepis.cli.exit_status import exit_status
+from spadepis.pipeline.ray.cluster import connection
+
+def connect() -> int:
+    with connection():
+        return 0
+
+raise SystemExit(exit_status(connect))
+"""
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "nonsense"])
+def test_an_address_that_is_none_is_one_line(address: str) -> None:
+    environment = {**os.environ, "RAY_ADDRESS": address}
+    command = [sys.executable, "-c", CONNECT]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"error: RAY_ADDRESS={address}: " in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_cluster_may_grow_to_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:

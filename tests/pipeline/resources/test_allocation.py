@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spadepis.configuration import ConfigurationError
-from spadepis.labels import ADE20K
+from spadepis.labels import ADE20K, CITYSCAPES
 from spadepis.pipeline.config.command import command_of
 from spadepis.pipeline.config.groups import MachineSettings
 from spadepis.pipeline.config.job import Job
@@ -196,6 +196,36 @@ def test_a_generator_of_ones_own_runs_where_it_says() -> None:
             assert (allocation[own].gpus > 0) == (device == "cuda")
             if others:
                 assert allocation[STYLIZE].device == "cuda"
+
+
+def test_smoothing_of_ones_own_may_not_run_on_gpus() -> None:
+    own = Declaration("smooth", ("cpu",))
+    seconds = {SYNTHESIZE: 1.0, STYLIZE: 1.0, own: 1.0}
+    machines = MachineSettings(smoothing_device="cuda")
+    with pytest.raises(ConfigurationError, match="--smoothing-device cuda: the stages of your own"):
+        allocate(machines, ClusterSize(8, 1), 1000, seconds)
+
+
+def test_numbers_of_workers_on_gpus_are_those_asked_for() -> None:
+    machines = MachineSettings(
+        synthesis_workers=4, stylization_workers=4, smoothing_workers=4, smoothing_device="cuda"
+    )
+    for cpus in (4, 64):
+        allocation = allocate(machines, ClusterSize(cpus, 8, "h100"), 1000, SECONDS)
+        workers = {allocation[stage] for stage in (SYNTHESIZE, STYLIZE, SMOOTH)}
+        assert [each.count for each in workers] == [4] and [each.gpus for each in workers] == [1]
+
+
+def test_the_trial_shows_classes_that_can_be_written(
+    tmp_path: Path, spade_checkpoint: str, photowct_checkpoint: str
+) -> None:
+    path = tmp_path / "cityscapes.pth"
+    torch.save(spade_weights(CITYSCAPES), path)
+    settings = {"masks": "m", "styles": "s", "style_masks": "t", "output": "o", "size": "64x32"}
+    settings |= {"spade_checkpoint": str(path), "photowct_checkpoint": photowct_checkpoint}
+    for space in ("cityscapes", "cityscapes-train-ids"):
+        config = resolve(Job.SYNTHESIZE_AND_STYLIZE, settings | {"label_space": space})
+        assert all(seconds_per_scene(config, styles=1).values())
 
 
 def test_all_workers_have_room_before_the_cluster_has_grown() -> None:
