@@ -40,9 +40,11 @@ def quantization_of(image: Image.Image) -> Quantization | None:
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
         return None
     sampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), (2, 2))
-    # Files may use one table for all planes.
-    tables = [np.array(table, np.float32).reshape(8, 8) for table in image.quantization.values()]
-    return Quantization(tables[0], tables[-1], sampling)
+    # Each plane names its table; files may use one for all planes.
+    luminance, chrominance, *_ = (
+        np.array(image.quantization[plane[3]], np.float32).reshape(8, 8) for plane in image.layer
+    )
+    return Quantization(luminance, chrominance, sampling)
 
 
 @cache

@@ -65,6 +65,9 @@ class Convolution3x3(nn.Conv2d):
             )
             options = self.padding_mode, self.rectify, self.exact_ties
             return winograd.convolve(x, transformed, self.bias, *options)
+        if self.weight.requires_grad:
+            # Not every optimizer tells that it changes the kernel.
+            self._transformed.clear()
         if self.padding_mode == "reflect" and 1 in x.shape[2:]:
             padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
             convolved = F.conv2d(padded, self.weight, self.bias)
@@ -82,7 +85,7 @@ class Convolution3x3(nn.Conv2d):
             and x.shape[2] * x.shape[3] >= FEWEST_TILES * TILE**2
             # The transforms run on one thread.
             and torch.get_num_threads() == 1
-            and not (self.weight.requires_grad or x.requires_grad)
+            and not (self.weight.requires_grad or self.bias.requires_grad or x.requires_grad)
             # How a tensor tells that it changed; those made in inference mode do not.
             and hasattr(Tensor, "_version")
             and not self.weight.is_inference()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor
 
 Value = TypeVar("Value")
@@ -33,9 +34,15 @@ class Derived(Generic[Value]):
             same = all(_is_same(a, b) for a, b in zip(tensors, aliases, strict=True))
             if same and others == [versions, key]:
                 return value
-        value = make()
+        # What is made in inference mode could not be used where gradients are computed.
+        with torch.inference_mode(False), torch.no_grad():
+            value = make()
         self._last = value, [tensor.detach() for tensor in tensors], versions, key
         return value
+
+    def clear(self) -> None:
+        """Forget the value."""
+        self._last = None
 
     def __reduce__(self) -> tuple[type[Derived[Value]], tuple[()]]:
         """An empty one."""

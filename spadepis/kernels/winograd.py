@@ -16,6 +16,7 @@ errors in float32 are four to five times those of direct convolution; with 0, +-
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -90,9 +91,11 @@ def convolve(
     pixels = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).numpy()
     tiles_across = math.ceil(width / TILE)
     tiles = math.ceil(height / TILE) * tiles_across
-    results = torch.empty(images, height, width, len(bias))
-    patches = torch.empty(TILES_AT_ONCE, POSITIONS, channels)
-    scratch = torch.empty(POSITIONS * CHUNK).numpy()
+    # Whatever the default is in this process.
+    empty = partial(torch.empty, dtype=torch.float32, device="cpu")
+    results = empty(images, height, width, len(bias))
+    patches = empty(TILES_AT_ONCE, POSITIONS, channels)
+    scratch = empty(POSITIONS * CHUNK).numpy()
     offsets, floor = bias.detach().numpy(), np.float32(0 if rectify else -np.inf)
     for image, result in zip(pixels, results.numpy(), strict=True):
         for first in range(0, tiles, TILES_AT_ONCE):

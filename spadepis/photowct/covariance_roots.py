@@ -27,10 +27,11 @@ def whitening_matrix(covariance: Tensor) -> Tensor:
     """
     if _takes_polar_factor(covariance):
         return inverse_root_by_polar_factor(covariance, added=1)
-    identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
-    # Not every other device can find eigenvalues, or computes in float64.
-    shifted = (covariance + identity).cpu()
-    return inverse_root_by_eigenvalues(shifted).to(covariance.device)
+    # Not every other device can find eigenvalues, or computes in float64. The condition of real
+    # covariances reaches 1e7, of which float32 would leave nothing.
+    exact = covariance.cpu().double()
+    identity = torch.eye(covariance.shape[-1], dtype=exact.dtype)
+    return inverse_root_by_eigenvalues(exact + identity).to(covariance)
 
 
 def colouring_matrix(covariance: Tensor) -> Tensor:

@@ -238,6 +238,8 @@ class PhotoWCT(nn.Module):
         """
         if not 0 <= strength <= 1:
             raise ValueError(f"the strength of a style is in [0,1], not {strength}")
+        if not len(contents) or not styles[0]:
+            raise ValueError("there are no contents, or no styles")
         maps = None if regions is None else regions[0]
         self._check(contents[0], "content", maps)
         height, width = contents.shape[2:]

@@ -7,5 +7,5 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = 2
+REVISION: Final = 3
 """Version 0.1 wrote none; its images count as revision 1."""

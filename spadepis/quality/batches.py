@@ -120,7 +120,7 @@ def stripes(planes: Tensor) -> Tensor:
     along_an_axis = torch.minimum(rows, columns) <= 1
     striped = (power * (fast & along_an_axis)).sum(dim=(1, 2))
     share: Tensor = striped / (power * fast).sum(dim=(1, 2))
-    lowest, highest = levels.flatten(1).aminmax(dim=1)
+    lowest, highest = levels[:, 1:-1, 1:-1].flatten(1).aminmax(dim=1)
     single_colour = lowest == highest
     return share.masked_fill(single_colour, torch.nan)
 

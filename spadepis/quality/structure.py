@@ -12,6 +12,8 @@ from skimage.metrics import structural_similarity
 
 from spadepis.labels.edges import instance_edges
 
+# Weights of red, green and blue in luminance.
+LUMINANCE = np.array((2125, 7154, 721))
 # An edge belongs to a boundary up to the first distance in pixels, and to none beyond the second.
 REACH = 1
 FAR = 3
@@ -50,7 +52,8 @@ def boundary_disagreement(label_map: NDArray[np.uint8], image: NDArray[np.uint8]
     far = ~binary_dilation(beside, iterations=FAR)
     if not beside.any() or not far.any():
         return float("nan")
-    edges = maximum_filter(sobel(rgb2gray(image)), size=2 * REACH + 1)
+    # With integers, edges of equal strength tie.
+    edges = maximum_filter(sobel(image.astype(np.float64) @ LUMINANCE), size=2 * REACH + 1)
     # Mann and Whitney's U, divided by its largest value, is the area under the curve.
     test = mannwhitneyu(edges[beside], edges[far], method="asymptotic")
     return float(1 - test.statistic / (beside.sum() * far.sum()))

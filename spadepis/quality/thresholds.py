@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spadepis.quality.metrics import METRICS
 
-_THRESHOLD = re.compile(r"\s*(\w+)\s*([<>])\s*([-+.\deE]+)\s*")
+_THRESHOLD = re.compile(r"\s*(\w+)\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class SmoothingSystem:
         # stencil once for all photos.
         for y, r in zip(pixels.reshape(flat), smoothed.reshape(flat), strict=True):
             x = to_bands(y.T, self.width)
-            b = to_bands(y.T * (1 - self.beta), self.width)
+            b = to_bands(y.T.astype(np.float32) * np.float32(1 - self.beta), self.width)
             conjugate_gradients(self._stencil, self.width, b, x, TOLERANCE, MAX_ITERATIONS)
             r[:] = from_bands(x, flat[1], self.width).T
         return smoothed

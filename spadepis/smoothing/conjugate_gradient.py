@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spadepis.kernels.compilation import compiled
 from spadepis.smoothing.bands import BANDS, Plane, margin, zeros
+from spadepis.smoothing.contrast import SMALLEST_CONTRAST
 
 BLOCK = 2048
 
@@ -43,7 +44,8 @@ def conjugate_gradients(
         b: in ``bands``, float32 [3, N]. Overwritten with the residual, except in the margins.
         x: in ``bands``, float32 [3, N], the initial guess. Overwritten with the solution, except in
             the margins.
-        tolerance: the iteration stops when |b - A x| <= tolerance |b| for each right-hand side.
+        tolerance: the iteration stops when |b - A x| <= tolerance |b - mean of b| for each
+            right-hand side; see ``contrast``.
         max_iterations: largest number of iterations.
 
     Returns:
@@ -53,7 +55,12 @@ def conjugate_gradients(
         ConvergenceError: ``max_iterations`` iterations did not reach the tolerance.
     """
     edge = BANDS * margin(width)
-    goal = (tolerance * np.linalg.norm(b[:, edge:-edge].astype(np.float64), axis=1)) ** 2
+    inner = b[:, edge:-edge].astype(np.float64)
+    square = (inner**2).sum(axis=1)
+    # The last band may end in elements that are no pixels.
+    pixels = np.count_nonzero(stencil[0][edge:-edge])
+    contrast = square - inner.sum(axis=1) ** 2 / pixels
+    goal = tolerance**2 * np.maximum(contrast, SMALLEST_CONTRAST**2 * square)
     blocks = math.ceil((x.shape[1] - 2 * edge) / BLOCK)
     p, q = zeros(*x.shape), zeros(blocks, 3 * BLOCK)
     iterations: int = _iterate(stencil, BANDS * width, edge, b, x, p, q, goal, max_iterations)

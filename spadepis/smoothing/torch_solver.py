@@ -17,6 +17,7 @@ from torch.nn.functional import pad
 from spadepis.kernels.triton_driver import runs_triton
 from spadepis.smoothing.closed_form import MAX_ITERATIONS, PADDING, TOLERANCE
 from spadepis.smoothing.conjugate_gradient import ConvergenceError
+from spadepis.smoothing.contrast import square_of_contrast
 from spadepis.smoothing.torch_affinity import smoothing_stencil, sparse_matrix
 
 # Iterations between checks for convergence: each check waits until the GPU has nothing left to do.
@@ -134,7 +135,7 @@ def conjugate_gradients(
             positive definite.
         b: float32 [N, P, R].
         start: float32 [N, P, R].
-        tolerance: A right-hand side is solved when |b - A x| <= tolerance |b|.
+        tolerance: as in ``conjugate_gradient``.
         max_iterations: largest number of iterations.
 
     Returns:
@@ -150,7 +151,7 @@ def conjugate_gradients(
     x = start.clone()
     r = b - (matrix @ with_margin).view(b.shape)
     p.copy_(r)
-    goal = tolerance**2 * _square(b)
+    goal = tolerance**2 * square_of_contrast(b, dim=1)
     square = _square(r)
     iterations = torch.zeros_like(goal, dtype=torch.int32)
     for iteration in range(max_iterations + 1):

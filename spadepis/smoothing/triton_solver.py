@@ -24,6 +24,7 @@ import triton.language as tl
 from torch import Tensor
 
 from spadepis.smoothing.conjugate_gradient import ConvergenceError
+from spadepis.smoothing.contrast import square_of_contrast
 
 # Pixels of a tile, one for each thread: neighbouring threads then load neighbouring pixels, however
 # the stencil has shifted them.
@@ -49,7 +50,7 @@ def conjugate_gradients(
         width: width of the images.
         b: float32 [N, 3K, P].
         start: float32 [N, 3K, P].
-        tolerance: A right-hand side is solved when |b - A x| <= tolerance |b|.
+        tolerance: as in ``conjugate_gradient``.
         max_iterations: largest number of iterations.
 
     Returns:
@@ -70,7 +71,7 @@ def conjugate_gradients(
     iterations = torch.zeros_like(b[..., 0], dtype=torch.int32)
     # A launch reads the last of these while it writes the next.
     dots, squares = b.new_zeros(2, 2, systems, sides, PARTS)
-    goals = tolerance**2 * _square(b)
+    goals = tolerance**2 * square_of_contrast(b, dim=2).squeeze(2)
 
     def multiply(vectors: Tensor, new: int) -> None:
         old = 1 - new

@@ -166,8 +166,8 @@ class SpadeGenerator(nn.Module):
                 weights.setdefault(key, torch.zeros((), dtype=torch.int64))
         purpose = f"the label space {label_space.name}"
         load_weights(generator, weights, uri, purpose, device, dtype)
-        if torch.device(device).type != "cpu":
-            # They are folded into weights there. In float16 a variance may overflow.
+        if torch.device(device).type != "cpu" or dtype == torch.float16:
+            # They are folded into weights on GPUs. In float16 a variance may overflow.
             for name, module in generator.named_modules():
                 if isinstance(module, nn.BatchNorm2d):
                     for statistic in ("running_mean", "running_var"):
@@ -259,7 +259,10 @@ class SpadeGenerator(nn.Module):
                 f"labels must be [N,H,W] with H and W divisible by {STRIDE}, "
                 f"not {list(labels.shape)}"
             )
-        lowest, highest = int(labels.min()), int(labels.max())
+        if not len(labels):
+            raise ValueError("labels hold no label map")
+        # Not every type of integers has a minimum in PyTorch.
+        lowest, highest = int(labels.numpy().min()), int(labels.numpy().max())
         if lowest < 0 or highest >= space.num_classes:
             raise ValueError(
                 f"class indices {lowest}..{highest} are outside {space.name} "

@@ -138,7 +138,8 @@ def find_neighbourhoods(
         return found
     # Joining counts the 3x3 neighbourhoods of the maps before; 9 rows each.
     before = accumulate((9 * len(rows) for rows, _ in of_3x3[:-1]), initial=0)
-    of_5x5 = list(map(_number_5x5, [padded for _, padded in of_3x3], before))
+    number_wide = partial(_number_5x5, replicate=replicate)
+    of_5x5 = list(map(number_wide, [padded for _, padded in of_3x3], before))
     rows_5x5, index_5x5 = _join(of_5x5)
     return replace(found, rows_5x5=rows_5x5, index_5x5=index_5x5)
 
@@ -184,11 +185,19 @@ def _number_3x3(
     return rows, np.pad(numbers[1:-1, 1:-1], 1, mode="edge") if replicate else numbers
 
 
-def _number_5x5(padded: Numbers, first_row: int) -> tuple[Numbers, Numbers]:
+def _number_5x5(
+    padded: Numbers, first_row: int, replicate: bool = False
+) -> tuple[Numbers, Numbers]:
     """Rows [V,9] of the distinct 5x5 neighbourhoods, and the number of each pixel's."""
-    # The 3x3 neighbourhoods at its four corners cover a 5x5 neighbourhood.
-    top, bottom = padded[:-2], padded[2:]
-    numbers, first = number_quadruples(top[:, :-2], top[:, 2:], bottom[:, :-2], bottom[:, 2:])
+    if replicate:
+        # Outside the image stand the numbers of pixels inside, so that all nine have to be equal:
+        # first each three of a row, then each three of these.
+        rows, _ = number_quadruples(padded[:, :-2], padded[:, 1:-1], padded[:, 2:], padded[:, 2:])
+        numbers, first = number_quadruples(rows[:-2], rows[1:-1], rows[2:], rows[2:])
+    else:
+        # The 3x3 neighbourhoods at its four corners cover a 5x5 neighbourhood.
+        top, bottom = padded[:-2], padded[2:]
+        numbers, first = number_quadruples(top[:, :-2], top[:, 2:], bottom[:, :-2], bottom[:, 2:])
     return rows_of_windows(padded, first, numbers.shape[1], 9, 1, first_row), numbers
 
 

@@ -87,6 +87,7 @@ def _row_states(seeds: Tensor, layer: int, maps: int, height: int) -> Tensor:
     """What the hashes of a row's pixels begin with, int64 [N,M,height,1]."""
     numbers = torch.arange(maps, device=seeds.device).view(-1, 1, 1)
     rows = torch.arange(height, device=seeds.device).view(-1, 1)
+    seeds = seeds.to(torch.int64)
     stream = _hash(_hash(seeds >> 32) ^ (seeds & LOW_32_BITS)) + _STEP * (layer + 1)
     map_streams = _hash(stream.view(-1, 1, 1, 1)) + _STEP * numbers
     return _hash(_hash(map_streams) + _STEP * rows)

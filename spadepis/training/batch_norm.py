@@ -30,10 +30,13 @@ def measure_statistics(generator: SpadeGenerator, batches: Sequence[tuple[Tensor
     layers = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]
     generator.train()
-    for momentum in (*FIRST_MOMENTA, 1 / len(batches)):
-        for layer in layers:
-            layer.momentum = momentum
-        for labels, seeds in batches:
+    rounds = [[momentum] * len(batches) for momentum in FIRST_MOMENTA]
+    # The mean of so many is that of those before and the last one.
+    rounds.append([1 / count for count in range(1, len(batches) + 1)])
+    for momenta_of_round in rounds:
+        for (labels, seeds), momentum in zip(batches, momenta_of_round, strict=True):
+            for layer in layers:
+                layer.momentum = momentum
             generator(labels, seeds=seeds)
     for layer, momentum_before in zip(layers, momenta, strict=True):
         layer.momentum = momentum_before

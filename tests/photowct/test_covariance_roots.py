@@ -10,6 +10,7 @@ from spadepis.photowct.covariance_roots import (
     colouring_matrix,
     inverse_root_by_eigenvalues,
     inverse_root_by_polar_factor,
+    whitening_matrix,
 )
 from tools.pretended_gpu import PretendedGpu
 
@@ -41,6 +42,14 @@ def test_inverse_root(channels: int, condition: float, limit: float) -> None:
     assert torch.equal(single, single.mT)
     double = inverse_root_by_polar_factor(matrices, added=1)
     assert relative_error(double, exact) < 1e-8
+
+
+@pytest.mark.parametrize("condition", [1e4, 1e7])
+def test_whitening_on_a_cpu_is_exact_in_float32(condition: float) -> None:
+    matrices = covariances(64, condition).float()
+    whitening = whitening_matrix(matrices)
+    assert whitening.dtype == torch.float32
+    assert relative_error(whitening, whitening_matrix(matrices.double())) < 1e-7
 
 
 def test_it_is_better_than_eigenvalues_in_float32() -> None:

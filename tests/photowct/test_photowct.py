@@ -223,7 +223,9 @@ def test_reads_safetensors_and_prefixes(
 def test_refuses_other_checkpoints(
     spade_checkpoint: str, photowct_weights: Callable[..., Weights], tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="not a PhotoWCT network: no e4.conv1_1.weight"):
+    with pytest.raises(
+        CheckpointError, match="not a PhotoWCT network: no kernel e4.conv1_1.weight"
+    ):
         PhotoWCT.from_checkpoint(spade_checkpoint)
     weights = photowct_weights() | {"d2.conv1_2.weight": torch.zeros(4, 9, 3, 3)}
     torch.save(weights, tmp_path / "bad.pth")

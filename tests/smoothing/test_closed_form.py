@@ -34,6 +34,14 @@ def test_equals_the_direct_solution(name: str, stylized: Array, oracle: ModuleTy
     assert abs(smoothed - oracle.solve(CONTENTS[name], stylized)).max() < CLOSE
 
 
+@pytest.mark.parametrize("brightness", [0.9, 1.0])
+def test_a_small_detail_in_a_bright_photo_is_solved(brightness: float, oracle: ModuleType) -> None:
+    content, stylized = (np.full((64, 64, 3), brightness) for _ in range(2))
+    content[30:34, 30:34], stylized[30:34, 30:34] = noise(4, 4), noise(4, 4, seed=1)
+    smoothed = SmoothingSystem(content).solve(stylized)
+    assert abs(smoothed - oracle.solve(content, stylized)).max() < CLOSE
+
+
 @pytest.mark.parametrize("size", [(3, 3), (3, 9), (4, 3), (5, 6)])
 def test_small_images(size: tuple[int, int], oracle: ModuleType) -> None:
     content, stylized = noise(*size), noise(*size, seed=1)

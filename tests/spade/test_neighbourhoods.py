@@ -71,6 +71,27 @@ def test_finds_exactly_the_distinct_neighbourhoods(
             assert (part[~inside][:, 1, 1] == -1).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("shape", [(1, 1, 2), (1, 2, 2), (2, 1, 8), (2, 2, 3), (1, 5, 6)])
+def test_a_replicated_border_leaves_different_neighbourhoods_apart(
+    shape: tuple[int, int, int], seed: int
+) -> None:
+    """Outside the image stand the 3x3 neighbourhoods of pixels inside: four corners do not do."""
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.randint(2, shape, generator=random)
+    found = find_neighbourhoods(labels, None, CLASSES, replicate=True)
+    assert found.rows_5x5 is not None and found.index_5x5 is not None
+    _, height, width = shape
+    padded = np.pad(labels.numpy(), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    of_pixels = np.lib.stride_tricks.sliding_window_view(padded, (1, 3, 3)).reshape(*shape, 9)
+    around = np.pad(of_pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    parts = found.classes[found.rows_5x5[found.index_5x5.long()] // 9].numpy()
+    for row in range(3):
+        for column in range(3):
+            expected = around[:, row : row + height, column : column + width]
+            np.testing.assert_array_equal(parts[..., 3 * row + column, :], expected)
+
+
 def modulate_as_written(
     normalization: SpadeNormalization, features: Tensor, semantics: Tensor
 ) -> Tensor:

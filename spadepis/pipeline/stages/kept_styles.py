@@ -67,9 +67,12 @@ class KeptStyles:
         statistics = self._kept.get(key)
         if statistics is None:
             statistics = self.compute(style, self._network)
-            if statistics.num_bytes <= self._kept.maxsize:
-                self._kept[key] = statistics
+            self._keep(key, statistics)
         return statistics
+
+    def _keep(self, key: Any, statistics: StyleStatistics) -> None:
+        if statistics.num_bytes <= self._kept.maxsize:
+            self._kept[key] = statistics
 
     def compute(self, style: Style, network: PhotoWCT) -> StyleStatistics:
         """The statistics of a style by another network, which are not kept.
@@ -104,7 +107,8 @@ class KeptStyles:
             images = [_in_unit_range(photos[key][0], self._device) for key in keys]
             maps = [regions for _, regions in map(photos.__getitem__, keys) if regions is not None]
             encoded = self._network.encode_styles(images, maps or None)
-            self._kept.update(zip(keys, encoded, strict=True))
+            for key, statistics in zip(keys, encoded, strict=True):
+                self._keep(key, statistics)
 
         if photos:
             in_halves(encode, list(photos), lambda *_: None)

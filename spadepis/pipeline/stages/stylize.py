@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from operator import attrgetter
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple
 
@@ -138,7 +137,7 @@ class Stylize:
         assert pair.scene.content is not None
         height, width, _ = pair.scene.content.shape
         styles = len(pair.scene.styles)
-        return (pair.scene.id,) if self.on_cpu else (height, width, styles)
+        return (id(pair.scene),) if self.on_cpu else (height, width, styles)
 
     def _stylize(self, pairs: Sequence[Pair]) -> list[Stylized]:
         """The results of pairs alike, in parts; a pair that fails is removed from its scene."""
@@ -153,7 +152,7 @@ class Stylize:
         height, width, _ = pairs[0].scene.content.shape
         # Beyond this, more at once only take more memory.
         scenes_at_once = max(1, PIXELS_AT_ONCE // (height * width * len(pairs[0].scene.styles)))
-        by_scene = [list(own) for _, own in groupby(pairs, key=attrgetter("scene.id"))]
+        by_scene = [list(own) for _, own in groupby(pairs, key=_scene_of)]
         for first in range(0, len(by_scene), scenes_at_once):
             chosen = [pair for own in by_scene[first : first + scenes_at_once] for pair in own]
             try:
@@ -166,7 +165,7 @@ class Stylize:
 
     def _results(self, network: PhotoWCT, pairs: Sequence[Pair]) -> Stylized:
         """Stylize pairs of equal size; those of a scene follow each other."""
-        by_scene = [list(own) for _, own in groupby(pairs, key=attrgetter("scene.id"))]
+        by_scene = [list(own) for _, own in groupby(pairs, key=_scene_of)]
         # After halving, scenes may have different numbers of styles.
         images = [self._images(network, list(some)) for _, some in groupby(by_scene, key=len)]
         together = torch.cat(images)
@@ -259,6 +258,11 @@ class Stylize:
 
 def _give_up(pair: Pair, error: Exception) -> None:
     pair.scene.fail_style(pair.style, STYLIZE.name, pair.scene.source, error)
+
+
+def _scene_of(pair: Pair) -> int:
+    """What tells scenes apart: outside a job two may have the same id."""
+    return id(pair.scene)
 
 
 def _share_time(pairs: Sequence[Pair], seconds: float) -> None:

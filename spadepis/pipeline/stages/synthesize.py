@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.kernels.precision import bfloat16_or_float16
@@ -113,10 +114,11 @@ class Synthesize:
         if self.frame == "kept":
             return padded(labels), edges
         # Padding would make a frame broader than the generator can tell from a scene.
-        height, width = labels.shape
-        own_edges = None if edges is None else edges[None, :height, :width]
-        filled, kept_edges = fill_frame(labels[None], own_edges, self.label_space)
-        return padded(filled[0]), None if kept_edges is None else padded(kept_edges[0])
+        (filled,), _ = fill_frame(labels[None], None, self.label_space)
+        if edges is not None:
+            # As in ``fill_frame``, but edges are those of the padded map already.
+            edges = edges & ~maximum_filter(padded(filled != labels), size=3)
+        return padded(filled), edges
 
     @cached_property
     def exact_generator(self) -> SpadeGenerator:

@@ -183,7 +183,7 @@ PHOTOS = ["--photos=p", "--styles=s", "--output=o"]
         (
             Job.SYNTHESIZE_AND_STYLIZE,
             [*BOTH, "--style-masks=t", "--region-guidance=none", "--related-classes=none"],
-            "--related-classes goes with --style-masks, or with --pairing match",
+            "--related-classes goes with --style-masks and --region-guidance, or with --pairing",
         ),
         (
             Job.SYNTHESIZE_AND_STYLIZE,

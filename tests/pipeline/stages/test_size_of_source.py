@@ -77,6 +77,21 @@ def test_a_frame_is_filled_before_the_border_is_repeated(
     np.testing.assert_array_equal(photos[0], photos[1])
 
 
+def test_edges_are_those_of_the_padded_instance_map(synthesize: Synthesize, tmp_path: Path) -> None:
+    """An edge on the last row stays one row, rather than the border that is repeated."""
+    path = tmp_path / "filling.safetensors"
+    weights = {key: value.contiguous() for key, value in synthesize.generator.state_dict().items()}
+    safetensors.torch.save_file(weights, path, {"unlabelled_frame": "filled"})
+    label_map = np.full((150, 130), COCO_STUFF.names.index("grass"), np.uint8)
+    instances = np.zeros_like(label_map)
+    instances[-1] = 1
+    edges = instance_edges(padded(instances))
+    stage = Synthesize(str(path), COCO_STUFF, "cpu", half=False)
+    labels, own = stage._semantics(Scene("a", STYLES, label_map=label_map, edges=edges))
+    np.testing.assert_array_equal(labels, padded(label_map))
+    np.testing.assert_array_equal(own, edges)
+
+
 def test_a_batch_holds_scenes_of_equal_padded_size(
     synthesize: Synthesize, monkeypatch: pytest.MonkeyPatch
 ) -> None:
