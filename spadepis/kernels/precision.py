@@ -44,7 +44,10 @@ def exact_float32() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 for setting, before in zip(_SETTINGS, _outside, strict=True):
-                    setting.fp32_precision = before
+                    # Where that is what it was, it goes on following a more general setting.
+                    setting.fp32_precision = "none"
+                    if setting.fp32_precision != before:
+                        setting.fp32_precision = before
 
 
 def bfloat16_or_float16(device: str | torch.device) -> torch.dtype:

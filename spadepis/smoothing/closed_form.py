@@ -34,7 +34,8 @@ class SmoothingSystem:
 
     Args:
         content: [H, W, 3], uint8 or floating-point in [0, 1].
-        beta: weight of the content's affinity against fidelity to Y, at least 0 and below 1.
+        beta: weight of the content's affinity against fidelity to Y, at least 0 and below 1. Above
+            1 - 1e-6, float32 leaves errors of more than a level of 255.
         epsilon: regularisation of the colour covariance in a window, above 0.
 
     Raises:

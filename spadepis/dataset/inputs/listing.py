@@ -118,7 +118,10 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
     compressed = [name for name in files.names if name.lower().endswith(COMPRESSED_TARS)]
     if compressed:
         raise SourceError(_compressed(files.absolute(compressed[0])))
-    raise SourceError(f"{uri} holds no {'images' if part is None else 'shards'}")
+    outside = ""
+    if exclude is not None and not files.names and _find(uri, None).names:
+        outside = f" outside {exclude}, the output folder"
+    raise SourceError(f"{uri} holds no {'images' if part is None else 'shards'}{outside}")
 
 
 def _split_part(uri: str) -> tuple[str, str | None]:
