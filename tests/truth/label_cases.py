@@ -190,6 +190,8 @@ def _without_meaning() -> Iterator[tuple[str, bytes, str, str]]:
     colours = np.array(COLOURS, "<u2").T.tobytes()
     content = tiff(LABELS, 8, 3, [dark], tail=colours)
     yield "tiff with a dark palette", content, "tif", "same grey"
+    content = tiff(np.full_like(LABELS, 7), 8, 3, [dark], tail=colours)
+    yield "tiff of one class with a dark palette", content, "tif", "same grey"
     yield "bmp of 4 bits of greys", _bmp_palette(SMALL, 4, list(range(16))), "bmp", "BMP"
     yield "bmp of 8 bits, black and white", _bmp_palette(SMALL % 2, 8, [0, 255]), "bmp", "BMP"
 

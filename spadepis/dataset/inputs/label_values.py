@@ -154,8 +154,7 @@ def _netpbm_values(pixels: NDArray[Any], maximum: int | None) -> NDArray[np.inte
 
 
 def _palette_values(pixels: NDArray[np.uint8], image: Image.Image, file: ImageFile) -> LabelValues:
-    table = file.narrow_palette or bytes(image.getpalette("RGB") or [])
-    colours = np.frombuffer(table, np.uint8).reshape(-1, 3)
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
     used = np.unique(pixels)
     bits = file.bits or 8
     if used[-1] >= len(colours):
