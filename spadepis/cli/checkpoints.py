@@ -17,19 +17,17 @@ from spadepis.labels.custom import find_label_space
 from spadepis.labels.published import LABEL_SPACES
 
 SUFFIX = ".safetensors"
-
-
-def local_path(text: str) -> Path:
-    """A path on this machine; to an object store these files are not written."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text} is no local path")
-    return Path(text)
-
-
 DEFAULTS: Mapping[str, LabelSpace | None] = {
     DEFAULT_SPADE_CHECKPOINT: COCO_STUFF,
     DEFAULT_PHOTOWCT_CHECKPOINT: None,
 }
+
+
+def _local_path(text: str) -> Path:
+    """A path on this machine; to an object store these files are not written."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is no local path")
+    return Path(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "recognized",
     )
     parser.add_argument(
-        "--output", type=local_path, help=f"also write the weights of one file as NAME{SUFFIX}"
+        "--output", type=_local_path, help=f"also write the weights of one file as NAME{SUFFIX}"
     )
     parser.add_argument(
         "--half", action="store_true", help="round matrices to float16, which halves that file"
@@ -65,14 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("--half needs --output")
     if arguments.output is not None and arguments.output.suffix != SUFFIX:
         raise ConfigurationError(f"--output {arguments.output}: the name must end in {SUFFIX}")
+    for_one_file = arguments.output is not None or arguments.label_space is not None
     if arguments.uri is None:
-        if arguments.output is not None or arguments.label_space is not None:
+        if for_one_file:
             raise ConfigurationError("--output and --label-space are for one file: name it")
         return _check_all(DEFAULTS)
     fs, path = filesystem(arguments.uri)
     if not fs.isdir(path):
         return _check_file(arguments)
-    if arguments.output is not None or arguments.label_space is not None:
+    if for_one_file:
         raise ConfigurationError("--output and --label-space are for one file, not for a folder")
     return _check_all(_released_in(Folder(arguments.uri)))
 

@@ -56,15 +56,12 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
     except KeyboardInterrupt as interruption:
         say(f"stopped{hint}")
         return TERMINATED if isinstance(interruption, Termination) else INTERRUPTED
-    except BrokenPipeError as error:
-        if not _is_closed(sys.stdout.fileno()):
-            # It was the connection to a store.
-            say(f"{_text(error)}{hint}", error=True)
-            return STOPPED
-        # The reader of the output, such as ``head``, has seen enough: what is left is discarded.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
+        # Else the pipe was the connection to a store.
+        if isinstance(error, BrokenPipeError) and _is_closed(sys.stdout.fileno()):
+            # The reader of the output, such as ``head``, has seen enough: the rest is discarded.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
         say(f"{_text(error)}{hint}", error=True)
         return STOPPED
 

@@ -47,18 +47,26 @@ class StyleIndex:
             diversity: 0 takes the most similar styles; 1 weighs similarity and redundancy alike.
             without: ids of styles that must not be taken.
         """
-        unknown = np.isnan(self.descriptors).any(axis=1)
-        if unknown.all():
-            return [id for id in self.ids if id not in without][:count]
+        chosen: list[str] = []
+        if not self._unknown.all():
+            chosen = self._choose_known(scene, count, diversity, without)
+        if len(chosen) < count:
+            pairs = zip(self.ids, self._unknown, strict=True)
+            unknown = [id for id, is_unknown in pairs if is_unknown]
+            chosen += [id for id in unknown if id not in without][: count - len(chosen)]
+        return chosen
+
+    def _choose_known(
+        self, scene: Descriptor, count: int, diversity: float, without: Collection[str]
+    ) -> list[str]:
+        """The same of the styles that could be described."""
         relevance = self._similarities(self._prepared(scene[None])[0])
         relevance[[id in without for id in self.ids]] = -np.inf
+        relevance[self._unknown] = -np.inf
         redundancy = np.full(len(self.ids), -np.inf, np.float32)
         chosen: list[str] = []
         for _ in range(count):
-            score = relevance - diversity * redundancy if chosen else relevance.copy()
-            # Those that could not be described come last, however unlike the others they are.
-            if (relevance[~unknown] > -np.inf).any():
-                score[unknown] = -np.inf
+            score = relevance - diversity * redundancy if chosen else relevance
             best = int(np.argmax(score))
             if relevance[best] == -np.inf:
                 break
@@ -76,6 +84,11 @@ class StyleIndex:
             similarities = self._rows @ row
         known: Descriptor = np.nan_to_num(similarities, nan=LEAST_SIMILARITY)
         return known
+
+    @cached_property
+    def _unknown(self) -> NDArray[np.bool_]:
+        """Which styles could not be described; they are chosen last."""
+        return np.asarray(np.isnan(self.descriptors).any(axis=1))
 
     @cached_property
     def _rows(self) -> NDArray[np.float32]:

@@ -56,7 +56,7 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
     if not sources:
         raise ConfigurationError("nothing to train on: give folders with --photos or --pairs")
     training, held_out = [], []
-    for folder, photos in sources.items():
+    for folder, photos in sources:
         kept, kept_out = split_photos(photos)
         if not kept:
             raise ConfigurationError(
@@ -150,12 +150,14 @@ def start_from(generator: SpadeGenerator, uri: str) -> None:
     generator.load_state_dict(weights, strict=False)
 
 
-def _photos_by_source(config: TrainPhotoWCTConfig) -> dict[Path, list[Path]]:
-    """The photos of each folder, and of each folder of pairs."""
+def _photos_by_source(config: TrainPhotoWCTConfig) -> list[tuple[Path, list[Path]]]:
+    """Each folder of photos or of pairs, and its photos."""
     folders = [config.data / folder for folder in config.photos]
-    photos = {folder: list_photos(folder) for folder in folders}
     pairs = config.folders(config.pairs)
-    return photos | {each.photos: list_photos(each.photos, each.labels) for each in pairs}
+    return [
+        *((folder, list_photos(folder)) for folder in folders),
+        *((each.photos, list_photos(each.photos, each.labels)) for each in pairs),
+    ]
 
 
 def _set_threads(config: TrainingConfig) -> None:

@@ -194,17 +194,16 @@ def _match(fs: Any, base: str, pattern: str) -> list[str]:
     """
     try:
         expanded = expand_braces(pattern)
-        globs = {name: re.compile(glob_translate(name)) for name in expanded}
+        exact = {name for name in expanded if not WILDCARDS & set(name)}
+        globs = [re.compile(glob_translate(name)).match for name in expanded if name not in exact]
     except ValueError as error:
         raise SourceError(f"{base}/{pattern}: {error}") from error
     depth = None if "**" in pattern else len(PurePosixPath(pattern).parts)
     names = [found[len(base) :].lstrip("/") for found in list_files(fs, base, depth)]
-    exact = {name for name in expanded if not WILDCARDS & set(name)}
     missing = sorted(exact - set(names))
     if missing:
         raise SourceError(f"{base}/{missing[0]} does not exist ({pattern} stands for it)")
-    matching = [glob.match for name, glob in globs.items() if name not in exact]
-    found = [name for name in names if name in exact or any(match(name) for match in matching)]
+    found = [name for name in names if name in exact or any(match(name) for match in globs)]
     return [f"{base.rstrip('/')}/{name}" for name in found]
 
 

@@ -115,7 +115,7 @@ def allocate(
     if one_node and not on_gpu and not asked and work < SHORT_JOB_SECONDS:
         workers = _workers_of_short_job(cluster, scenes, work)
         return dict.fromkeys((READ, *seconds, WRITE), workers)
-    counts = _count_workers(machines, cluster, seconds, on_gpu, scenes if one_node else 0)
+    counts = _count_workers(asked, cluster, seconds, on_gpu, scenes if one_node else 0)
     counts = {stage: min(count, scenes) for stage, count in counts.items()}
     cpus = COMPUTING_SHARE * min(1.0, cluster.cpus / _processes(counts, on_gpu))
     started = present or cluster
@@ -218,7 +218,7 @@ def _io_workers(
 
 
 def _count_workers(
-    machines: MachineSettings,
+    fixed: dict[Declaration, int],
     cluster: ClusterSize,
     seconds: Mapping[Declaration, float],
     on_gpu: Sequence[Declaration],
@@ -227,13 +227,12 @@ def _count_workers(
     """Workers by stage: as many as are asked for, one a GPU, or as many as the CPUs allow.
 
     Args:
-        machines: may ask for some.
+        fixed: the numbers that are asked for.
         cluster: the resources of the cluster.
         seconds: time that a scene takes in each stage.
         on_gpu: stages that run on GPUs.
         scenes: number of scenes, for which more workers than CPUs may be worth it.
     """
-    fixed = _asked_workers(machines, list(seconds))
     # Workers on GPUs reserve no CPU.
     asked = sum(count for stage, count in fixed.items() if stage not in on_gpu)
     if asked > cluster.cpus:

@@ -69,8 +69,8 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
             (scene,) = stage([scene])
             elapsed = perf_counter() - start
             _check(scene, spec.declaration, config)
-            per_scene = styles / count if spec.declaration.per_result else 1.0
-            seconds[spec.declaration] = elapsed * per_scene
+            repeats = styles / count if spec.declaration.per_result else 1.0
+            seconds[spec.declaration] = elapsed * repeats
     return seconds
 
 
