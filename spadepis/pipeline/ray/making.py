@@ -141,10 +141,11 @@ def _stream(
         actors.append(hosting(pool, stall_seconds + LONGER_THAN_EXPECTED * expected))
     dataset = stream(blocks, actors, config.storage_environment, elastic=on_cluster())
     log.info(
-        "%d pairs of %d scenes to do, %d workers on %s",
+        "%d pairs of %d scenes to do, %d worker%s on %s",
         missing.pairs,
         len(missing.scenes),
         workers,
+        "" if workers == 1 else "s",
         " and ".join(sorted({each.device for each in computing})),
     )
     counts = {stage.declaration.name: pool.workers.count for pool in pools for stage in pool.stages}
