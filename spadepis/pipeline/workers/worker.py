@@ -15,6 +15,7 @@ import torch
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, join_styles
+from spadepis.pipeline.stages.declarations import WRITE
 from spadepis.pipeline.stages.device_transfer import start_download
 from spadepis.pipeline.stages.stage import Item, Stage, StageSpec
 from spadepis.pipeline.workers.process import ended_after, prepare_process
@@ -184,6 +185,14 @@ def _end_with_device(error: Exception) -> None:
         os._exit(BROKEN_DEVICE)
 
 
+def _try(stage: Stage, items: Sequence[Item]) -> list[Any]:
+    try:
+        return stage([item.copy() for item in items])
+    except SystemExit as error:
+        # Ray would take it for the wish to end the worker, and end the job.
+        raise RuntimeError(f"it asked its process to exit ({error})") from error
+
+
 def call(stage: Stage, items: Sequence[Item]) -> list[Any]:
     """Call a stage, the one place where whatever it raises is dealt with.
 
@@ -192,13 +201,13 @@ def call(stage: Stage, items: Sequence[Item]) -> list[Any]:
     another process, which does the batch again.
 
     Raises:
-        OSError: nothing can be written, which is not the fault of a scene.
+        OSError: the image set cannot be written, which is not the fault of a scene.
     """
     try:
-        return stage([item.copy() for item in items])
-    except OSError:
-        raise
+        return _try(stage, items)
     except Exception as error:
+        if isinstance(error, OSError) and stage.declaration == WRITE:
+            raise
         _end_with_device(error)
         log.exception("%s failed with %d scenes", stage.declaration.name, len(items))
         # Its stack holds the tensors of the batch.
@@ -210,7 +219,7 @@ def call(stage: Stage, items: Sequence[Item]) -> list[Any]:
     styles = item.by_style() if stage.declaration.per_result else [item]
     if len(styles) > 1:
         return join_styles([call(stage, [style]) for style in styles])
-    # Now it passes on what has failed, or writes it down.
     failed = item.copy()
     failed.fail(stage.declaration.name, item.source, failure, unexpected=True)
-    return stage([failed])
+    # Writing writes it down. A stage of one's own may fail with whatever it gets.
+    return [failed] if stage.declaration.returns is Scene else stage([failed])

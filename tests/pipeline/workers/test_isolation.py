@@ -9,14 +9,14 @@ import torch
 
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, Style
-from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.declarations import WRITE, Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.attempts import Attempts
 from spadepis.pipeline.workers.isolation import Isolation
 
 
 class Deadly:
-    """Dies of styles with a deadly id, and cannot write scenes with an id of its own."""
+    """Dies of styles with a deadly id."""
 
     declaration: ClassVar = Declaration("deadly")
 
@@ -25,9 +25,16 @@ class Deadly:
             for style in scene.styles:
                 if style.id == "deadly":
                     os.kill(os.getpid(), signal.SIGSEGV)
-            if scene.id == "disk full":
-                raise OSError(28, "No space left on device")
         return scenes
+
+
+class Full:
+    """Cannot write."""
+
+    declaration: ClassVar = WRITE
+
+    def __call__(self, scenes: list[Scene]) -> list[Scene]:
+        raise OSError(28, "No space left on device")
 
 
 class Unborn:
@@ -71,8 +78,13 @@ def test_only_a_deadly_style_fails_and_is_soon_known() -> None:
     assert done[3] == scene("d", "good")
     # Nobody had to die for the third scene.
     assert len(attempts.take_news()) == 6
+    isolation.close()
+
+
+def test_a_full_disk_is_raised_here() -> None:
+    isolation = Isolation(StageSpec(Full), 60.0, Attempts())
     with pytest.raises(OSError, match="No space left"):
-        isolation([scene("disk full", "good")])
+        isolation([scene("a", "good")])
     isolation.close()
 
 

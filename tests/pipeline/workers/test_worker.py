@@ -9,13 +9,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from PIL import UnidentifiedImageError
 
 from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.file import File
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.assess import Assess
-from spadepis.pipeline.stages.declarations import Declaration
+from spadepis.pipeline.stages.declarations import WRITE, Declaration
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.smooth_batches import SmoothBatches
 from spadepis.pipeline.stages.stage import StageSpec
@@ -43,20 +44,23 @@ class Fail:
 
     declaration: ClassVar = Declaration("fail")
 
-    def __init__(self, error: Exception, unless_failed: bool = False) -> None:
+    def __init__(self, error: Exception) -> None:
         self.error = error
-        self.unless_failed = unless_failed
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
-        if self.unless_failed and not any(scene.is_waiting for scene in scenes):
-            return scenes
         raise self.error
+
+
+class FailToWrite(Fail):
+    """The stage that writes, with an error."""
+
+    declaration: ClassVar = WRITE
 
 
 class Lengths:
     """A pass over files: the lengths of their names."""
 
-    declaration: ClassVar = Declaration("lengths", takes=File)
+    declaration: ClassVar = Declaration("lengths", takes=File, returns=int)
 
     def __call__(self, files: list[File]) -> list[int]:
         if "bad.png" in [file.source for file in files]:
@@ -136,7 +140,7 @@ class FailSome:
 
     declaration: ClassVar = Declaration("fail some")
 
-    def __init__(self, error: Exception = ValueError("a\nlong\nstory\n")) -> None:  # noqa: B008
+    def __init__(self, error: BaseException = ValueError("a\nlong\nstory\n")) -> None:  # noqa: B008
         self.error = error
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
@@ -183,14 +187,23 @@ def test_only_the_culprit_of_an_error_fails() -> None:
 
 def test_a_scene_whose_styles_are_not_chosen_fails_once() -> None:
     batch = [Scene("a", [], choices=3), Scene("b", [GOOD])]
-    choosing = call(Fail(ValueError("mine"), unless_failed=True), batch)
+    choosing = call(Fail(ValueError("mine")), batch)
     first, second = choosing
     assert (first.choices, len(first.failures), len(second.failures)) == (0, 1, 1)
 
 
 def test_what_cannot_be_written_is_no_fault_of_a_scene() -> None:
     with pytest.raises(OSError, match="disk full"):
-        call(Fail(OSError("disk full"), unless_failed=True), [Scene("a", [GOOD])])
+        call(FailToWrite(OSError("disk full")), [Scene("a", [GOOD])])
+
+
+@pytest.mark.parametrize(
+    "error", [UnidentifiedImageError("of a library"), FileNotFoundError(2, "gone"), SystemExit(0)]
+)
+def test_no_error_of_a_scene_in_another_stage_ends_the_job(error: BaseException) -> None:
+    """Libraries raise errors of files, too, such as Pillow, and call for the end of the process."""
+    good, bad = call(FailSome(error), [Scene("a", [GOOD]), Scene("bad", [GOOD])])
+    assert good.styles and not bad.styles and bad.failures[0].unexpected
 
 
 def test_a_file_that_cannot_be_used_loses_its_source() -> None:
