@@ -66,6 +66,7 @@ class Scene:
         photo_source: path or URI of the photo, if photos are stylized.
         choices: how many more styles are to be chosen, those most like the scene.
         passed_over: ids of styles that must not be chosen.
+        has_results: whether the image set has results of it in other styles.
         failures: the styles that failed.
         label_map: class indices, uint8 [H,W].
         edges: instance edges of the padded instance map, bool, H and W rounded up to multiples of
@@ -84,6 +85,7 @@ class Scene:
     photo_source: str | None = None
     choices: int = 0
     passed_over: list[str] = field(default_factory=list)
+    has_results: bool = False
     failures: list[Failure] = field(default_factory=list)
     label_map: NDArray[np.uint8] | None = None
     edges: NDArray[np.bool_] | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commits import done, of_another_identity, pairs, rejected
@@ -93,7 +94,15 @@ def plan_pairs(job: Prepared, commits: pa.Table, retry_failed: bool) -> tuple[Pl
     replaced = rejections if job.config.quality.replace_rejected else ()
     plan = make_plan(job.config, job.inputs, replaced, job.classes)
     settled = pairs(done(commits)) | rejections if retry_failed else pairs(commits)
-    return plan, plan.without(settled)
+    missing = plan.without(settled)
+    finished = done(commits)["mask_id"]
+    ids = pa.array([scene.id for scene in missing.scenes], pa.string())
+    with_results = set(finished.filter(pc.is_in(finished, ids)).to_pylist())
+    scenes = [
+        replace(scene, has_results=True) if scene.id in with_results else scene
+        for scene in missing.scenes
+    ]
+    return plan, Plan(scenes)
 
 
 def record_plan(job: Prepared, plan: Plan) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spadepis.dataset.encoding import encode_png
+from spadepis.dataset.encoding import DECODING_ERRORS, decode, encode_png
 from spadepis.dataset.image_set.commit_log import write_commits
 from spadepis.dataset.image_set.commits import Commit
+from spadepis.dataset.image_set.layout import instance_map_name, label_map_name
 from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.credentials import without_queries
@@ -21,6 +24,16 @@ from spadepis.pipeline.outcome import BatchOutcome, UnexpectedFailure
 from spadepis.pipeline.revision import REVISION
 from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.declarations import WRITE
+
+
+class ChangedMap(Exception):  # noqa: N818, its name goes into the commit log
+    """A label map or instance map that differs from that of earlier results of its scene."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"its {kind} has changed since the other results of this scene were made; with another "
+            "--output all of them are made anew"
+        )
 
 
 @dataclass(frozen=True)
@@ -76,14 +89,13 @@ class Write:
         if not scene.styles:
             return []
         assert scene.content is not None
-        mask = content = instances = None
         with scene.timed(WRITE.name):
-            if scene.label_map is not None:
-                mask = encode_png(self.label_space.encode(scene.label_map))
-            if scene.instances is not None:
-                instances = encode_png(scene.instances)
-            if self.keep_contents:
-                content = self.writer.encode(scene.content)
+            try:
+                mask, instances = self._encode_maps(scene)
+            except ChangedMap as error:
+                scene.fail(WRITE.name, scene.source, error)
+                return []
+            content = self.writer.encode(scene.content) if self.keep_contents else None
             height, width = scene.content.shape[:2]
             common: dict[str, Any] = {
                 "height": height,
@@ -105,11 +117,42 @@ class Write:
                 for style, image, quality in zip(scene.styles, images, qualities, strict=True)
             ]
 
+    def _encode_maps(self, scene: Scene) -> tuple[bytes | None, bytes | None]:
+        """The label map and the instance map of a scene as PNG, if it has them.
+
+        Results of a scene share them as files. So if there are any in the image set, theirs are
+        returned, which another version of the encoder may have written.
+
+        Raises:
+            ChangedMap: theirs are other ones.
+        """
+        mask = None if scene.label_map is None else self.label_space.encode(scene.label_map)
+        names = label_map_name(scene.id), instance_map_name(scene.id)
+        kinds = "label map", "instance map"
+        encoded: list[bytes | None] = []
+        for kind, name, pixels in zip(kinds, names, (mask, scene.instances), strict=True):
+            stored = None
+            if pixels is not None and scene.has_results and not self.writer.in_shards:
+                with suppress(FileNotFoundError):
+                    stored = self.writer.folder.read(name)
+                if stored is not None and not _shows(stored, pixels):
+                    raise ChangedMap(kind)
+            encoded.append(encode_png(pixels) if stored is None and pixels is not None else stored)
+        return encoded[0], encoded[1]
+
     def _classes(self, scene: Scene) -> list[str] | None:
         """Names of the classes in the label map."""
         if scene.label_map is None:
             return None
         return [self.label_space.names[index] for index in np.unique(scene.label_map)]
+
+
+def _shows(stored: bytes, pixels: NDArray[Any]) -> bool:
+    """Whether an encoded image can be decoded, and has these pixels."""
+    try:
+        return np.array_equal(decode(stored), pixels)
+    except DECODING_ERRORS:
+        return False
 
 
 def _commit(scene: Scene, style: Style) -> Commit:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commit_log import read_commits
+from spadepis.dataset.image_set.commits import Commit, to_table
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
@@ -20,6 +21,7 @@ from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import JobConfig, resolve
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import Plan, make_plan
+from spadepis.pipeline.planning.preparation import plan_pairs, prepare
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.write import Write
@@ -110,6 +112,25 @@ def test_too_few_styles(
     config = resolve(BOTH, settings)
     with pytest.raises(ConfigurationError, match=r"--styles-per-mask 3: .*/s holds 2"):
         planned(config)
+
+
+def test_scenes_that_have_results_are_marked(
+    make_label_maps: Callable[..., str], make_photos: Callable[..., str], tmp_path: Path
+) -> None:
+    settings = {"masks": make_label_maps(tmp_path / "m", 3), "accept_implausible": True}
+    settings |= {"styles": make_photos(tmp_path / "s", 2), "pairing": "all", "instances": None}
+    config = resolve(BOTH, settings | {"output": str(tmp_path / "out")})
+    commits = [
+        Commit("mask000", "style0", None, None, file_name="images/a"),
+        Commit("mask001", "style0", None, None, error="ValueError"),
+    ]
+    job = prepare(config)
+    _, missing = plan_pairs(job, to_table(commits), retry_failed=False)
+    assert [(scene.id, scene.has_results, len(scene.styles)) for scene in missing.scenes] == [
+        ("mask000", True, 1),
+        ("mask001", False, 1),
+        ("mask002", False, 2),
+    ]
 
 
 def test_hostile_ids_reach_the_commit_log_and_no_other_folder(tmp_path: Path) -> None:

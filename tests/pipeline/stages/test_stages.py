@@ -11,7 +11,8 @@ from PIL import Image
 
 from spadepis.checkpoints.defaults import DEFAULT_SPADE_CHECKPOINT
 from spadepis.dataset.encoding import decode
-from spadepis.dataset.image_set.commit_log import read_commits
+from spadepis.dataset.image_set.commit_log import read_commits, read_log
+from spadepis.dataset.image_set.verification import verify
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.label_maps import resize_label_map
 from spadepis.dataset.storage.folder import Folder
@@ -296,3 +297,29 @@ def test_without_styles_the_content_is_the_result(tmp_path: Path) -> None:
     assert (commit.style_id, commit.content_file_name) == (None, None)
     assert commit.file_name is not None
     np.testing.assert_array_equal(decode(folder.read(commit.file_name)), scene.content)
+
+
+@pytest.mark.parametrize("in_shards", [False, True], ids=["files", "shards"])
+def test_results_keep_the_label_map_that_they_were_made_from(
+    in_shards: bool, tmp_path: Path
+) -> None:
+    """The files of label maps and contents are shared by results, also by those of later runs."""
+    folder = Folder(str(tmp_path))
+    stage = Write(ImageSetWriter(folder, "png", 95, in_shards), COCO_STUFF, keep_contents=True)
+
+    def write(style: str, label: int, instance: int = 0) -> None:
+        scene = Scene("m", [Style(style, None)], mask_source="m.png", has_results=style != "first")
+        scene.label_map = np.full((32, 64), label, np.uint8)
+        scene.instances = np.full((32, 64), instance, np.uint8)
+        scene.content = random_photo(seed=ord(style[0]))
+        stage([scene])
+
+    write("first", label=1)
+    write("same", label=1)
+    write("other map", label=2)
+    write("other ids", label=1, instance=5)
+    failed = {c.style_id: c for c in read_commits(folder) if c.failed}
+    assert set(failed) == (set() if in_shards else {"other map", "other ids"})
+    for commit in failed.values():
+        assert (commit.stage, commit.error, commit.source) == ("write", "ChangedMap", "m.png")
+    assert not [problem for found in verify(folder, read_log(folder)) for problem in found]
