@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -17,13 +18,14 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
 from spadepis.configuration import similar
-from spadepis.dataset.encoding import decode
+from spadepis.dataset.encoding import DECODING_ERRORS, decode
 from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import MANIFEST, METADATA, object_name
 from spadepis.dataset.image_set.records import read_record
 from spadepis.dataset.image_set.splits import TRAIN, VALIDATION, metadata_of_split
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
+from spadepis.filesystem_errors import reason
 from spadepis.labels.training import TrainingLabels
 
 Example = tuple[tv_tensors.Image, tv_tensors.Mask | None, *tuple[tv_tensors.Mask, ...]]
@@ -136,8 +138,8 @@ class ImageSet(Dataset[Example]):
 
         Args:
             expression: an expression of pyarrow, e.g. ``pyarrow.compute.field("height") >= 256``.
-            columns: for columns of ``table``, the value, or a list of values one of which it must
-                have. A column of lists must hold all of them: ``classes=["car", "road"]``.
+            columns: for columns of ``table``, the value, or a list or set of values one of which
+                it must have. A column of lists must hold all: ``classes=["car", "road"]``.
 
         Raises:
             KeyError: there is no such column.
@@ -145,7 +147,7 @@ class ImageSet(Dataset[Example]):
         """
         table = self.table if expression is None else self.table.filter(expression)
         for name, value in columns.items():
-            values = value if isinstance(value, list) else [value]
+            values = list(value) if isinstance(value, list | tuple | set) else [value]
             if name not in table.column_names:
                 raise KeyError(f"no column {name!r}{similar(name, table.column_names, most=3)}")
             if name == "classes" and self._labels is not None:
@@ -169,6 +171,10 @@ class ImageSet(Dataset[Example]):
             The image, uint8 [3,H,W], and the label map, uint8 [H,W], with raw values or training
             indices; None if the job had no label maps. With ``return_instances`` also the instance
             ids, int32 [H,W].
+
+        Raises:
+            IndexError: there is no such row.
+            OSError: an image cannot be read or decoded.
         """
         row = {name: self.table[name][index].as_py() for name in self.table.column_names}
         image = tv_tensors.Image(torch.from_numpy(self._read(row["file_name"])).permute(2, 0, 1))
@@ -226,7 +232,12 @@ class ImageSet(Dataset[Example]):
             folder = self._cache
             if not folder.exists(stored):
                 folder.write(stored, self._folder.read(stored))
-        return decode(read_image(folder, name)).copy()
+        content = read_image(folder, name)
+        try:
+            return decode(content).copy()
+        except DECODING_ERRORS as error:
+            why = f"cannot be decoded ({reason(error)})"
+            raise OSError(errno.EIO, why, f"{self._folder.uri}/{name}") from error
 
 
 def _holds_all(lists: pa.ChunkedArray, values: list[Any]) -> pa.Array:

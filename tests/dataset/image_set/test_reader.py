@@ -88,6 +88,11 @@ def test_image_set_gives_images_with_label_maps(folder: Folder) -> None:
     assert torch.equal(photo.flip(-1).permute(1, 2, 0), torch.from_numpy(image))
     assert np.array_equal(mask.flip(-1), label_map)
 
+    name = images.table["mask_file_name"][0].as_py()
+    folder.write(name, b"damaged")
+    with pytest.raises(OSError, match=f"cannot be decoded .*: '{folder.uri}/{name}'"):
+        images[0]
+
 
 def test_image_set_without_label_maps(folder: Folder) -> None:
     writer = ImageSetWriter(folder, "jpg", 95)
@@ -161,6 +166,7 @@ def test_filters_name_what_they_do_not_know(folder: Folder) -> None:
     images = ImageSet(labelled(folder, LABELS).uri)
     assert len(images.where(classes=["wall", "sky"])) == 1
     assert len(images.where(classes="car")) == 0
+    assert len(images.where(mask_id={*images.table["mask_id"].to_pylist(), "none"})) == len(images)
     with pytest.raises(ValueError, match=r"ade20k has no class 'walls' \(did you mean wall"):
         images.where(classes=["sky", "walls"])
     with pytest.raises(KeyError, match=r"no column 'style' \(did you mean style_id"):
