@@ -137,12 +137,11 @@ class Scene:
     ) -> None:
         """Give up one style of this scene."""
         self.styles.remove(style)
-        message = str(error)
+        kind, message = type(error).__name__, str(error)
         if unexpected:
             # PyTorch puts stacks and advice into its messages.
             message = "".join(message.strip().splitlines()[-1:])
-        kind = type(error).__name__
-        self.failures.append(Failure(style, stage, source, kind, message, unexpected))
+        self.failures.append(Failure(style, stage, source, kind, message or kind, unexpected))
 
     def by_style(self) -> list[Scene]:
         """This scene with each of its styles by itself; without styles, this scene."""

@@ -10,6 +10,7 @@ the image set, and commit nothing more.
 from __future__ import annotations
 
 import logging
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ class HeldError(RuntimeError):
 
 
 class LostError(PermissionError):
-    """Another job has taken over the image set, so that this one must not commit any more."""
+    """The image set is another job's, or cannot be seen: this one must not commit any more."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,18 @@ class Lease:
             LostError: another job has.
             OSError: the filesystem does not tell.
         """
-        if not _is_held(self.folder, self.number, self.holder):
+        if _is_held(self.folder, self.number, self.holder):
+            return
+        if not _leases(self.folder):
             raise LostError(
-                f"another job has taken over {self.folder.uri}, because this one gave no sign of "
-                f"life for {OLD_SECONDS:.0f} seconds; what it had committed counts"
+                f"on {socket.gethostname()}, {self.folder.uri} does not hold the lease of this "
+                "job: it was removed, or is another folder there than for the job, as a path on "
+                "a disk of one machine or in memory is"
             )
+        raise LostError(
+            f"another job has taken over {self.folder.uri}, because this one gave no sign of "
+            f"life for {OLD_SECONDS:.0f} seconds; what it had committed counts"
+        )
 
 
 @contextmanager

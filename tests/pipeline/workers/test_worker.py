@@ -206,6 +206,11 @@ def test_no_error_of_a_scene_in_another_stage_ends_the_job(error: BaseException)
     assert good.styles and not bad.styles and bad.failures[0].unexpected
 
 
+def test_an_error_without_a_message_is_told_by_its_type() -> None:
+    (failed,) = call(Fail(MemoryError()), [Scene("a", [GOOD])])
+    assert failed.failures[0].message == "MemoryError"
+
+
 def test_a_file_that_cannot_be_used_loses_its_source() -> None:
     assert call(Lengths(), [File("a", "a.png"), File("b", "bad.png")]) == [5, 0]
 
