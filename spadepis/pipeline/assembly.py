@@ -10,15 +10,15 @@ from spadepis.dataset.image_set.lease import Lease
 from spadepis.dataset.image_set.writer import ImageSetWriter
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.storage.folder import Folder
+from spadepis.matching.descriptors import Descriptor
 from spadepis.matching.matching import Matching
 from spadepis.matching.style_index import StyleIndex
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.file import File
-from spadepis.pipeline.scene import Style
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Assess
 from spadepis.pipeline.stages.assess_batches import AssessBatches
 from spadepis.pipeline.stages.declarations import ASSESS, SMOOTH, STYLIZE, SYNTHESIZE, Declaration
-from spadepis.pipeline.stages.describe_styles import DescribedStyle, DescribeStyles
+from spadepis.pipeline.stages.describe_styles import DescribeStyles
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.region_guidance import RegionGuidance
 from spadepis.pipeline.stages.smooth import Smooth
@@ -76,7 +76,7 @@ def _own_stage(
 def match_styles(
     config: JobConfig,
     styles: Sequence[Style],
-    describe: Callable[[StageSpec, list[File]], Iterable[DescribedStyle]],
+    describe: Callable[[StageSpec, list[Scene]], Iterable[tuple[str, Descriptor | None]]],
     conventions: LabelConventions = UNKNOWN_CONVENTIONS,
 ) -> Matching | None:
     """What chooses the styles of scenes, if a job matches them; the styles are described for it.
@@ -100,9 +100,12 @@ def match_styles(
         "conventions": conventions,
     }
     ids = [str(style.id) for style in styles]
-    files = [File(str(style.id), style.source, style.mask_source) for style in styles]
-    found = {each.id: each for each in describe(StageSpec(DescribeStyles, arguments), files)}
-    descriptors = [found[id].descriptor for id in ids]
+    photos = [
+        Scene(id, [Style(None, None)], style.mask_source, photo_source=style.source)
+        for id, style in zip(ids, styles, strict=True)
+    ]
+    found = dict(describe(StageSpec(DescribeStyles, arguments), photos))
+    descriptors = [found[id] for id in ids]
     length = next((len(each) for each in descriptors if each is not None), 1)
     # A style that cannot be read is chosen last, and then fails where it is used.
     unknown = np.full(length, np.nan, np.float32)

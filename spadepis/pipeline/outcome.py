@@ -1,4 +1,4 @@
-"""What became of scenes that were written, a row of an Arrow table."""
+"""What became of scenes that were written."""
 
 from __future__ import annotations
 

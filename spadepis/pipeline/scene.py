@@ -1,4 +1,4 @@
-"""What travels between stages: a label map (or photo) with its styles, a row of an Arrow table."""
+"""What travels between stages: a label map (or photo) with its styles."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-
-from spadepis.pipeline.rows import from_table, to_table
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,6 @@ class Failure:
 @dataclass
 class Scene:
     """One label map (or photo) with its K styles, the unit of work.
-
-    A field is declared here and nowhere else: its column follows from its type.
 
     Attributes:
         id: id of the label map, or of the photo if photos are stylized.
@@ -176,16 +171,6 @@ class Scene:
         start = perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
-
-
-def scenes_to_table(scenes: Sequence[Scene]) -> pa.Table:
-    """A row for each scene; the columns are the fields of ``Scene``."""
-    return to_table(scenes, Scene)
-
-
-def scenes_from_table(table: pa.Table) -> list[Scene]:
-    """The scenes of a table; their arrays are read-only."""
-    return from_table(table, Scene)
 
 
 def join_styles(parts: Sequence[Sequence[Any]]) -> list[Any]:

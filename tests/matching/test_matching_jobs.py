@@ -24,7 +24,6 @@ from spadepis.matching.style_index import StyleIndex
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
-from spadepis.pipeline.file import File
 from spadepis.pipeline.planning.plan import Plan
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe_styles import DescribeStyles
@@ -67,13 +66,18 @@ def flags(inputs: Path, *more: str) -> list[str]:
 
 def test_styles_are_described_by_label_map_or_by_photo(inputs: Path) -> None:
     styles = [
-        File(name, *(str(inputs / folder / f"{name}.png") for folder in ("styles", "style_masks")))
+        Scene(
+            name,
+            [Style(None, None)],
+            mask_source=str(inputs / "style_masks" / f"{name}.png"),
+            photo_source=str(inputs / "styles" / f"{name}.png"),
+        )
         for name in ("sea", "town", "gone")
     ]
 
     def describe(checkpoint: str | None) -> list[Descriptor | None]:
         stage = DescribeStyles(COCO_STUFF, REGIONS, checkpoint, 10**6)
-        return [each.descriptor for each in stage(styles)]
+        return [descriptor for _, descriptor in stage(styles)]
 
     sea, town, gone = describe(None)
     assert sea is not None and town is not None and gone is None
@@ -101,9 +105,9 @@ def test_a_scene_is_matched_by_the_features_of_its_content(inputs: Path) -> None
     network = PhotoWCT.from_checkpoint(DEFAULT_PHOTOWCT_CHECKPOINT)
     styles = [Style(name, str(inputs / "styles" / f"{name}.png")) for name in CLASSES]
     described = DescribeStyles(COCO_STUFF, REGIONS, DEFAULT_PHOTOWCT_CHECKPOINT, 10**6)(
-        [File(str(style.id), style.source) for style in styles]
+        [Scene(str(style.id), [style], photo_source=style.source) for style in styles]
     )
-    descriptors = np.array([each.descriptor for each in described], np.float32)
+    descriptors = np.array([each for _, each in described], np.float32)
     matching = Matching(StyleIndex(list(CLASSES), descriptors, False), 0.0, REGIONS)
     for name, style in zip(CLASSES, styles, strict=True):
         content = np.asarray(Image.open(str(style.source)))

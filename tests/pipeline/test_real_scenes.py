@@ -18,7 +18,7 @@ from spadepis.labels import COCO_STUFF
 from spadepis.labels.related_classes import find_region_labels
 from spadepis.matching.descriptors import Descriptor
 from spadepis.matching.style_index import StyleIndex
-from spadepis.pipeline.file import File
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.describe_styles import DescribeStyles
 from spadepis.quality.structure import boundary_disagreement
 from spadepis.report.html import html_report
@@ -43,9 +43,9 @@ def test_matched_landscapes_share_more_of_their_classes(
 ) -> None:
     ids = list(landscapes)
     regions = find_region_labels(COCO_STUFF, None)
-    files = [File(id, *map(str, paths)) for id, paths in landscapes.items()]
-    described = DescribeStyles(COCO_STUFF, regions, None, MOST_PIXELS)(files)
-    shares = np.array([each.descriptor for each in described], np.float32)
+    scenes = [Scene(id, [Style(None, None)], str(map)) for id, (_, map) in landscapes.items()]
+    described = DescribeStyles(COCO_STUFF, regions, None, MOST_PIXELS)(scenes)
+    shares = np.array([each for _, each in described], np.float32)
     index = StyleIndex(ids, shares, are_shares=True)
 
     def overlap(one: Descriptor, other: Descriptor) -> float:

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+import pyarrow as pa
 
 from spadepis.dataset.image_set.sealed_parquet import SealError, seal, unseal
 from spadepis.dataset.storage.folder import Folder
-from spadepis.pipeline.rows import from_table, to_table
-from spadepis.pipeline.stages.find_classes import LabelMapClasses
 
 log = logging.getLogger(__name__)
 
 # Names of classes by id of the label map; None for a label map that cannot be read.
 Classes = Mapping[str, list[str] | None]
+SCHEMA = pa.schema([("id", pa.string()), ("classes", pa.list_(pa.string()))])
 
 
 def read_survey(folder: Folder, sources: Mapping[str, str]) -> Classes | None:
     """The classes that an earlier run found in the same label maps, if one did."""
     try:
-        return to_classes(from_table(unseal(folder.read(_name(sources))), LabelMapClasses))
+        table = unseal(folder.read(_name(sources)), SCHEMA)
     except FileNotFoundError:
         return None
     except SealError as error:
         log.warning("%s/%s is damaged: %s", folder.uri, _name(sources), error)
         return None
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def write_survey(folder: Folder, sources: Mapping[str, str], classes: Classes) -> None:
     """Keep the classes for later runs."""
-    rows = [LabelMapClasses(id, names) for id, names in classes.items()]
-    folder.write(_name(sources), seal(to_table(rows, LabelMapClasses)))
-
-
-def to_classes(found: Iterable[LabelMapClasses]) -> Classes:
-    """The classes by id of the label map."""
-    return {each.id: each.classes for each in found}
+    table = pa.table([list(classes), list(classes.values())], schema=SCHEMA)
+    folder.write(_name(sources), seal(table))
 
 
 def _name(sources: Mapping[str, str]) -> str:

@@ -13,11 +13,11 @@ import pyarrow as pa
 import ray
 
 from spadepis.pipeline.ray.metrics import StageMetrics
+from spadepis.pipeline.ray.rows import from_table, to_table
 from spadepis.pipeline.ray.same_code import class_with_same_code
 from spadepis.pipeline.ray.shared_attempts import shared_attempts
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import Workers
-from spadepis.pipeline.rows import from_table, to_table
 from spadepis.pipeline.workers.isolation import Isolation
 from spadepis.pipeline.workers.pool import Pool
 from spadepis.pipeline.workers.worker import Worker
@@ -87,8 +87,7 @@ def hosting(pool: Pool, patience: float, measured: bool = True) -> Actors:
             return self._worker
 
         def __call__(self, batch: pa.Table) -> pa.Table:
-            items: list[Any] = from_table(batch, pool.takes)
-            return to_table(self._do(items), pool.returns)
+            return to_table(self._do(from_table(batch)))
 
         def _do(self, items: Sequence[Any]) -> Sequence[Any]:
             with self._turn:

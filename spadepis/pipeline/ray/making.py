@@ -16,7 +16,6 @@ from spadepis.dataset.image_set.lease import Lease
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.outcome import BatchOutcome
 from spadepis.pipeline.planning.class_survey import write_survey
 from spadepis.pipeline.planning.plan import Plan
 from spadepis.pipeline.planning.preparation import Prepared, plan_pairs, record_plan
@@ -31,11 +30,11 @@ from spadepis.pipeline.ray.cluster import (
     try_stages,
 )
 from spadepis.pipeline.ray.passes import describe_styles
+from spadepis.pipeline.ray.rows import from_table, to_table
 from spadepis.pipeline.ray.streaming import scenes_in_block, stream
 from spadepis.pipeline.repeated_errors import RepeatedErrors
 from spadepis.pipeline.resources.allocation import Allocation, allocate
-from spadepis.pipeline.rows import from_table
-from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -153,7 +152,7 @@ def _stream(
     repeated = RepeatedErrors()
     with closing(progress), errors_of_workers():
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for outcome in from_table(batch, BatchOutcome):
+            for outcome in from_table(batch):
                 spent = outcome.seconds
                 progress.update(outcome.done, outcome.failed, outcome.rejected, spent)
                 repeated.update(outcome.done, outcome.unexpected)
@@ -161,4 +160,4 @@ def _stream(
 
 def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
     starts = range(0, len(scenes), rows)
-    return [scenes_to_table(scenes[start : start + rows]) for start in starts]
+    return [to_table(scenes[start : start + rows]) for start in starts]

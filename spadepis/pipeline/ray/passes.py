@@ -9,18 +9,18 @@ from typing import Any
 import ray
 
 from spadepis.dataset.inputs.conventions import LabelConventions
+from spadepis.matching.descriptors import Descriptor
 from spadepis.matching.matching import Matching
 from spadepis.pipeline.assembly import match_styles
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.file import File
-from spadepis.pipeline.planning.class_survey import Classes, to_classes
+from spadepis.pipeline.planning.class_survey import Classes
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import errors_of_workers
+from spadepis.pipeline.ray.rows import from_table, to_table
 from spadepis.pipeline.ray.streaming import stream
 from spadepis.pipeline.resources.allocation import Workers
-from spadepis.pipeline.rows import from_table, to_table
-from spadepis.pipeline.stages.describe_styles import DescribedStyle
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.find_classes import FindClasses
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -41,14 +41,14 @@ def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventi
     """
     sources = inputs.mask_sources
     log.info("reading the classes of %d label maps", len(sources))
-    label_maps = [File(id, source) for id, source in sources.items()]
+    label_maps = [Scene(id, [Style(None, None)], source) for id, source in sources.items()]
     arguments = {
         "label_space": config.label_space,
         "max_pixels": config.inputs.max_pixels,
         "conventions": conventions,
     }
     stage = StageSpec(FindClasses, arguments)
-    return to_classes(on_all_cpus(label_maps, stage, LABEL_MAPS_IN_BLOCK, config))
+    return dict(on_all_cpus(label_maps, stage, LABEL_MAPS_IN_BLOCK, config))
 
 
 def describe_styles(
@@ -56,7 +56,7 @@ def describe_styles(
 ) -> Matching | None:
     """Describe all styles if they are to be matched to scenes; see ``match_styles``."""
 
-    def describe(stage: StageSpec, styles: list[File]) -> list[DescribedStyle]:
+    def describe(stage: StageSpec, styles: list[Scene]) -> list[tuple[str, Descriptor | None]]:
         kind = "classes" if stage.arguments["checkpoint"] is None else "features"
         log.info("describing %d styles by their %s", len(styles), kind)
         return on_all_cpus(styles, stage, STYLES_IN_BLOCK, config)
@@ -66,7 +66,7 @@ def describe_styles(
 
 
 def on_all_cpus(
-    files: Sequence[File], stage: StageSpec, files_in_block: int, config: JobConfig
+    files: Sequence[Scene], stage: StageSpec, files_in_block: int, config: JobConfig
 ) -> list[Any]:
     """Send files block by block through workers on all CPUs of the cluster.
 
@@ -80,7 +80,7 @@ def on_all_cpus(
         What the stage returned, in any order.
     """
     starts = range(0, len(files), files_in_block)
-    blocks = [to_table(files[start : start + files_in_block], File) for start in starts]
+    blocks = [to_table(files[start : start + files_in_block]) for start in starts]
     cpus = int(ray.cluster_resources().get("CPU", 1))
     # One CPU is left to what feeds them.
     workers = Workers(min(len(blocks), max(1, cpus - 1)), cpus=1)
@@ -90,5 +90,5 @@ def on_all_cpus(
     with errors_of_workers():
         found: list[Any] = []
         for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
-            found += from_table(batch, pool.returns)
+            found += from_table(batch)
     return found

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_png
 from spadepis.labels import instance_edges
+from spadepis.matching.descriptors import Descriptor
 from spadepis.pipeline.assembly import assemble, match_styles
 from spadepis.pipeline.config.resolution import JobConfig
-from spadepis.pipeline.file import File
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Rejected
 from spadepis.pipeline.stages.declarations import Declaration
-from spadepis.pipeline.stages.describe_styles import DescribedStyle
 from spadepis.pipeline.stages.padding import padded
 from spadepis.pipeline.stages.stage import StageSpec
 
@@ -85,7 +84,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _describe(stage: StageSpec, styles: list[File]) -> list[DescribedStyle]:
+def _describe(stage: StageSpec, styles: list[Scene]) -> list[tuple[str, Descriptor | None]]:
     return stage.make()(styles)
 
 

@@ -28,8 +28,7 @@ class Declaration:
         workers_setting: name of the setting that fixes its number of workers, if there is one.
         rate_setting: name of the setting of ``spadepis plan`` for its rate, if it has one.
         per_result: whether its items are results, rather than label maps.
-        takes: dataclass of what it is called with.
-        returns: dataclass of what it returns.
+        returns: class of what it returns.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Declaration:
     workers_setting: str | None = field(default=None, compare=False)
     rate_setting: str = field(default="", compare=False)
     per_result: bool = field(default=True, compare=False)
-    takes: type = field(default=Scene, compare=False)
     returns: type = field(default=Scene, compare=False)
 
     @property

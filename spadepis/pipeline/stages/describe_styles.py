@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
@@ -18,21 +14,8 @@ from spadepis.labels import LabelSpace
 from spadepis.matching.descriptors import LEVEL, Descriptor, describe_label_map, describe_photo
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
-from spadepis.pipeline.file import File
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
-
-
-@dataclass(frozen=True)
-class DescribedStyle:
-    """A style, and what scenes are compared with.
-
-    Attributes:
-        id: id of the style photo.
-        descriptor: float32 [D]; None if the style cannot be read.
-    """
-
-    id: str
-    descriptor: NDArray[np.float32] | None
 
 
 class DescribeStyles:
@@ -46,7 +29,7 @@ class DescribeStyles:
         conventions: how label maps are read where a file leaves it open.
     """
 
-    declaration: ClassVar = Declaration("describe styles", takes=File, returns=DescribedStyle)
+    declaration: ClassVar = Declaration("describe styles", returns=tuple)
 
     def __init__(
         self,
@@ -64,16 +47,18 @@ class DescribeStyles:
         self.max_pixels = max_pixels
         self.conventions = conventions
 
-    def __call__(self, styles: list[File]) -> list[DescribedStyle]:
-        """The descriptor of each style."""
-        return [DescribedStyle(style.id, self._describe(style)) for style in styles]
+    def __call__(self, styles: list[Scene]) -> list[tuple[str, Descriptor | None]]:
+        """The id of each style photo and its descriptor; None if it cannot be read."""
+        return [(style.id, self._describe(style)) for style in styles]
 
-    def _describe(self, style: File) -> Descriptor | None:
-        if style.source is None:
+    def _describe(self, style: Scene) -> Descriptor | None:
+        if not style.is_waiting:
             return None
         try:
             if self.encoder is not None:
-                return describe_photo(read_photo(style.source, self.max_pixels), self.encoder)
+                assert style.photo_source is not None
+                photo = read_photo(style.photo_source, self.max_pixels)
+                return describe_photo(photo, self.encoder)
             assert style.mask_source is not None
             label_map = read_classes(
                 style.mask_source, self.label_space, self.max_pixels, self.conventions

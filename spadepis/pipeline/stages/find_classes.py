@@ -11,21 +11,8 @@ from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConven
 from spadepis.dataset.inputs.image_files import UnreadableImageError
 from spadepis.dataset.inputs.label_maps import read_classes
 from spadepis.labels import LabelSpace
-from spadepis.pipeline.file import File
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
-
-
-@dataclass(frozen=True)
-class LabelMapClasses:
-    """The classes of a label map.
-
-    Attributes:
-        id: id of the label map.
-        classes: their names; None if the label map cannot be read.
-    """
-
-    id: str
-    classes: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -38,21 +25,24 @@ class FindClasses:
         conventions: how label maps are read where a file leaves it open.
     """
 
-    declaration: ClassVar = Declaration("find classes", takes=File, returns=LabelMapClasses)
+    declaration: ClassVar = Declaration("find classes", returns=tuple)
 
     label_space: LabelSpace
     max_pixels: int
     conventions: LabelConventions = UNKNOWN_CONVENTIONS
 
-    def __call__(self, label_maps: list[File]) -> list[LabelMapClasses]:
-        """The classes of each label map."""
-        return [LabelMapClasses(each.id, self._classes(each.source)) for each in label_maps]
+    def __call__(self, scenes: list[Scene]) -> list[tuple[str, list[str] | None]]:
+        """The id of each scene and the names of its classes; None if they cannot be read."""
+        return [(scene.id, self._classes(scene)) for scene in scenes]
 
-    def _classes(self, source: str | None) -> list[str] | None:
-        if source is None:
+    def _classes(self, scene: Scene) -> list[str] | None:
+        if not scene.is_waiting:
             return None
+        assert scene.mask_source is not None
         try:
-            label_map = read_classes(source, self.label_space, self.max_pixels, self.conventions)
+            label_map = read_classes(
+                scene.mask_source, self.label_space, self.max_pixels, self.conventions
+            )
         except UnreadableImageError:
             return None
         return [self.label_space.names[index] for index in np.unique(label_map)]

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
-
-
-class Item(Protocol):
-    """What a stage works on: a scene or, in passes over inputs, a file."""
-
-    id: str
-
-    @property
-    def source(self) -> str | None:
-        """The file that it was read from."""
-        ...
-
-    def copy(self) -> Self:
-        """The same item, which a stage may change."""
-        ...
-
-    def by_style(self) -> list[Self]:
-        """The item with each of its styles by itself, or as it is."""
-        ...
-
-    def fail(
-        self, stage: str, source: str | None, error: Exception, unexpected: bool = False
-    ) -> None:
-        """Give it up, so that no stage has anything left to do with it."""
-        ...
 
 
 class Stage(Protocol):
@@ -44,7 +20,7 @@ class Stage(Protocol):
 
     declaration: ClassVar[Declaration]
 
-    def __call__(self, items: list[Any], /) -> list[Any]:
+    def __call__(self, scenes: list[Scene], /) -> list[Any]:
         """The same scenes, one step further.
 
         A stage may change what it is given, but for the values of arrays.

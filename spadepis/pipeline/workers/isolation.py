@@ -13,7 +13,7 @@ import cloudpickle
 
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, join_styles
-from spadepis.pipeline.stages.stage import Item, StageSpec
+from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.attempts import Attempts, Death, Key, WorkerDied, describe
 from spadepis.pipeline.workers.worker import Worker
 
@@ -38,7 +38,7 @@ class Isolation:
         self._attempts = attempts
         self._process = _Process(stage, patience)
 
-    def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
+    def __call__(self, items: Sequence[Scene]) -> Sequence[Any]:
         """What the stage makes of scenes."""
         return [result for item in items for result in self._do(item)]
 
@@ -46,7 +46,7 @@ class Isolation:
         """End the process."""
         self._process.close()
 
-    def _do(self, item: Item) -> Sequence[Any]:
+    def _do(self, item: Scene) -> Sequence[Any]:
         parts = item.by_style() if self._by_style else [item]
         results: list[Sequence[Any]] = []
         killers: list[tuple[Key, Sequence[Death]]] = []
@@ -66,7 +66,9 @@ class Isolation:
                 self._attempts.suspect(key, deaths)
         return join_styles(results)
 
-    def _try(self, part: Item, key: Key, most: int) -> tuple[Sequence[Any] | None, Sequence[Death]]:
+    def _try(
+        self, part: Scene, key: Key, most: int
+    ) -> tuple[Sequence[Any] | None, Sequence[Death]]:
         """What a scene becomes, or None and the deaths of its workers."""
         deaths = self._attempts.deaths_of_bad_style(key)
         if deaths:
@@ -81,7 +83,7 @@ class Isolation:
             self._process.start()
         return None, deaths
 
-    def _must_do(self, part: Item) -> Sequence[Any]:
+    def _must_do(self, part: Scene) -> Sequence[Any]:
         deaths: list[Death] = []
         while len(deaths) < MOST_DEATHS:
             result = self._process.call(part)
@@ -91,10 +93,9 @@ class Isolation:
         raise RepeatedError(f"{self._name}: with nothing left to do, a worker {describe(deaths)}")
 
 
-def _only_style(part: Item) -> str | None:
+def _only_style(part: Scene) -> str | None:
     """The id of the only style of a scene."""
-    styles = part.styles if isinstance(part, Scene) else []
-    return styles[0].id if len(styles) == 1 else None
+    return part.styles[0].id if len(part.styles) == 1 else None
 
 
 class _Process:
@@ -136,7 +137,7 @@ class _Process:
                 )
         return self._running
 
-    def call(self, item: Item) -> Sequence[Any] | Death:
+    def call(self, item: Scene) -> Sequence[Any] | Death:
         """What the worker returns, or how it died.
 
         Raises:

@@ -27,16 +27,6 @@ class Pool:
         return "+".join(stage.declaration.name for stage in self.stages)
 
     @property
-    def takes(self) -> type:
-        """Dataclass of what its workers are called with."""
-        return self.stages[0].declaration.takes
-
-    @property
-    def returns(self) -> type:
-        """Dataclass of what they return."""
-        return self.stages[-1].declaration.returns
-
-    @property
     def computes(self) -> bool:
         """Whether its workers compute, rather than read or write."""
         return any(stage.declaration.computes for stage in self.stages)

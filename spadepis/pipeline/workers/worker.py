@@ -17,7 +17,7 @@ from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Scene, join_styles
 from spadepis.pipeline.stages.declarations import WRITE
 from spadepis.pipeline.stages.device_transfer import start_download
-from spadepis.pipeline.stages.stage import Item, Stage, StageSpec
+from spadepis.pipeline.stages.stage import Stage, StageSpec
 from spadepis.pipeline.workers.process import ended_after, prepare_process
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Worker:
         self._patience = patience
         self._turn = Lock()
 
-    def __call__(self, items: Sequence[Item]) -> Sequence[Any]:
+    def __call__(self, items: Sequence[Scene]) -> Sequence[Any]:
         """What the last stage makes of scenes.
 
         Several threads may call it. One batch at a time goes through the stages. On a GPU these
@@ -102,7 +102,7 @@ class Worker:
             for scene in done:
                 scene.seconds[name] = spent / len(done)
 
-    def _call(self, stage: Stage, items: Sequence[Item]) -> list[Any]:
+    def _call(self, stage: Stage, items: Sequence[Scene]) -> list[Any]:
         with ended_after(self._patience):
             return call(stage, items)
 
@@ -141,7 +141,7 @@ def _scenes(items: Sequence[Any]) -> list[Scene]:
     return [item for item in items if isinstance(item, Scene)]
 
 
-def _reachable(items: Sequence[Item], device: str) -> Sequence[Item]:
+def _reachable(items: Sequence[Scene], device: str) -> Sequence[Scene]:
     """Scenes whose images are where a stage can use them."""
     if torch.device(device).type == "cpu":
         _with_device(start_download(_scenes(items)))
@@ -185,7 +185,7 @@ def _end_with_device(error: Exception) -> None:
         os._exit(BROKEN_DEVICE)
 
 
-def _try(stage: Stage, items: Sequence[Item]) -> list[Any]:
+def _try(stage: Stage, items: Sequence[Scene]) -> list[Any]:
     try:
         return stage([item.copy() for item in items])
     except SystemExit as error:
@@ -193,7 +193,7 @@ def _try(stage: Stage, items: Sequence[Item]) -> list[Any]:
         raise RuntimeError(f"it asked its process to exit ({error})") from error
 
 
-def call(stage: Stage, items: Sequence[Item]) -> list[Any]:
+def call(stage: Stage, items: Sequence[Scene]) -> list[Any]:
     """Call a stage, the one place where whatever it raises is dealt with.
 
     If it raises, it is called for each scene by itself and, if that does not help, for each style,

@@ -17,10 +17,10 @@ from spadepis.labels import COCO_STUFF
 from spadepis.pipeline.config.command import parse_config
 from spadepis.pipeline.config.job import Job
 from spadepis.pipeline.config.resolution import resolve
-from spadepis.pipeline.file import File
-from spadepis.pipeline.planning.class_survey import read_survey, to_classes, write_survey
+from spadepis.pipeline.planning.class_survey import read_survey, write_survey
 from spadepis.pipeline.planning.inputs import list_inputs
 from spadepis.pipeline.planning.plan import make_plan
+from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.find_classes import FindClasses
 
 SCENES = {"a": ["car", "road"], "b": ["road"], "c": ["car", "road", "tree"], "d": ["tree"]}
@@ -73,9 +73,8 @@ def test_unknown_classes_are_refused(flags: list[str], message: str) -> None:
 def test_finds_the_classes_of_label_maps(masks: Path, tmp_path: Path) -> None:
     names = [*SCENES, "e"]
     sources = {id: str(masks / f"{id}.png") for id in names}
-    classes = to_classes(
-        FindClasses(COCO_STUFF, 10**6)([File(id, source) for id, source in sources.items()])
-    )
+    scenes = [Scene(id, [Style(None, None)], source) for id, source in sources.items()]
+    classes = dict(FindClasses(COCO_STUFF, 10**6)(scenes))
     found = {id: names and sorted(names) for id, names in classes.items()}
     assert found == {**{id: sorted(names) for id, names in SCENES.items()}, "e": None}
 

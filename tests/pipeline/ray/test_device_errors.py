@@ -8,10 +8,11 @@ from ray.data import DataContext
 
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import errors_of_workers
+from spadepis.pipeline.ray.rows import to_table
 from spadepis.pipeline.ray.streaming import stream
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.resources.allocation import Workers
-from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -33,7 +34,7 @@ class Large:
 def test_networks_that_do_not_fit_end_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DataContext.get_current(), "raise_original_map_exception", True)
     actors = hosting(Pool([StageSpec(Large)], Workers(1, cpus=1)), 60.0)
-    dataset = stream([scenes_to_table([Scene("a", [])])], [actors], {}, elastic=False)
+    dataset = stream([to_table([Scene("a", [])])], [actors], {}, elastic=False)
     message = r"^large: a worker cannot start, .* memory left \(CUDA out of memory\);"
     with pytest.raises(RepeatedError, match=message), errors_of_workers():
         dataset.materialize()

@@ -10,10 +10,10 @@ import pytest
 import ray
 
 from spadepis.pipeline.ray.actors import hosting
+from spadepis.pipeline.ray.rows import from_table, to_table
 from spadepis.pipeline.ray.streaming import stream
 from spadepis.pipeline.resources.allocation import Workers
-from spadepis.pipeline.rows import from_table
-from spadepis.pipeline.scene import Scene, scenes_to_table
+from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -46,10 +46,10 @@ def what_workers_say() -> list[str | None]:
     """On a cluster of its own, what the workers of both stages say of each scene."""
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     pool = Pool([StageSpec(Say), StageSpec(SayMore)], Workers(1, cpus=0.0, gpus=1.0, device="cuda"))
-    blocks = [scenes_to_table([Scene(str(i), [])]) for i in range(BLOCKS)]
+    blocks = [to_table([Scene(str(i), [])]) for i in range(BLOCKS)]
     dataset = stream(blocks, [hosting(pool, 60.0)], {}, elastic=False)
     tables = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
-    scenes = [scene for table in tables for scene in from_table(table, Scene)]
+    scenes = [scene for table in tables for scene in from_table(table)]
     assert sorted(scene.id for scene in scenes) == [str(i) for i in range(BLOCKS)]
     return [scene.mask_source for scene in scenes]
 

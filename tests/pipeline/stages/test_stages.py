@@ -19,7 +19,8 @@ from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace, instance_edges
 from spadepis.labels.translation import coco_stuff_classes
 from spadepis.photowct import PhotoWCT
-from spadepis.pipeline.scene import Failure, Scene, Style, scenes_from_table, scenes_to_table
+from spadepis.pipeline.ray.rows import from_table, to_table
+from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.read import ReadScenes
 from spadepis.pipeline.stages.smooth import Smooth
 from spadepis.pipeline.stages.stylize import Stylize
@@ -61,7 +62,7 @@ def test_scenes_survive_the_table() -> None:
         quality=[dict.fromkeys(METRICS, 0.5), {**dict.fromkeys(METRICS), "clipped": 0.25}],
         seconds={"read": 0.25},
     )
-    again, empty = scenes_from_table(scenes_to_table([full, Scene("b", [])]))
+    again, empty = from_table(to_table([full, Scene("b", [])]))
     for name in ("id", "styles", "failures", "mask_source", "photo_source", "quality", "seconds"):
         assert getattr(again, name) == getattr(full, name)
     for name in ("label_map", "edges", "content", "results"):

@@ -12,7 +12,6 @@ import torch
 from PIL import UnidentifiedImageError
 
 from spadepis.labels import COCO_STUFF
-from spadepis.pipeline.file import File
 from spadepis.pipeline.repeated_errors import RepeatedError
 from spadepis.pipeline.scene import Failure, Scene, Style
 from spadepis.pipeline.stages.assess import Assess
@@ -57,15 +56,15 @@ class FailToWrite(Fail):
     declaration: ClassVar = WRITE
 
 
-class Lengths:
-    """A pass over files: the lengths of their names."""
+class Count:
+    """A pass over inputs: the number of styles."""
 
-    declaration: ClassVar = Declaration("lengths", takes=File, returns=int)
+    declaration: ClassVar = Declaration("count", returns=int)
 
-    def __call__(self, files: list[File]) -> list[int]:
-        if "bad.png" in [file.source for file in files]:
+    def __call__(self, scenes: list[Scene]) -> list[int]:
+        if any(scene.id == "bad" and scene.styles for scene in scenes):
             raise ValueError("bad")
-        return [len(file.source or "") for file in files]
+        return [len(scene.styles) for scene in scenes]
 
 
 @pytest.mark.usefixtures("process_settings")
@@ -211,8 +210,8 @@ def test_an_error_without_a_message_is_told_by_its_type() -> None:
     assert failed.failures[0].message == "MemoryError"
 
 
-def test_a_file_that_cannot_be_used_loses_its_source() -> None:
-    assert call(Lengths(), [File("a", "a.png"), File("b", "bad.png")]) == [5, 0]
+def test_a_pass_over_inputs_goes_on_without_what_fails() -> None:
+    assert call(Count(), [Scene("a", [GOOD]), Scene("bad", [GOOD])]) == [1, 0]
 
 
 def test_stages_change_nothing_of_their_process(
