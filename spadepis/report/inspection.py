@@ -136,7 +136,9 @@ def _configuration(folder: Folder, log: pa.Table) -> dict[str, Any]:
 def _verdict(folder: Folder, settled: int) -> str:
     """Whether the image set is finished."""
     if folder.exists(MANIFEST):
-        status: str = read_record(folder, MANIFEST)["status"]
+        status = read_record(folder, MANIFEST).get("status")
+        if not isinstance(status, str):
+            raise DamagedFileError(folder, MANIFEST, "it has no status")
         return status if status == "complete" else f"finished with {status}"
     planned = read_record(folder, PLAN)["pairs"] if folder.exists(PLAN) else "?"
     return f"not finished (running or stopped), {settled} of {planned} pairs so far"

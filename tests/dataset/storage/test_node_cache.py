@@ -29,6 +29,17 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_an_image_is_read_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a node whose disk is full or read-only."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    Folder("memory://kept").write("a.png", b"content")
+    assert read_image_once("memory://kept/a.png", 1 << 30) == b"content"
+    with pytest.raises(FileNotFoundError):
+        read_image_once("memory://kept/b.png", 1 << 30)
+
+
 @pytest.fixture
 def gets(service: Service, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each object was asked for."""
