@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -13,6 +14,7 @@ from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import pairs
 from spadepis.dataset.image_set.layout import MANIFEST
 from spadepis.dataset.image_set.lease import Lease
+from spadepis.dataset.inputs.photos import limited_size
 from spadepis.pipeline.assembly import assemble
 from spadepis.pipeline.config.kept_command import keep_command
 from spadepis.pipeline.config.resolution import JobConfig
@@ -57,7 +59,7 @@ def make(job: Prepared, lease: Lease, plan: Plan, missing: Plan) -> None:
         pools = _make_pools(job, lease, allocation)
         while missing.scenes:
             record_plan(job, plan)
-            _stream(job.config, pools, missing, plan.pairs, seconds)
+            _stream(job, pools, missing, plan.pairs, seconds)
             commits = read_log(job.folder)
             lost = missing.without(pairs(commits)).pairs
             if lost:
@@ -121,8 +123,22 @@ def _sharing_a_worker(
             yield from ([stage] for stage in together)
 
 
+def _scene_bytes(job: Prepared, styles: int) -> int:
+    """Size of a scene, as large as the largest label map that was looked at if sizes differ."""
+    config, checked = job.config, job.check.label_maps
+    sizes = [] if checked is None else [each.extent.size for each in checked.sampled]
+    if config.size is not None:
+        sizes = [config.size]
+    elif config.longest_side is not None:
+        longest = config.longest_side
+        sizes = [limited_size(size, longest) for size in sizes] or [(longest, longest)]
+    pixels = max((height * width for height, width in sizes), default=0)
+    # Label map, instance edges, content and results.
+    return pixels * (1 + 1 + 3 + 3 * styles)
+
+
 def _stream(
-    config: JobConfig,
+    job: Prepared,
     pools: Sequence[Pool],
     missing: Plan,
     total: int,
@@ -131,14 +147,15 @@ def _stream(
     """Stream the missing scenes through pools, showing progress as their pairs are committed."""
     computing = [pool.workers for pool in pools if pool.computes]
     workers = sum(each.count for each in computing)
-    rows = scenes_in_block(len(missing.scenes), workers)
+    styles = math.ceil(missing.pairs / len(missing.scenes))
+    rows = scenes_in_block(len(missing.scenes), workers, _scene_bytes(job, styles))
     blocks = _blocks(missing.scenes, rows)
-    stall_seconds = 60 * config.machines.stall_minutes
+    stall_seconds = 60 * job.config.machines.stall_minutes
     actors = []
     for pool in pools:
         expected = rows * sum(seconds.get(stage.declaration, 0.0) for stage in pool.stages)
         actors.append(hosting(pool, stall_seconds + LONGER_THAN_EXPECTED * expected))
-    dataset = stream(blocks, actors, config.storage_environment, elastic=on_cluster())
+    dataset = stream(blocks, actors, job.config.storage_environment, elastic=on_cluster())
     log.info(
         "%d pairs of %d scenes to do, %d worker%s on %s",
         missing.pairs,

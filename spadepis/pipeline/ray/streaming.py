@@ -14,12 +14,22 @@ from spadepis.pipeline.ray.actors import CALLS_ON_GPU, Actors, tasks_in_flight
 from spadepis.pipeline.resources.allocation import Workers
 
 MOST_SCENES_IN_BLOCK = 16
+# Ray Data splits larger ones, and the object store of one machine holds only a few of them.
+MOST_BYTES_IN_BLOCK = 128 << 20
 BLOCKS_PER_WORKER = 4
 
 
-def scenes_in_block(scenes: int, workers: int) -> int:
-    """How many scenes travel together: a few blocks for each worker, up to a size."""
-    return min(MOST_SCENES_IN_BLOCK, math.ceil(scenes / (BLOCKS_PER_WORKER * workers)))
+def scenes_in_block(scenes: int, workers: int, scene_bytes: int = 0) -> int:
+    """How many scenes travel together: a few blocks for each worker, up to a size.
+
+    Args:
+        scenes: how many there are.
+        workers: number of workers that compute.
+        scene_bytes: size of a scene with all its images, if it is known.
+    """
+    fitting = MOST_BYTES_IN_BLOCK // max(1, scene_bytes)
+    shared = math.ceil(scenes / (BLOCKS_PER_WORKER * workers))
+    return max(1, min(MOST_SCENES_IN_BLOCK, fitting, shared))
 
 
 def stream(

@@ -8,7 +8,7 @@ import pytest
 
 from spadepis.configuration import ConfigurationError
 from spadepis.pipeline.config.groups import MachineSettings
-from spadepis.pipeline.ray.cluster import full_size
+from spadepis.pipeline.ray.cluster import LOCAL_OBJECT_STORE_BYTES, full_size
 from spadepis.pipeline.ray.streaming import MOST_SCENES_IN_BLOCK, scenes_in_block
 from spadepis.pipeline.resources.allocation import ClusterSize, allocate
 from spadepis.pipeline.stages.declarations import ASSESS, READ, SMOOTH, STYLIZE, SYNTHESIZE, WRITE
@@ -97,3 +97,9 @@ def test_blocks_are_small_enough_for_all_workers_to_have_some() -> None:
     assert scenes_in_block(scenes=100_000, workers=64) == MOST_SCENES_IN_BLOCK
     assert scenes_in_block(scenes=512, workers=64) == 2
     assert scenes_in_block(scenes=3, workers=64) == 1
+
+
+def test_blocks_of_large_scenes_fit_into_the_object_store() -> None:
+    large = 17 * 2048 * 2048
+    assert scenes_in_block(100_000, 1, scene_bytes=large) * large <= LOCAL_OBJECT_STORE_BYTES / 8
+    assert scenes_in_block(100_000, 1, scene_bytes=LOCAL_OBJECT_STORE_BYTES) == 1
