@@ -48,8 +48,9 @@ def write_commits(folder: Folder, commits: Sequence[Commit]) -> None:
 def read_log(folder: Folder) -> pa.Table:
     """All settled pairs, a row of ``SCHEMA`` each, sorted by mask and style.
 
-    A done pair wins over a failed one, and any pair of a mask wins over a failure of that mask
-    before its styles were chosen. Files may be added and compacted meanwhile.
+    A done pair wins over a failed one, a failure over an earlier one of the same pair, and any pair
+    of a mask over a failure of that mask before its styles were chosen. Files may be added and
+    compacted meanwhile.
 
     Raises:
         DamagedFileError: a file of the log is not what was written.
@@ -161,13 +162,16 @@ def _read_file(folder: Folder, name: str) -> pa.Table | None:
 
 
 def _merge(table: pa.Table) -> pa.Table:
-    """Each pair once, sorted. Of several rows with the same outcome the first is kept."""
+    """Each pair once, sorted. Of several results the first is kept, of failures the latest."""
     if not len(table):
         return table
+    has_failed = pc.is_null(table["file_name"])
+    committed = pc.fill_null(pc.cast(table["committed"], pa.int64()), 0)
     keys = {
         "mask": table["mask_id"],
         "style": pc.fill_null(table["style_id"], ""),
-        "failed": pc.cast(pc.is_null(table["file_name"]), pa.int8()),
+        "failed": pc.cast(has_failed, pa.int8()),
+        "age": pc.if_else(has_failed, pc.negate(committed), 0),
     }
     order = [(key, "ascending") for key in keys]
     rows = pc.sort_indices(pa.table(keys), sort_keys=order)
@@ -175,7 +179,9 @@ def _merge(table: pa.Table) -> pa.Table:
     # The first row of each pair differs from the row before it.
     new = pc.or_(*(pc.not_equal(column[1:], column[:-1]) for column in (masks, styles)))
     rows = rows.filter(pa.concat_arrays([pa.array([True]), _as_array(new)]))
-    masks, styles, failures = (pc.take(keys[key], rows).combine_chunks() for key in keys)
+    masks, styles, failures = (
+        pc.take(keys[key], rows).combine_chunks() for key in ("mask", "style", "failed")
+    )
     # A failure without a style does not count if a row of the same mask with a style follows.
     early = pc.and_(pc.equal(failures[:-1], 1), pc.equal(styles[:-1], ""))
     same = pc.and_(pc.equal(masks[1:], masks[:-1]), pc.not_equal(styles[1:], ""))

@@ -1,6 +1,7 @@
 """The commit log: compaction, and what becomes of it when it is stopped."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,6 +62,22 @@ def test_late_commits_do_not_replace_compacted_ones(tmp_path: Path) -> None:
         assert len(names) == 22
         assert (names["a"], names["b"]) == ("first", "x")
         compact(folder)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_failures_of_a_pair_the_latest_counts(order: int, tmp_path: Path) -> None:
+    """A pair that is tried again may fail for another reason."""
+    folder = Folder(str(tmp_path))
+    failures = [
+        replace(commit("a", None), message=str(day), committed=datetime(2026, 1, day, tzinfo=UTC))
+        for day in (1, 2, 3)
+    ]
+    for each in failures[::order]:
+        write_commits(folder, [each])
+        compact(folder)
+    # A row of version 0.1 may not say when it was written.
+    write_commits(folder, [commit("a", None), commit("b")])
+    assert [each.message for each in read_commits(folder)] == ["3", None]
 
 
 def test_failures_before_styles_were_chosen_do_not_count_after_a_success(tmp_path: Path) -> None:
