@@ -187,10 +187,15 @@ def _end_with_device(error: Exception) -> None:
 
 def _try(stage: Stage, items: Sequence[Scene]) -> list[Any]:
     try:
-        return stage([item.copy() for item in items])
+        results = stage([item.copy() for item in items])
     except SystemExit as error:
         # Ray would take it for the wish to end the worker, and end the job.
         raise RuntimeError(f"it asked its process to exit ({error})") from error
+    if stage.declaration.returns is Scene:
+        given, returned = (sorted(scene.id for scene in scenes) for scenes in (items, results))
+        if given != returned:
+            raise ValueError("it returned other scenes than it was given")
+    return results
 
 
 def call(stage: Stage, items: Sequence[Scene]) -> list[Any]:

@@ -25,7 +25,7 @@ from spadepis.pipeline.workers.worker import BROKEN_DEVICE, Worker, call, make
 
 
 class Append:
-    """Adds a letter to the ids of scenes."""
+    """Adds a letter to the sources of label maps."""
 
     declaration: ClassVar = Declaration("append")
 
@@ -34,7 +34,7 @@ class Append:
 
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         for scene in scenes:
-            scene.id += self.letter
+            scene.mask_source = (scene.mask_source or "") + self.letter
         return scenes
 
 
@@ -72,8 +72,8 @@ def test_stages_follow_one_another_on_one_thread() -> None:
     torch.set_num_threads(2)
     worker = Worker([StageSpec(Append, {"letter": letter}) for letter in "bc"])
     assert torch.get_num_threads() == 1
-    (scene,) = worker([Scene("a", [])])
-    assert scene.id == "abc"
+    (scene,) = worker([Scene("a", [], mask_source="a")])
+    assert scene.mask_source == "abc"
 
 
 @pytest.fixture
@@ -203,6 +203,18 @@ def test_no_error_of_a_scene_in_another_stage_ends_the_job(error: BaseException)
     """Libraries raise errors of files, too, such as Pillow, and call for the end of the process."""
     good, bad = call(FailSome(error), [Scene("a", [GOOD]), Scene("bad", [GOOD])])
     assert good.styles and not bad.styles and bad.failures[0].unexpected
+
+
+def test_no_scene_is_lost_in_a_stage() -> None:
+    class Drop:
+        declaration: ClassVar = Declaration("drop")
+
+        def __call__(self, scenes: list[Scene]) -> list[Scene]:
+            return [scene for scene in scenes if scene.id != "bad"]
+
+    good, bad = call(Drop(), [Scene("a", [GOOD]), Scene("bad", [GOOD])])
+    assert good.styles and not bad.styles
+    assert bad.failures[0].message == "it returned other scenes than it was given"
 
 
 def test_an_error_without_a_message_is_told_by_its_type() -> None:
