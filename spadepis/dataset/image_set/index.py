@@ -67,6 +67,8 @@ def write_index(
             tables[metadata_of_split(split)] = rows
     files = {name: table_to_parquet(table) for name, table in tables.items()}
     files |= {name: text.encode() for name, text in pages.items()}
+    # Until all are written, an earlier manifest would vouch for some of them.
+    folder.remove(MANIFEST)
     for name, content in files.items():
         folder.write(name, content)
     for split in (TRAIN, VALIDATION):

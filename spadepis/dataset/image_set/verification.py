@@ -79,13 +79,13 @@ def _by_object(log: pa.Table) -> dict[str, list[Expected]]:
     finished = done(log)
     for kind in KINDS:
         channels = 1 if kind.folder in MAPS else 3
-        columns = (kind.name_column, kind.hash_column, "height", "width")
-        for name, sha256, height, width in zip(
+        columns = (kind.name_column, kind.hash_column, "photo_source", "height", "width")
+        for name, sha256, photo, height, width in zip(
             *(finished[column].to_pylist() for column in columns), strict=True
         ):
             if name is not None:
                 # Anything else has to be what each row says.
-                of_image = None if kind.folder == CONTENTS else sha256
+                of_image = None if kind.folder == CONTENTS and photo is None else sha256
                 hashes[name, of_image, height, width, channels].add(sha256)
     objects: dict[str, list[Expected]] = defaultdict(list)
     for (name, _, *shape), found in hashes.items():

@@ -17,8 +17,9 @@ from torchvision.transforms import v2
 from spadepis import ImageSet
 from spadepis.dataset.encoding import encode_png
 from spadepis.dataset.image_set.commit_log import read_commits, write_commits
-from spadepis.dataset.image_set.commits import Commit, to_table
+from spadepis.dataset.image_set.commits import SCHEMA, Commit, to_table
 from spadepis.dataset.image_set.index import write_index
+from spadepis.dataset.image_set.layout import MANIFEST
 from spadepis.dataset.image_set.writer import Encoded, ImageSetWriter
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import ADE20K
@@ -171,6 +172,21 @@ def test_filters_name_what_they_do_not_know(folder: Folder) -> None:
         images.where(classes=["sky", "walls"])
     with pytest.raises(KeyError, match=r"no column 'style' \(did you mean style_id"):
         images.where(style="s")
+
+
+def test_an_index_that_is_being_written_again_has_no_manifest(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(folder, LABELS)
+    assert folder.exists(MANIFEST)
+
+    def full(folder: Folder, name: str, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Folder, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_index(folder, SCHEMA.empty_table(), {}, {"status": "complete"})
+    assert not folder.exists(MANIFEST)
 
 
 def test_unfinished_image_set(tmp_path: Path) -> None:
