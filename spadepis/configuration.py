@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 # The JSON Schema of a setting.
@@ -50,10 +57,18 @@ class Configuration(BaseModel):
 
     program: ClassVar[str | None] = None
 
-    # Of text like 0.1 or 2017 YAML makes a number.
+    # Version 0.2 kept numbers in the commands of image sets where a setting is a text.
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, coerce_numbers_to_str=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_not_empty(cls, value: Any) -> Any:
+        # As of a shell variable that is not set. An empty path would be that of this folder.
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("it is empty")
+        return value
 
 
 Settings = TypeVar("Settings", bound=Configuration)
@@ -176,11 +191,12 @@ def parser_of_settings(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
-def read_yaml(uri: str) -> Any:
+def read_yaml(uri: str, numbers_as_text: bool = False) -> Any:
     """The content of a YAML file.
 
     Args:
         uri: local path or fsspec URI.
+        numbers_as_text: whether numbers and dates are texts, as flags give them.
 
     Raises:
         ConfigurationError: the file cannot be read or is not YAML, or a key occurs twice in it.
@@ -195,7 +211,7 @@ def read_yaml(uri: str) -> Any:
     try:
         # A local name may hold "::", with which fsspec chains filesystems.
         with fsspec.open(uri, "rb") if "://" in uri else open(uri, "rb") as file:
-            return parse(file.read())
+            return parse(file.read(), numbers_as_text)
     except filesystem_errors() as error:
         raise ConfigurationError(f"{uri} cannot be read: {reason(error)}{_moved(uri)}") from error
     except ImportError as error:
@@ -253,8 +269,12 @@ def flag(name: str) -> str:
 
 def explain(error: ValidationError) -> Iterator[str]:
     """One sentence for each value that does not fit: the flag, the value, and what to give."""
+    expected: dict[str, list[str]] = {}
     for details in error.errors(include_url=False):
-        yield _explain(details)
+        value, what = _explain(details)
+        expected.setdefault(value, []).append(what)
+    # A setting may have values of several kinds.
+    return (f"{value}: {', or '.join(kinds)}" for value, kinds in expected.items())
 
 
 def kind_of(schema: Schema) -> Schema:
@@ -287,7 +307,7 @@ def _help(schema: Schema) -> str:
 
 def _read_settings(command: Command, uri: str) -> dict[str, Any]:
     """The settings in a YAML file."""
-    content = read_yaml(uri) or {}
+    content = read_yaml(uri, numbers_as_text=True) or {}
     if not isinstance(content, dict):
         raise ConfigurationError(f"{uri} is not a mapping from settings to values")
     # Keys may also be spelt like the flags.
@@ -299,6 +319,12 @@ def _read_settings(command: Command, uri: str) -> dict[str, Any]:
             command.refuse(name, name)
         except ConfigurationError as error:
             raise ConfigurationError(f"{uri}: {error}") from error
+        if isinstance(values[name], bool) and kind_of(command.settings[name])["type"] != "boolean":
+            # Else it would count as 1 or 0.
+            raise ConfigurationError(
+                f"{uri}: {name} is no switch; YAML reads yes, no, on and off as true and false: "
+                "put a text into quotes"
+            )
     return values
 
 
@@ -309,7 +335,8 @@ def _moved(uri: str) -> str:
     return f"; it is {preset} now" if not path.exists() and preset.exists() else ""
 
 
-def _explain(details: ErrorDetails) -> str:
+def _explain(details: ErrorDetails) -> tuple[str, str]:
+    """The flag with the value, and what to give."""
     name, context = str(details["loc"][0]) if details["loc"] else "", details.get("ctx", {})
     if details["type"] == "value_error":
         expected = str(context["error"])
@@ -319,5 +346,5 @@ def _explain(details: ErrorDetails) -> str:
         expected = details["msg"][0].lower() + details["msg"][1:]
     # A missing setting's "input" is all the others.
     value = details["input"]
-    shown = f" {value}" if isinstance(value, str | int | float) else ""
-    return f"{flag(name)}{shown}: {expected}"
+    shown = f" {value}".rstrip() if isinstance(value, str | int | float) else ""
+    return f"{flag(name)}{shown}", expected

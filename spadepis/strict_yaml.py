@@ -43,10 +43,22 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor(_INTEGER, _Loader.construct_integer)
 
 
-def parse(content: bytes) -> Any:
+class _TextLoader(_Loader):
+    """Leaves numbers and dates as they are spelt."""
+
+
+for _kind in ("int", "float", "timestamp"):
+    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _TextLoader.construct_yaml_str)
+
+
+def parse(content: bytes, numbers_as_text: bool = False) -> Any:
     """The content of a YAML file.
+
+    Args:
+        content: the file.
+        numbers_as_text: whether numbers and dates are texts: 010 is "010", and 1.50 is "1.50".
 
     Raises:
         yaml.YAMLError: it is not YAML, or a key occurs twice in a mapping.
     """
-    return yaml.load(content, _Loader)
+    return yaml.load(content, _TextLoader if numbers_as_text else _Loader)

@@ -148,18 +148,12 @@ def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec]
 
 def _validate(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     """The groups of settings by name."""
-    for name in ("masks", "instances", "photos", "styles", "style_masks"):
-        # The path of a folder that is empty is this folder.
-        if values.get(name) == "":
-            raise ConfigurationError(f"{flag(name)} is empty")
     try:
         for value in values.values():
             if isinstance(value, str):
                 refuse_credentials(value)
     except CredentialsError as error:
         raise ConfigurationError(str(error)) from error
-    if not str(values.get("output", "?")).strip():
-        raise ConfigurationError("--output is empty")
     parts: dict[str, Any] = {}
     problems: list[str] = []
     used: set[str] = set()
