@@ -7,7 +7,10 @@ from argparse import ArgumentTypeError
 
 def positive(text: str) -> float:
     """A finite number above 0."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text} is no number") from None
     if not 0 < value < float("inf"):
         raise ArgumentTypeError(f"{text} is not above 0")
     return value
@@ -15,7 +18,7 @@ def positive(text: str) -> float:
 
 def positive_integer(text: str) -> int:
     """A whole number above 0."""
-    value = int(text)
+    value = _integer(text)
     if value < 1:
         raise ArgumentTypeError(f"{text} is not above 0")
     return value
@@ -23,7 +26,14 @@ def positive_integer(text: str) -> int:
 
 def whole_number(text: str) -> int:
     """A whole number, 0 or more."""
-    value = int(text)
+    value = _integer(text)
     if value < 0:
         raise ArgumentTypeError(f"{text} is below 0")
     return value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text} is no whole number") from None

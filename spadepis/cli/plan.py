@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from spadepis.cli.numbers import positive, positive_integer, whole_number
-from spadepis.configuration import flag
+from spadepis.configuration import ConfigurationError, flag
 from spadepis.pipeline.planning.estimate import PLANNED, count_masks, estimate, estimate_text
 from spadepis.pipeline.resources.allocation import ClusterSize
 from spadepis.pipeline.resources.rates import (
@@ -62,13 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the estimate, and return the exit status.
 
     Raises:
-        ConfigurationError: the label maps cannot be listed, or a rate that is needed is missing.
+        ConfigurationError: the label maps cannot be listed, a rate that is needed is missing, or
+            rates of GPUs are given but no GPUs.
     """
     card = arguments.gpu_type
     cluster = ClusterSize(arguments.cpus, arguments.gpus, card or UNKNOWN_CARD)
     given = vars(arguments)
-    cpu_rates = {stage: given[stage.rate_setting] for stage in PLANNED}
     on_gpu = {stage: given.get(f"gpu_{stage.rate_setting}") for stage in PLANNED}
+    if not arguments.gpus and (card or any(on_gpu.values())):
+        raise ConfigurationError("--gpu-type and rates of GPUs need --gpus, the number of GPUs")
+    cpu_rates = {stage: given[stage.rate_setting] for stage in PLANNED}
     gpu_rates = {stage: gpu_rate(card, stage) for stage in WORK} if card else {}
     gpu_rates |= {stage: Rate(rate, True) for stage, rate in on_gpu.items() if rate is not None}
     scenes = count_masks(arguments.masks)

@@ -17,6 +17,7 @@ from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.records import read_record
 from spadepis.dataset.image_set.stored_images import read_image
 from spadepis.dataset.storage.folder import Folder
+from spadepis.filesystem_errors import reason
 from spadepis.labels import LABEL_SPACES, LabelSpace
 from spadepis.labels.custom import find_label_space
 from spadepis.report.pictures import Row, choose_scenes, read_style
@@ -101,7 +102,7 @@ def write_figure(uri: str, output: str, rows: int, label_space: str | None = Non
     space = _label_space(folder) if label_space is None else find_label_space(label_space)
     try:
         sheet = contact_sheet(folder, space, rows)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigurationError(f"{folder.uri} holds no finished image set") from error
     buffer = io.BytesIO()
     sheet.save(buffer, FORMATS[suffix], resolution=PIXELS_PER_INCH, quality=95)
@@ -110,7 +111,7 @@ def write_figure(uri: str, output: str, rows: int, label_space: str | None = Non
     try:
         target.write(name, buffer.getvalue())
     except OSError as error:
-        raise ConfigurationError(f"{output} cannot be written: {error}") from error
+        raise ConfigurationError(f"{output} cannot be written: {reason(error)}") from error
     target.clear_staging()
     return f"{target.uri}/{name}"
 

@@ -127,7 +127,7 @@ def _configuration(folder: Folder, log: pa.Table) -> dict[str, Any]:
     """The configuration of an image set."""
     try:
         return read_record(folder, CONFIGURATION)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if len(log):
             raise DamagedFileError(folder, CONFIGURATION, "it is missing") from error
         raise ConfigurationError(f"{folder.uri} holds no image set") from error

@@ -72,6 +72,20 @@ def test_a_wrong_command_line(arguments: list[str], monkeypatch: pytest.MonkeyPa
     assert exit.value.code == 2
 
 
+@pytest.mark.parametrize("command", ["inspect", "repair", "figure"])
+def test_a_file_is_no_image_set(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "out"
+    file.touch()
+    monkeypatch.setattr(sys, "argv", ["spadepis", command, str(file)])
+    assert main() == 2
+    assert str(file) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

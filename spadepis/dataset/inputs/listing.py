@@ -103,6 +103,9 @@ def list_images(uri: str, exclude: str | None = None) -> Listing:
         SourceError: nothing is there, no image is there, or two images have the same id; a shard
             is damaged; credentials stand in the URI.
     """
+    if not uri.strip():
+        # Else it would be the folder that the process runs in.
+        raise SourceError("the path of an input is empty")
     try:
         uri, part = _split_part(uri)
         files = _find(uri, exclude)
@@ -234,6 +237,8 @@ def _list_files(files: _Files) -> Listing:
         if id in images:
             raise SourceError(f"{images[id]} and {found} have the same id")
         images[id] = found
+    if not images:
+        raise SourceError(f"{ignored[0]!r}: the name is not UTF-8, and there are no other images")
     _check_composed(images)
     return Listing(dict(sorted(images.items())), ignored, files.base, files.ending)
 

@@ -127,8 +127,6 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     """
     try:
         earlier = read_record(folder, CONFIGURATION)
-    except NotADirectoryError:
-        return
     except FileNotFoundError:
         if commit_files(folder):
             _check_rows(folder, identity, "is missing")

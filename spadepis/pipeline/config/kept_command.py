@@ -65,7 +65,7 @@ def read_command(folder: Folder) -> KeptCommand:
     """
     try:
         command = read_record(folder, COMMAND)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigurationError(
             f"{folder.uri} does not say which command made it: start its job with --repair"
         ) from error

@@ -111,6 +111,9 @@ def test_names_that_are_not_unicode_are_reported(tmp_path: Path) -> None:
     make(tmp_path, "a.png")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")).write_bytes(b"")
     assert len(list_images(str(tmp_path)).ignored) == 1
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(SourceError, match="not UTF-8, and there are no other images"):
+        list_images(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -143,3 +146,5 @@ def test_names_pair_whichever_way_their_letters_are_written(tmp_path: Path) -> N
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         list_images(str(tmp_path / "none"))
+    with pytest.raises(SourceError, match="is empty"):
+        list_images("")

@@ -176,6 +176,8 @@ def test_a_folder_with_files_of_somebody_else_is_refused(name: str, tmp_path: Pa
     folder.write(name, b"of somebody else")
     with pytest.raises(ConfigurationError, match=f"is no image set and holds {name}"):
         check_identity(folder, identity)
+    with pytest.raises(ConfigurationError, match="Not a directory"):
+        check_identity(Folder(folder.uri_of(name)), identity)
 
 
 def test_the_hash_of_an_identity(tmp_path: Path) -> None:

@@ -101,6 +101,16 @@ def test_the_command(
     assert run_plan(monkeypatch, *given, "--gpus", "1", "--gpu-type", "l4") == 0
     computed = [line for line in capsys.readouterr().out.splitlines() if "not measured" in line]
     assert [line.split()[0] for line in computed] == ["synthesize", "stylize"]
-    for wrong in (["--cpus", "0"], ["--gpus", "-1"], ["--smoothing-rate", "nan"]):
+    for without_gpus in (["--gpu-type", "l4"], ["--gpu-smoothing-rate", "5"]):
+        assert run_plan(monkeypatch, *given, *without_gpus) == 2
+        assert "need --gpus" in capsys.readouterr().err
+    for wrong, reason in (
+        (["--cpus", "0"], "0 is not above 0"),
+        (["--cpus", "1.5"], "1.5 is no whole number"),
+        (["--gpus", "-1"], "-1 is below 0"),
+        (["--smoothing-rate", "nan"], "nan is not above 0"),
+        (["--smoothing-rate", "fast"], "fast is no number"),
+    ):
         with pytest.raises(SystemExit):
             run_plan(monkeypatch, *given, *wrong)
+        assert f"{reason}\n" in capsys.readouterr().err
