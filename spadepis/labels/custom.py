@@ -120,7 +120,7 @@ def _describe(problem: ErrorDetails) -> str:
 def _is_label_space(name: str) -> str:
     if name not in LABEL_SPACES and PurePosixPath(name).suffix not in YAML_SUFFIXES:
         known = ", ".join(LABEL_SPACES)
-        hint = similar(name, LABEL_SPACES)
+        hint = similar(name.lower(), LABEL_SPACES)
         raise ValueError(f"give one of {known}, or a YAML file (.yaml, .yml){hint}")
     return name
 

@@ -58,17 +58,19 @@ def read_pairs(uri: str) -> Mapping[str, Sequence[str]]:
         PairingError: it cannot be read, or has other columns, or cells without an id.
     """
     try:
-        content = io.BytesIO(read(uri))
+        content = read(uri)
         if PurePosixPath(uri).suffix.lower() == ".parquet":
-            table = pq.read_table(content)
+            table = pq.read_table(io.BytesIO(content))
         else:
+            # As spreadsheets write it, a table may have another encoding.
+            content.decode()
             types = dict.fromkeys(TABLE_COLUMNS, pa.string())
             # Only an empty cell has no id: "NA" and "null" are ids like others.
             options = pyarrow.csv.ConvertOptions(
                 column_types=types, strings_can_be_null=True, null_values=[""]
             )
-            table = pyarrow.csv.read_csv(content, convert_options=options)
-    except (OSError, pa.ArrowException) as error:
+            table = pyarrow.csv.read_csv(io.BytesIO(content), convert_options=options)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise PairingError(f"{uri} cannot be read as a table ({reason(error)})") from error
     absent = [name for name in TABLE_COLUMNS if name not in table.column_names]
     if absent:

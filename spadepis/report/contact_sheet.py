@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, str] = {
     "result": "file_name",
 }
 # Formats of Pillow by suffix.
-FORMATS = {".png": "PNG", ".pdf": "PDF", ".jpg": "JPEG"}
+FORMATS = {".png": "PNG", ".pdf": "PDF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 PIXELS_PER_INCH = 150
 
 

@@ -48,11 +48,13 @@ def test_pairs_are_read_from_csv_and_parquet(tmp_path: Path) -> None:
         ("mask_id,style_id\n", "has no rows"),
         ("mask_id,style_id,style_id\na,b,c\n", "has several columns style_id"),
         ("", "cannot be read as a table"),
+        ("mask_id,style_id\na,b\n".encode("utf-16"), "cannot be read as a table"),
+        ("mask_id,style_id,größe\na,b,c\n".encode("latin-1"), "cannot be read as a table"),
     ],
 )
-def test_tables_that_cannot_be_used(content: str, reason: str, tmp_path: Path) -> None:
+def test_tables_that_cannot_be_used(content: str | bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
-    path.write_text(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(PairingError, match=reason):
         read_pairs(str(path))
     with pytest.raises(PairingError, match="cannot be read"):

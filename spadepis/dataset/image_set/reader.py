@@ -57,7 +57,7 @@ class ImageSet(Dataset[Example]):
         FileNotFoundError: the folder holds no finished image set.
         DamagedFileError: the metadata or the manifest are damaged.
         ValueError: training labels are asked for, and the classes of the set are not known; or
-            instance maps or a split, and the set has none.
+            instance maps or a split, and the set has none; or ``labels`` is neither of the two.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class ImageSet(Dataset[Example]):
         return_instances: bool = False,
         split: str | None = None,
     ) -> None:
+        if labels not in ("raw", "training"):
+            raise ValueError(f"labels is 'raw' or 'training', not {labels!r}")
         self._folder = Folder(str(uri))
         if not self._folder.exists(METADATA):
             raise FileNotFoundError(f"no image set in {self._folder.uri}: {METADATA} is missing")

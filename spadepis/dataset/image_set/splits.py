@@ -17,7 +17,7 @@ def check_split_rule(rule: str) -> str:
     Raises:
         ValueError: the rule is a number that is not between 0 and 1, or is empty.
     """
-    share = _share(rule)
+    share = share_of(rule)
     if not rule.strip() or (share is not None and not 0 < share < 1):
         raise ValueError("give a share between 0 and 1, or globs of ids with commas between them")
     return rule
@@ -31,7 +31,7 @@ def split_of(mask_id: str, rule: str) -> str:
         rule: the share of scenes for validation, such as "0.1", which are drawn by a hash of their
             ids; or globs of the ids of these scenes, such as "val/*,frankfurt/*".
     """
-    share = _share(rule)
+    share = share_of(rule)
     if share is None:
         globs = (glob.strip() for glob in rule.split(","))
         return VALIDATION if matches(mask_id, globs) else TRAIN
@@ -44,7 +44,8 @@ def metadata_of_split(split: str) -> str:
     return f"metadata-{split}.parquet"
 
 
-def _share(rule: str) -> float | None:
+def share_of(rule: str) -> float | None:
+    """The share of scenes for validation; None if the rule is of globs."""
     try:
         return float(rule)
     except ValueError:

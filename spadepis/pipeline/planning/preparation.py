@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.image_set.commits import done, of_another_identity, pairs, rejected
 from spadepis.dataset.image_set.layout import PLAN
 from spadepis.dataset.image_set.records import write_record
+from spadepis.dataset.image_set.splits import TRAIN, share_of, split_of
 from spadepis.dataset.storage.folder import Folder
 from spadepis.pipeline.config.identity import check_identity, identify, identity_hash
 from spadepis.pipeline.config.models import refuse_missing_checkpoints
@@ -61,12 +62,30 @@ def prepare(config: JobConfig) -> Prepared:
     refuse_missing_checkpoints(config.networks, config.given)
     log.info("listing and checking the inputs")
     inputs = list_inputs(config)
+    _warn_of_split(config.output.split_by, list(inputs.scenes.images))
     identity = identify(config, inputs.style_ids)
     folder = Folder(config.output.output)
     check_identity(folder, identity)
     check = check_inputs(config, inputs, wanted_ids(config, list(inputs.scenes.images)))
     classes = read_survey(folder, inputs.mask_sources) if config.wanted_classes else None
     return Prepared(config, inputs, identity, folder, check, classes, start)
+
+
+def _warn_of_split(rule: str | None, ids: Sequence[str]) -> None:
+    """Say so if a rule of globs puts no scene that there is into validation.
+
+    It may be a mistyped share, such as 10% or 0,1, and for Parquet it cannot be changed later.
+    """
+    if rule is None or share_of(rule) is not None:
+        return
+    if all(split_of(id, rule) == TRAIN for id in ids):
+        log.warning(
+            "--split-by %s matches none of %d ids, e.g. %s; a share of them is a number such as "
+            "0.1",
+            rule,
+            len(ids),
+            ids[0],
+        )
 
 
 def refuse_other_pairs(job: Prepared, commits: pa.Table) -> None:

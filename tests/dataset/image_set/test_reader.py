@@ -143,6 +143,8 @@ def first_row(images: ImageSet) -> list[int]:
 def test_label_maps_as_raw_values_or_training_indices(folder: Folder) -> None:
     uri = labelled(folder, LABELS).uri
     raw, training = ImageSet(uri), ImageSet(uri, labels="training")
+    with pytest.raises(ValueError, match="not 'indices'"):
+        ImageSet(uri, labels="indices")  # type: ignore[arg-type]
     assert first_row(raw) == [0, 1, 3, 150]
     assert first_row(training) == [255, 0, 2, 149]
     assert len(raw.classes) == 150 and raw.ignore_index == 255

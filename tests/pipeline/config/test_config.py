@@ -109,6 +109,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--spade-checkpoint="], "--spade-checkpoint: it is empty$"),
         (["--device", "tpu"], "--device tpu: give 'auto', 'cpu' or 'cuda'"),
         (["--label-space", "coco"], "--label-space coco: "),
+        (["--label-space", "ADE20K"], "(did you mean ade20k?)"),
         (["--reject", "beauty<1"], "--reject: beauty<1 is not METRIC<NUMBER"),
         (
             ["--reject", "clipped>0.2,structure<0.5"],

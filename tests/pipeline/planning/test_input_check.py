@@ -235,6 +235,17 @@ def flags(masks: str, tmp_path: Path, *more: str) -> list[str]:
     return ["--masks", masks, "--output", output, "--dry-run", *more]
 
 
+def test_a_split_that_matches_nothing_is_said_before_the_job(
+    make_label_maps: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"masks": make_label_maps(tmp_path / "m", 2), "output": str(tmp_path / "out")}
+    for rule in ("0.1", "mask001"):
+        dry_run(resolve(Job.SYNTHESIZE, settings | {"split_by": rule}))
+    assert "--split-by" not in caplog.text
+    dry_run(resolve(Job.SYNTHESIZE, settings | {"split_by": "10%"}))
+    assert "--split-by 10% matches none of 2 ids, e.g. mask000" in caplog.text
+
+
 def test_a_dry_run_writes_nothing(
     make_label_maps: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
