@@ -25,13 +25,15 @@ def stripes(image: NDArray[np.uint8]) -> float:
 
     Returns:
         The share, 0 to 1, about 0.02 for white noise at 256x256; NaN for a picture of a single
-        colour, and for one that is too small for such frequencies.
+        colour, and for one that is too small for such frequencies, or has fewer than 3 rows or
+        columns.
     """
     luminance = rgb2gray(image)
     height, width = luminance.shape
     window = np.hanning(height)[:, None] * np.hanning(width)
     # The window is 0 along the border.
-    if max(height, width) < 2 * LOWEST_FREQUENCY or not np.ptp(luminance[1:-1, 1:-1]):
+    inside = luminance[1:-1, 1:-1]
+    if max(height, width) < 2 * LOWEST_FREQUENCY or not inside.size or not np.ptp(inside):
         return float("nan")
     mean = (luminance * window).sum() / window.sum()
     power = np.abs(scipy.fft.fft2((luminance - mean) * window)) ** 2

@@ -108,6 +108,8 @@ def stripes(planes: Tensor) -> Tensor:
     """
     levels = planes / WHITE_LEVEL
     height, width = planes.shape[1:]
+    if min(height, width) < 3:
+        return levels.new_full((len(levels),), torch.nan)
     device = planes.device
     window = torch.hann_window(height, False, device=device)[:, None]
     window = window * torch.hann_window(width, False, device=device)

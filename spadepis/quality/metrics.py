@@ -106,7 +106,8 @@ def blockiness(sample: Sample) -> float | None:
 def stripes(sample: Sample) -> float | None:
     """Share of the result's power in purely horizontal and vertical frequencies, 0 to 1.
 
-    There is none for results of a single colour, or with fewer than 48 rows and columns.
+    There is none for results of a single colour, with fewer than 48 rows and columns, or with fewer
+    than 3 of either.
     """
     from spadepis.quality import artifacts
 

@@ -69,5 +69,5 @@ def test_a_frame_of_one_side_is_a_quarter() -> None:
 
 
 def test_flat_and_small_pictures_have_neither() -> None:
-    for picture in (np.full((64, 64), 0.5), noise()[:16, :16]):
+    for picture in (np.full((64, 64), 0.5), noise()[:16, :16], noise()[:2], noise()[:, :1]):
         assert np.isnan(stripes(picture)) and np.isnan(frame(picture))

@@ -68,6 +68,11 @@ def test_they_are_those_of_single_results(
     assert np.isnan(found["boundary"][0])
 
 
+@pytest.mark.parametrize("size", [(1, 60), (60, 2)])
+def test_narrow_results_have_no_stripes(size: tuple[int, int]) -> None:
+    assert batches.stripes(torch.rand(3, *size)).isnan().tolist() == [True] * 3
+
+
 def test_looks_are_those_of_single_results(images: NDArray[np.uint8]) -> None:
     features = [torch.rand(len(images), 4, 9, 12), torch.rand(len(images), 6, 5, 6)]
     levels = torch.from_numpy(images)

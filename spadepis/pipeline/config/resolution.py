@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # The value of --size for results of the size of their label map or photo.
 SOURCE = "source"
 LONGEST_SIDE_OF_PHOTOS = 1024
+# PhotoWCT takes no smaller photos.
+SMALLEST_STYLIZED_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -325,6 +327,10 @@ def _size(job: Job, output: OutputSettings, space: LabelSpace) -> tuple[int, int
         height, width = space.size
     else:
         return None
+    if job.stylizes and min(height, width) < SMALLEST_STYLIZED_SIDE:
+        raise ConfigurationError(
+            f"--size {width}x{height}: {job.value} needs sides of {SMALLEST_STYLIZED_SIDE} or more"
+        )
     return height, width
 
 

@@ -431,6 +431,7 @@ def test_settings_that_go_together_are_checked_by_what_was_given() -> None:
         ({"reject": "clipped>0.2", "quality": False}, "--reject needs the metrics of --quality"),
         ({"replace_rejected": True}, "--replace-rejected needs --reject"),
         ({"reject": "boundary_disagreement>0.5"}, "results have no boundary_disagreement, only"),
+        ({"size": "100x15"}, "--size 100x15: stylize needs sides of 16 or more"),
     ):
         with pytest.raises(ConfigurationError, match=reason):
             resolve(Job.STYLIZE, stylize | given)
