@@ -91,8 +91,8 @@ def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
     if image.mode == "P":
         return _palette_values(pixels, image, file)
     if file.is_signed and pixels.dtype == np.uint8:
-        # The decoder takes no notice of the sign.
-        return LabelValues(pixels.view(np.int8))
+        # The decoder takes no notice of the sign, and Pillow has no images of such samples.
+        return LabelValues(pixels.view(np.int8).astype(np.int32))
     return LabelValues(pixels.astype(pixels.dtype.newbyteorder("=")), bits=file.bits or 8)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS
 from spadepis.dataset.inputs.examination import conventions_of, examine_label_maps
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.label_maps import read_label_map
+from spadepis.dataset.inputs.label_maps import read_label_map, resize_label_map
 from spadepis.labels import ADE20K
 
 MOST = 10**6
@@ -126,6 +126,7 @@ def test_signed_bytes_have_their_sign(tmp_path: Path) -> None:
     values = np.array([[3, -75], [0, 1]], np.int8)
     (tmp_path / "a.tif").write_bytes(tiff(values, "<", 1, values.tobytes()))
     assert (read(tmp_path / "a.tif") == values).all()
+    assert (resize_label_map(read(tmp_path / "a.tif"), 2, 2) == values).all()
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "i2", "i4"])
