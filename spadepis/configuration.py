@@ -26,6 +26,7 @@ Schema = Mapping[str, Any]
 EXPECTED: Mapping[str, str] = {
     "bool_parsing": "give true or false",
     "bool_type": "give true or false",
+    "extra_forbidden": "there is no such key",
     "float_parsing": "give a number",
     "float_type": "give a number",
     "greater_than": "give more than {gt}",
@@ -35,8 +36,10 @@ EXPECTED: Mapping[str, str] = {
     "int_type": "give a whole number",
     "less_than": "give less than {lt}",
     "less_than_equal": "give {le} or less",
+    "list_type": "give a list",
     "literal_error": "give {expected}",
     "missing": "this setting is required",
+    "model_type": "give a mapping from keys to values",
     "multiple_of": "give a multiple of {multiple_of}",
     "path_type": "give a path",
     "string_type": "give text",
@@ -335,16 +338,19 @@ def _moved(uri: str) -> str:
     return f"; it is {preset} now" if not path.exists() and preset.exists() else ""
 
 
+def what_fits(details: ErrorDetails) -> str:
+    """What to give in place of a value that does not fit."""
+    context = details.get("ctx", {})
+    if details["type"] == "value_error":
+        return str(context["error"])
+    if details["type"] in EXPECTED:
+        return EXPECTED[details["type"]].format(**context)
+    return details["msg"][0].lower() + details["msg"][1:]
+
+
 def _explain(details: ErrorDetails) -> tuple[str, str]:
     """The flag with the value, and what to give."""
-    name, context = str(details["loc"][0]) if details["loc"] else "", details.get("ctx", {})
-    if details["type"] == "value_error":
-        expected = str(context["error"])
-    elif details["type"] in EXPECTED:
-        expected = EXPECTED[details["type"]].format(**context)
-    else:
-        expected = details["msg"][0].lower() + details["msg"][1:]
+    name, value = str(details["loc"][0]) if details["loc"] else "", details["input"]
     # A missing setting's "input" is all the others.
-    value = details["input"]
     shown = f" {value}".rstrip() if isinstance(value, str | int | float) else ""
-    return f"{flag(name)}{shown}", expected
+    return f"{flag(name)}{shown}", what_fits(details)

@@ -20,7 +20,14 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from spadepis.configuration import ConfigurationError, Size, parse_size, read_yaml, similar
+from spadepis.configuration import (
+    ConfigurationError,
+    Size,
+    parse_size,
+    read_yaml,
+    similar,
+    what_fits,
+)
 from spadepis.labels.colours import pascal_colours
 from spadepis.labels.label_space import LabelSpace
 from spadepis.labels.published import LABEL_SPACES
@@ -43,7 +50,8 @@ class _Class(BaseModel):
 
 
 class _LabelSpaceFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # So that a size of one number is told what a size is.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     size: Size
@@ -84,7 +92,7 @@ def read_label_space(uri: str) -> LabelSpace:
     try:
         described = _LabelSpaceFile.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
+        problems = error.errors(include_url=False)
         raise ConfigurationError(f"{uri}: {'; '.join(map(_describe, problems))}") from error
     classes = described.classes
     colours = pascal_colours((index + 1) % MOST_CLASSES for index in range(len(classes)))
@@ -112,9 +120,7 @@ def find_label_space(name: str) -> LabelSpace:
 
 def _describe(problem: ErrorDetails) -> str:
     place = ".".join(map(str, problem["loc"]))
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    return f"{place}: {message}" if place else message
+    return f"{place}: {what_fits(problem)}" if place else what_fits(problem)
 
 
 def _is_label_space(name: str) -> str:

@@ -103,20 +103,21 @@ ROAD = {"name": "road", "value": 1}
         ({"name": "coco-stuff"}, "the name coco-stuff is taken"),
         ({"name": "My Streets"}, "name: string should match"),
         ({"size": "64"}, "size: give WIDTHxHEIGHT"),
-        ({"size": None}, "size: input should be a valid string"),
-        ({"edges": True}, "edges: extra inputs are not permitted"),
-        ({"instance_edges": "perhaps"}, "instance_edges: input should be a valid boolean"),
+        ({"size": None}, "size: give text"),
+        ({"size": 256}, "size: give WIDTHxHEIGHT, e.g. 512x256"),
+        ({"edges": True}, "edges: there is no such key"),
+        ({"instance_edges": "perhaps"}, "instance_edges: give true or false"),
         ({"classes": []}, "classes: list should have at least 1 item"),
-        ({"classes": ["road"]}, "classes.0: input should be"),
-        ({"classes": [{"name": "road"}]}, "classes.0.value: field required"),
-        ({"classes": [{"name": "road", "value": 256}]}, "classes.0.value: input should be less"),
-        ({"classes": [{"name": "road", "value": True}]}, "classes.0.value: input should be a"),
-        ({"unknown": True}, "unknown: input should be a valid integer"),
-        ({"classes": [ROAD | {"colour": [1, 2]}]}, "classes.0.colour.2: field required"),
+        ({"classes": ["road"]}, "classes.0: give a mapping"),
+        ({"classes": [{"name": "road"}]}, "classes.0.value: this setting is required"),
+        ({"classes": [{"name": "road", "value": 256}]}, "classes.0.value: give 255 or less"),
+        ({"classes": [{"name": "road", "value": True}]}, "classes.0.value: give a whole number"),
+        ({"unknown": True}, "unknown: give a whole number"),
+        ({"classes": [ROAD | {"colour": [1, 2]}]}, "classes.0.colour.2: this setting is required"),
         ({"classes": [ROAD, {"name": "road", "value": 2}]}, "two classes have the name road"),
         ({"classes": [ROAD, {"name": "sky", "value": 1}]}, "two classes have the value 1"),
         ({"unknown": 7}, "two classes have the value 7"),
-        ({"unknown": -1}, "unknown: input should be greater"),
+        ({"unknown": -1}, "unknown: give 0 or more"),
     ],
 )
 def test_mistakes_are_one_line(changes: dict[str, Any], reason: str, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_mistakes_are_one_line(changes: dict[str, Any], reason: str, tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("a: [", "is not YAML"), ("- road", "input should be"), ("", "input should be")],
+    [("a: [", "is not YAML"), ("- road", "give a mapping"), ("", "give a mapping")],
 )
 def test_other_files_are_refused(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "streets.yaml"
