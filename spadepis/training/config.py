@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+import torch
+from pydantic import AfterValidator, Field
 
 from spadepis.configuration import Configuration, ConfigurationError
 from spadepis.dataset.inputs.grids import Grid
@@ -57,6 +58,14 @@ class DataConfig(Configuration):
         return folders
 
 
+def _is_usable(device: str) -> str:
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(str(error).splitlines()[0].partition(". ")[0]) from error
+    return device
+
+
 class TrainingConfig(DataConfig):
     """What the training of either model needs."""
 
@@ -68,7 +77,7 @@ class TrainingConfig(DataConfig):
     """Crops in a step."""
     crop: int = Field(default=128, ge=32, multiple_of=32)
     """Side of the crops in pixels."""
-    device: str = "cpu"
+    device: Annotated[str, AfterValidator(_is_usable)] = "cpu"
     """PyTorch device to train on."""
     bfloat16: bool = True
     """Compute in bfloat16 where that is safe."""

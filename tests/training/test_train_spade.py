@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Generator, nn
 
 from spadepis.checkpoints.errors import CheckpointError
-from spadepis.configuration import ConfigurationError
+from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import ADE20K, COCO_STUFF, LabelSpace
 from spadepis.spade import SpadeGenerator
 from spadepis.training.averaging import average_generators
@@ -294,3 +294,10 @@ def test_a_training_without_held_out_pairs_writes_no_sheet(
     none_shown = replace(pairs, held_out=[])
     train_spade(config(3, output), none_shown, training(COCO_STUFF, features, pairs, 3))
     assert [path.name for path in output.iterdir()] == ["state.pt"]
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read() -> None:
+    for device in ("cuda:99", "tpu"):
+        with pytest.raises(ConfigurationError, match=f"--device {device}: ") as caught:
+            parse_settings(TrainSpadeConfig, ["--output=o", f"--device={device}"])
+        assert "\n" not in str(caught.value)
