@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spadepis.configuration import ConfigurationError
-from spadepis.dataset.encoding import DECODING_ERRORS, decode
+from spadepis.dataset.encoding import DECODING_ERRORS, LONGEST_JPEG_SIDE, decode
 from spadepis.dataset.image_set.index import read_metadata
 from spadepis.dataset.image_set.layout import CONFIGURATION
 from spadepis.dataset.image_set.records import read_record
@@ -57,9 +57,12 @@ def contact_sheet(folder: Folder, label_space: LabelSpace, rows: int = 6) -> Ima
     Raises:
         FileNotFoundError: no finished image set is there.
         DamagedFileError: its metadata are damaged.
-        ConfigurationError: an image is missing or damaged, or its label map is of another space.
+        ConfigurationError: there are no images, or one is missing or damaged, or its label map is
+            of another space.
     """
     table = read_metadata(folder)
+    if not len(table):
+        raise ConfigurationError(f"{folder.uri} holds no images")
     names = [
         name
         for name, column in COLUMNS.items()
@@ -87,13 +90,13 @@ def write_figure(uri: str, output: str, rows: int, label_space: str | None = Non
 
     Args:
         uri: the image set.
-        output: path or URI of the file, NAME.png, NAME.pdf or NAME.jpg.
+        output: path or URI of the file, NAME.png, NAME.pdf, NAME.jpg or NAME.jpeg.
         rows: how many scenes at most.
         label_space: name or YAML file of the set's label space; needed if it is one of your own.
 
     Raises:
-        ConfigurationError: there is no finished image set, the file has another suffix or cannot
-            be written, or the label space is not known.
+        ConfigurationError: there is no finished image set with images, the file has another suffix
+            or cannot be written, or the label space is not known.
     """
     suffix = PurePosixPath(output).suffix.lower()
     if suffix not in FORMATS:
@@ -104,6 +107,12 @@ def write_figure(uri: str, output: str, rows: int, label_space: str | None = Non
         sheet = contact_sheet(folder, space, rows)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigurationError(f"{folder.uri} holds no finished image set") from error
+    # In PDF, Pillow writes pictures as JPEG.
+    if FORMATS[suffix] != "PNG" and sheet.height > LONGEST_JPEG_SIDE:
+        raise ConfigurationError(
+            f"--rows {rows}: a picture of {sheet.height} lines does not fit into a {suffix} file: "
+            "give fewer, or a .png file"
+        )
     buffer = io.BytesIO()
     sheet.save(buffer, FORMATS[suffix], resolution=PIXELS_PER_INCH, quality=95)
     parent, _, name = output.rpartition("/")

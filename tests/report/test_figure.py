@@ -70,3 +70,18 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "out" / "metadata.parquet").unlink()
     with pytest.raises(ConfigurationError, match="holds no finished image set"):
         write_figure(uri, str(tmp_path / "f.png"), rows=2)
+
+
+def test_a_figure_of_nothing_or_too_high_for_its_format_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = image_set(tmp_path / "out", in_shards=False)
+    monkeypatch.setattr("spadepis.report.contact_sheet.LONGEST_JPEG_SIDE", 2 * TILE)
+    assert write_figure(uri, str(tmp_path / "f.jpeg"), rows=1)
+    for suffix in (".jpg", ".pdf"):
+        with pytest.raises(ConfigurationError, match="does not fit into a .* give fewer"):
+            write_figure(uri, str(tmp_path / f"f{suffix}"), rows=2)
+    assert write_figure(uri, str(tmp_path / "f.png"), rows=2)
+    write_index(Folder(uri), to_table([]), {}, {})
+    with pytest.raises(ConfigurationError, match="holds no images"):
+        write_figure(uri, str(tmp_path / "f.png"), rows=2)
