@@ -67,10 +67,13 @@ class Configuration(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_not_empty(cls, value: Any) -> Any:
-        # As of a shell variable that is not set. An empty path would be that of this folder.
-        if isinstance(value, str) and not value.strip():
-            raise ValueError("it is empty")
+    def _is_usable_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if not value.strip():
+                # As of a shell variable that is not set. An empty path would be this folder.
+                raise ValueError("it is empty")
+            # Bytes of an argument that are not UTF-8 come as lone surrogates, which no file takes.
+            value.encode()
         return value
 
 
@@ -342,7 +345,8 @@ def what_fits(details: ErrorDetails) -> str:
     """What to give in place of a value that does not fit."""
     context = details.get("ctx", {})
     if details["type"] == "value_error":
-        return str(context["error"])
+        error = context["error"]
+        return "it is not UTF-8" if isinstance(error, UnicodeEncodeError) else str(error)
     if details["type"] in EXPECTED:
         return EXPECTED[details["type"]].format(**context)
     return details["msg"][0].lower() + details["msg"][1:]

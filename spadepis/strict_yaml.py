@@ -46,9 +46,13 @@ _Loader.add_constructor(_INTEGER, _Loader.construct_integer)
 class _TextLoader(_Loader):
     """Leaves numbers and dates as they are spelt."""
 
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        """The text of a scalar, whatever it looks like."""
+        return str(self.construct_scalar(node))
+
 
 for _kind in ("int", "float", "timestamp"):
-    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _TextLoader.construct_yaml_str)
+    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _TextLoader.construct_text)
 
 
 def parse(content: bytes, numbers_as_text: bool = False) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -44,11 +45,15 @@ def exit_status(work: Callable[[], int], resumes: bool = False) -> int:
 
     refusals = (ConfigurationError, CheckpointError, CredentialsError, FilesystemError, HeldError)
     log_to_terminal()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The encoding of the terminal may lack letters of file names.
+        sys.stdout.reconfigure(errors="backslashreplace")
     hint = f"; {RESUMES}" if resumes else ""
     try:
         with _terminable():
             status = work()
-        sys.stdout.flush()
+        # There may be no output at all.
+        print(end="", flush=True)
         return status
     except (*refusals, RepeatedError, DamagedFileError) as error:
         say(str(error), error=True)

@@ -1,6 +1,7 @@
 """The ``spadepis`` command: its commands, and how little of it is imported for a help text."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import spadepis
 from spadepis.cli.main import COMMANDS, main
 from spadepis.pipeline.config.job import Job
 
+DEMO_MASKS = Path(spadepis.__file__).parent / "demo" / "inputs" / "masks"
 SLOW = ("torch", "torchvision", "numba", "scipy", "skimage", "ray", "pyarrow")
 # Runs the command and prints what it imported, after the help text.
 SCRIPT = """
@@ -138,3 +140,13 @@ def test_a_log_in_json_holds_an_object_in_each_line(tmp_path: Path) -> None:
     assert [set(line) for line in lines] == [{"time", "level", "logger", "message"}] * len(lines)
     assert [line["level"] for line in lines] == ["info", "info", "error"]
     assert "absent does not exist" in lines[-1]["message"]
+
+
+def test_a_terminal_may_lack_letters_of_names(tmp_path: Path) -> None:
+    (tmp_path / "ü.png").write_bytes((DEMO_MASKS / "lake.png").read_bytes())
+    script = "import sys\nfrom spadepis.cli.main import main\nsys.exit(main())"
+    command = [sys.executable, "-c", script, "run", "synthesize", "--dry-run"]
+    command += ["--masks", str(tmp_path), "--output", str(tmp_path / "ö")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(command, check=True, capture_output=True, env=environment).stdout
+    assert b"\\xf6, a new folder" in shown

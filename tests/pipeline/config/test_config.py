@@ -107,6 +107,7 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         (["--instances", ""], "--instances: it is empty$"),
         (["--dataset", "ade20k", "--root", " ", "--split", "training"], "--root: it is empty$"),
         (["--spade-checkpoint="], "--spade-checkpoint: it is empty$"),
+        (["--output", "o\udcff"], "--output o\udcff: it is not UTF-8$"),
         (["--device", "tpu"], "--device tpu: give 'auto', 'cpu' or 'cuda'"),
         (["--label-space", "coco"], "--label-space coco: "),
         (["--label-space", "ADE20K"], "(did you mean ade20k?)"),
