@@ -127,6 +127,8 @@ def check_identity(folder: Folder, identity: Mapping[str, Any]) -> None:
     """
     try:
         earlier = read_record(folder, CONFIGURATION)
+    except NotADirectoryError as error:
+        raise ConfigurationError(f"{folder.uri} cannot be written: it is a file") from error
     except FileNotFoundError:
         if commit_files(folder):
             _check_rows(folder, identity, "is missing")

@@ -176,7 +176,7 @@ def test_a_folder_with_files_of_somebody_else_is_refused(name: str, tmp_path: Pa
     folder.write(name, b"of somebody else")
     with pytest.raises(ConfigurationError, match=f"is no image set and holds {name}"):
         check_identity(folder, identity)
-    with pytest.raises(ConfigurationError, match="Not a directory"):
+    with pytest.raises(ConfigurationError, match="it is a file"):
         check_identity(Folder(folder.uri_of(name)), identity)
 
 
