@@ -42,7 +42,7 @@ class Odd:
 class Count:
     """What writing returns."""
 
-    declaration: ClassVar = Declaration("count")
+    declaration: ClassVar = Declaration("count", returns=BatchOutcome)
 
     def __call__(self, scenes: list[Scene]) -> list[BatchOutcome]:
         return [BatchOutcome(done=7, failed=len(scenes), rejected=0, seconds={}, unexpected=[])]
