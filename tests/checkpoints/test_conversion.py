@@ -31,6 +31,8 @@ def test_every_tensor_is_kept(
     source, output = tmp_path / "latest_net_G.pth", tmp_path / "new" / "spade.safetensors"
     torch.save({f"module.{key}": value for key, value in weights.items()}, source)
     assert convert("--network", "spade", "--checkpoint", str(source), "--output", str(output)) == 0
+    # Others may read it, as they may read any new file.
+    assert output.stat().st_mode == source.stat().st_mode
     converted = read_state_dict(str(output))
     assert set(converted) == set(weights)
     for key, value in weights.items():
