@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from spadepis.checkpoint_check import check, convert
 from spadepis.cli.exit_status import exit_status
-from spadepis.configuration import Configuration, ConfigurationError, parse_settings
+from spadepis.configuration import Configuration, ConfigurationError, LocalPath, parse_settings
 from spadepis.labels.custom import LABEL_SPACE_CHOICES, LabelSpaceSetting, find_label_space
 
 SUFFIX = ".safetensors"
@@ -27,7 +27,7 @@ class ConversionConfig(Configuration):
         default="coco-stuff",
         description=f"Label space of the SPADE generator: {LABEL_SPACE_CHOICES}.",
     )
-    output: Path | None = None
+    output: LocalPath | None = None
     """File to write, NAME.safetensors. Without it the checkpoint is only checked."""
     half: bool = False
     """Store matrices in float16, which halves the file; vectors stay as they are."""

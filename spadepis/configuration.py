@@ -43,6 +43,7 @@ EXPECTED: Mapping[str, str] = {
     "multiple_of": "give a multiple of {multiple_of}",
     "path_type": "give a path",
     "string_type": "give text",
+    "too_long": "give {max_length} values",
     "tuple_type": "give a list",
 }
 
@@ -254,6 +255,18 @@ Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
 """A setting of the form WIDTHxHEIGHT, see ``parse_size``."""
 
 
+def _is_local(path: Path | str) -> Path | str:
+    if "://" in str(path):
+        raise ValueError("give a path on this machine")
+    if path == "":
+        raise ValueError("give a path")
+    return path
+
+
+LocalPath: TypeAlias = Annotated[Path, BeforeValidator(_is_local)]
+"""A setting that is the path of a file or folder on this machine; it cannot be a URI."""
+
+
 def _joined(value: object) -> object:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
@@ -280,7 +293,8 @@ def explain(error: ValidationError) -> Iterator[str]:
         value, what = _explain(details)
         expected.setdefault(value, []).append(what)
     # A setting may have values of several kinds.
-    return (f"{value}: {', or '.join(kinds)}" for value, kinds in expected.items())
+    joined = {value: ", or ".join(kinds) for value, kinds in expected.items()}
+    return (f"{value}: {what}" if value else what for value, what in joined.items())
 
 
 def kind_of(schema: Schema) -> Schema:
@@ -347,6 +361,8 @@ def what_fits(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         error = context["error"]
         return "it is not UTF-8" if isinstance(error, UnicodeEncodeError) else str(error)
+    if details["type"] == "missing" and len(details["loc"]) > 1:
+        return "give more values"
     if details["type"] in EXPECTED:
         return EXPECTED[details["type"]].format(**context)
     return details["msg"][0].lower() + details["msg"][1:]
@@ -354,7 +370,10 @@ def what_fits(details: ErrorDetails) -> str:
 
 def _explain(details: ErrorDetails) -> tuple[str, str]:
     """The flag with the value, and what to give."""
-    name, value = str(details["loc"][0]) if details["loc"] else "", details["input"]
+    if not details["loc"]:
+        # It is about several settings, which the sentence names.
+        return "", what_fits(details)
+    name, value = str(details["loc"][0]), details["input"]
     # A missing setting's "input" is all the others.
     shown = f" {value}".rstrip() if isinstance(value, str | int | float) else ""
     return f"{flag(name)}{shown}", what_fits(details)

@@ -6,12 +6,12 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import Field, field_validator, model_validator
 
-from spadepis.configuration import Configuration, ConfigurationError
+from spadepis.configuration import Configuration, ConfigurationError, LocalPath
 from spadepis.dataset.inputs.grids import Grid
 from spadepis.dataset.inputs.label_values import Scaling
 from spadepis.labels import LabelSpace
@@ -26,7 +26,7 @@ from spadepis.training.training_pairs import PairFolders
 class DataConfig(Configuration):
     """The pictures that models are trained and evaluated on."""
 
-    data: Path = Path(".")
+    data: LocalPath = Path(".")
     """Folder that the following are relative to."""
     pairs: tuple[str, ...] = ()
     """Folders of pairs: PHOTOS:LABELS, a folder of photos (JPEG, PNG or WebP) and one of PNG label
@@ -58,18 +58,10 @@ class DataConfig(Configuration):
         return folders
 
 
-def _is_usable(device: str) -> str:
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(str(error).splitlines()[0].partition(". ")[0]) from error
-    return device
-
-
 class TrainingConfig(DataConfig):
     """What the training of either model needs."""
 
-    output: Path
+    output: LocalPath
     """Folder of weights, state and sample sheets; a run that was stopped is resumed from there."""
     steps: int = Field(default=6000, ge=1)
     """Steps of training in all."""
@@ -77,10 +69,29 @@ class TrainingConfig(DataConfig):
     """Crops in a step."""
     crop: int = Field(default=128, ge=32, multiple_of=32)
     """Side of the crops in pixels."""
-    device: Annotated[str, AfterValidator(_is_usable)] = "cpu"
+    device: str = "cpu"
     """PyTorch device to train on."""
     bfloat16: bool = True
     """Compute in bfloat16 where that is safe."""
+
+    # Settings that are read from the state when a run is resumed, or that would mix two runs.
+    kept: ClassVar[tuple[str, ...]] = ("seed", "learning_rate", "initial_checkpoint")
+
+    @property
+    def kept_settings(self) -> dict[str, str]:
+        """The settings that must be the same when a run is resumed, as text by name."""
+        return {name: str(getattr(self, name)) for name in self.kept}
+
+    @field_validator("device")
+    @classmethod
+    def _is_there(cls, device: str) -> str:
+        try:
+            torch.zeros(1, device=device).item()
+        # Which of these it is depends on the device.
+        except (RuntimeError, AssertionError, ImportError) as error:
+            reason = str(error).partition("\n")[0].partition(". ")[0]
+            raise ValueError(f"PyTorch cannot use it here ({reason})") from error
+        return device
 
 
 # So many keep a GPU busy.
@@ -91,6 +102,8 @@ Width = Annotated[int, Field(ge=COLOUR_CHANNELS)]
 
 class TrainPhotoWCTConfig(TrainingConfig):
     """Settings of jobs/train_photowct.py."""
+
+    kept: ClassVar[tuple[str, ...]] = (*TrainingConfig.kept, "widths")
 
     photos: tuple[Path, ...] = ()
     """Folders of photos (JPEG, PNG or WebP) without label maps, relative to --data."""
@@ -107,6 +120,18 @@ class TrainPhotoWCTConfig(TrainingConfig):
 
 class TrainSpadeConfig(TrainingConfig):
     """Settings of jobs/train_spade.py."""
+
+    kept: ClassVar[tuple[str, ...]] = (
+        *TrainingConfig.kept,
+        "label_space",
+        "base_width",
+        "hidden_width",
+        "discriminator_width",
+        "padding",
+        "noise",
+        "frame",
+        "label_padding",
+    )
 
     label_space: LabelSpaceSetting = "coco-stuff"
     """What the values of the label maps mean, after the labels.json beside them: the name of a
@@ -152,6 +177,12 @@ class TrainSpadeConfig(TrainingConfig):
     readers: int | None = Field(default=None, ge=0)
     """Processes that read and crop pictures ahead. Default: none on a CPU, which is busy with
     training; for a GPU one for each core, but at most 16."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if self.pack is not None and self.average:
+            raise ValueError("--pack and --average are two jobs: give one of them")
+        return self
 
     @property
     def space(self) -> LabelSpace:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from spadepis.configuration import Configuration
+from spadepis.configuration import Configuration, LocalPath
 
 Part = Literal["golden", "smoothing", "stylization", "synthesis", "assessment", "memory", "job"]
 
@@ -42,7 +42,7 @@ class GpuCheckConfig(Configuration):
     """Instance map that the published output of SPADE belongs to."""
     seconds: float = Field(default=330, gt=0)
     """No measurement starts later than this many seconds after the start."""
-    output: Path = Path("gpu_check.json")
+    output: LocalPath = Path("gpu_check.json")
     """JSON file for the results."""
 
     @property

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from spadepis.configuration import Configuration
+from spadepis.configuration import Configuration, LocalPath
 from spadepis.labels import COCO_STUFF
 
 
@@ -18,7 +18,7 @@ class LabelPhotosConfig(Configuration):
 
     photos: Path
     """Folder of JPEG photos."""
-    output: Path
+    output: LocalPath
     """Folder of the label maps; with --pairs PHOTOS:OUTPUT they are trained on."""
     judge_weights: Path
     """tflite file of MOSAIC."""

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from spadepis.configuration import LocalPath
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 from spadepis.training.config import DataConfig
@@ -43,7 +44,7 @@ class EvaluationConfig(DataConfig):
     """Contents of each label map, with the seeds from 0 on, which are measured together."""
     size: Side | Literal["source"] = 256
     """Side of the pictures in pixels, or source: the size of each label map."""
-    samples: Path | None = None
+    samples: LocalPath | None = None
     """Folder for pictures to look at."""
 
     @property

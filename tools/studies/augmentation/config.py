@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from spadepis.configuration import Configuration, ConfigurationError
+from spadepis.configuration import Configuration, ConfigurationError, LocalPath
 from spadepis.labels import LabelSpace
 from spadepis.labels.custom import LabelSpaceSetting, find_label_space
 
@@ -94,7 +94,7 @@ class AugmentationStudyConfig(Configuration):
     """Largest number of test pictures of each look, evenly spaced by id."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of PyTorch."""
-    output: Path
+    output: LocalPath
     """Folder of results.jsonl and looks.png; a study that was stopped resumes there."""
 
     @model_validator(mode="after")

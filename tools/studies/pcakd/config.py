@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT
+from spadepis.configuration import LocalPath
 from spadepis.training.config import DataConfig
 
 
@@ -34,5 +35,5 @@ class ComparisonConfig(DataConfig):
     """Every how many pairs one is measured."""
     perceptual_weights: Path | None = None
     """npz file of SqueezeNet 1.0's Caffe weights. Default: torchvision's, downloaded."""
-    samples: Path | None = None
+    samples: LocalPath | None = None
     """Folder for pictures to look at: content, style, and what each method makes of them."""
