@@ -54,7 +54,8 @@ def write_pack(
         The number of pairs to train on that the file holds.
 
     Raises:
-        ConfigurationError: a pair does not lie in the data folder.
+        ConfigurationError: a pair does not lie in the data folder, or there is no space for a pair
+            of each source.
     """
     everything = [pair for source in pairs.sources for pair in source.items]
     for file in (file for pair in (*everything, *shown) for file in (pair.photo, pair.labels)):
@@ -79,12 +80,18 @@ def write_pack(
         weights = [source.weight for source in sources]
         for number, source in enumerate(sources):
             share = free * weights[number] / sum(weights[number:])
+            before = count
             for pair in _shuffled(source):
                 files = _files(pair, data)
                 if _space(files) > share:
                     break
                 taken = _add(pack, files)
                 share, free, count = share - taken, free - taken, count + 1
+            if count == before:
+                raise ConfigurationError(
+                    f"--pack {megabytes}: too few megabytes for the weights, the pairs of the "
+                    "sheets, and a pair of each source"
+                )
     return count
 
 
