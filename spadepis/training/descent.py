@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from spadepis.configuration import ConfigurationError
+
 
 def half_cosine(optimizer: torch.optim.Optimizer, steps: int, done: int) -> LambdaLR:
     """Learning rates that fall from the first step to 0 after the last along half a cosine.
@@ -31,10 +33,14 @@ def descend(optimizer: torch.optim.Optimizer, loss: Tensor, longest_gradient: fl
     """One step down the gradient of the loss, cut to a length if it is longer.
 
     Raises:
-        RuntimeError: the gradient is not finite. The weights are as before the step.
+        ConfigurationError: the gradient is not finite. The weights are as before the step.
     """
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    nn.utils.clip_grad_norm_(parameters, longest_gradient, error_if_nonfinite=True)
+    if not nn.utils.clip_grad_norm_(parameters, longest_gradient).isfinite():
+        raise ConfigurationError(
+            "the training has diverged: a gradient is not finite. Give a lower --learning-rate and "
+            "another --output"
+        )
     optimizer.step()

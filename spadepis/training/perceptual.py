@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,8 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
 
+from spadepis.checkpoints.reading import DAMAGE
+from spadepis.configuration import ConfigurationError
+
 # Numbered as PhotoWCT's: features of level k have 1/2^(k-1) of the picture's height.
 LEVELS = (2, 3, 4, 5)
+
+# Of features: those of a black picture may all be 0.
+SMALLEST_UNIT = 1e-3
 
 # The last layer of each level in torchvision's numbering: conv1, fire4, fire8, fire9.
 _LAST_LAYERS = (1, 5, 10, 12)
@@ -86,10 +94,19 @@ class PerceptualNetwork(nn.Module):
 
 
 def perceptual_network(path: Path | None) -> PerceptualNetwork:
-    """The network with weights from an npz file, or torchvision's where no path is given."""
+    """The network with weights from an npz file, or torchvision's where no path is given.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds other weights.
+    """
     if path is None:
         return PerceptualNetwork.from_torchvision()
-    return PerceptualNetwork.from_caffe(path)
+    try:
+        return PerceptualNetwork.from_caffe(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except (BadZipFile, zlib.error, *DAMAGE) as error:
+        raise ConfigurationError(f"{path} does not hold SqueezeNet 1.0's Caffe weights") from error
 
 
 def perceptual_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
@@ -99,7 +116,7 @@ def perceptual_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor
     count alike whatever their scale.
     """
     levels = [
-        F.l1_loss(feature, target) / target.abs().mean()
+        F.l1_loss(feature, target) / target.abs().mean().clamp(min=SMALLEST_UNIT)
         for feature, target in zip(features, targets, strict=True)
     ]
     return torch.stack(levels).mean()

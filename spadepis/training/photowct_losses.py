@@ -8,6 +8,10 @@ from torch import Tensor
 
 from spadepis.photowct.style_statistics import feature_statistics, find_whitening
 from spadepis.training.luminance import luminance
+from spadepis.training.perceptual import SMALLEST_UNIT
+
+# The least variance that style is told by, as a share of the squared mean.
+SMALLEST_VARIANCE = 1e-3
 
 
 def transfer(content: Tensor, style: Tensor, scale: float) -> Tensor:
@@ -34,19 +38,21 @@ def style_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
     """How far means and covariances of features are from the targets', relative to the targets'.
 
     Means in units of the standard deviation, covariances by their Frobenius norm; mean over
-    levels and pictures.
+    levels and pictures. Where targets are flat, units are those of a thousandth of their power.
     """
     distances = []
     for feature, target in zip(features, targets, strict=True):
         with torch.autocast(feature.device.type, enabled=False):
             mean, covariance = _statistics(feature.float())
             target_mean, target_covariance = _statistics(target.float())
-        # In units of the whole batch: a single picture may be all sky.
-        variance = target_covariance.diagonal(dim1=1, dim2=2).sum(dim=1).mean()
+        # In units of the whole batch: a single picture may be all sky, and all may be all white.
+        power = target_mean.square().sum(dim=1).mean()
+        smallest = (SMALLEST_VARIANCE * power).clamp(min=SMALLEST_UNIT**2)
+        variance = target_covariance.diagonal(dim1=1, dim2=2).sum(dim=1).mean().clamp(min=smallest)
         of_means = (mean - target_mean).square().sum(dim=1).mean() / variance
         difference = (covariance - target_covariance).square().sum(dim=(1, 2)).mean()
-        of_covariances = difference / target_covariance.square().sum(dim=(1, 2)).mean()
-        distances.append(of_means + of_covariances)
+        square = target_covariance.square().sum(dim=(1, 2)).mean().clamp(min=smallest**2)
+        distances.append(of_means + difference / square)
     return torch.stack(distances).mean()
 
 

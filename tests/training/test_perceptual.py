@@ -1,12 +1,18 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torchvision.models import squeezenet1_0
 from torchvision.transforms.v2 import functional as transforms
 
-from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
+from spadepis.configuration import ConfigurationError
+from spadepis.training.perceptual import (
+    PerceptualNetwork,
+    perceptual_distance,
+    perceptual_network,
+)
 
 
 def test_normalization_is_folded_into_the_first_convolution() -> None:
@@ -20,6 +26,19 @@ def test_normalization_is_folded_into_the_first_convolution() -> None:
         expected = layers(transforms.normalize(image, mean.tolist(), std.tolist()))
     assert [feature.shape[1] for feature in features] == [96, 256, 512, 512]
     torch.testing.assert_close(features[-1], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\3\4", b"x" * 100])
+def test_a_file_that_holds_other_weights_is_named(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    if content is None:
+        np.savez(path, w=np.zeros(3))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"weights.npz does not hold SqueezeNet"):
+        perceptual_network(path)
+    with pytest.raises(ConfigurationError, match=r"none.npz cannot be read: No such file"):
+        perceptual_network(tmp_path / "none.npz")
 
 
 def test_caffe_weights_see_what_is_in_a_photo(shared: Path) -> None:
