@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,18 +14,23 @@ from torchvision.utils import save_image
 
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_state_dict
+from spadepis.dataset.storage.replacement import replacing
 from spadepis.photowct.network import LEVELS
 from spadepis.training.cascade import FEATURE_SCALE, Cascade
 from spadepis.training.config import TrainPhotoWCTConfig
 from spadepis.training.crops import crop_photos
 from spadepis.training.descent import descend, half_cosine
-from spadepis.training.perceptual import PerceptualNetwork, perceptual_distance
+from spadepis.training.perceptual import SMALLEST_UNIT, PerceptualNetwork, perceptual_distance
 from spadepis.training.photos import read_photo
 from spadepis.training.photowct_losses import structure_distance, style_distance, transfer
 from spadepis.training.sources import Source, draw
-from spadepis.training.training_state import Stateful, load_state, save_state
-
-log = logging.getLogger(__name__)
+from spadepis.training.training_state import (
+    SECONDS_BETWEEN_STATES,
+    STATE_FILE,
+    Stateful,
+    load_state,
+    save_state,
+)
 
 # The level whose decoder is compared by features in each step; deep decoders have more to learn.
 # Comparing costs as much as all the rest, so every other step does without.
@@ -80,7 +85,8 @@ def _distillation(
     errors = []
     for level in (3, 4):
         target = targets[level - 2]
-        aligned = F.interpolate(target / target.std(), features[level].shape[2:], mode="bilinear")
+        target = target / target.std().clamp(min=SMALLEST_UNIT)
+        aligned = F.interpolate(target, features[level].shape[2:], mode="bilinear")
         errors.append(F.mse_loss(cascade.heads[str(level)](features[level]), aligned))
     return torch.stack(errors).mean()
 
@@ -93,7 +99,8 @@ def train_photowct(
 ) -> Cascade:
     """Train, writing the state and a sample sheet into the output folder as it goes.
 
-    Resumes from the state in that folder where there is one.
+    Resumes from the state in that folder where there is one. The state is written once a minute,
+    the sheet of held-out photos every 500 steps.
 
     Args:
         config: the settings of the training.
@@ -114,7 +121,9 @@ def train_photowct(
     perceptual = perceptual.to(device)
     optimizer = torch.optim.Adam(cascade.parameters(), config.learning_rate, betas=(0.9, 0.99))
     parts: dict[str, Stateful] = {"cascade": cascade, "optimizer": optimizer}
-    first = load_state(output / "state.pt", parts)
+    state = output / STATE_FILE
+    first = load_state(state, parts, config.kept_settings)
+    print(f"step {first} of {steps}; state and samples in {output}", flush=True)
     rates = half_cosine(optimizer, steps, first)
     samples = None
     # Of a few photos none may be held out.
@@ -123,6 +132,7 @@ def train_photowct(
         shown = draw([Source.of_equals(held_out)], PHOTOS_ON_SHEET, random)
         samples = _crops(shown, 2 * crop, torch.Generator().manual_seed(seed)).to(device)
 
+    saved = time.monotonic()
     for step in range(first, steps):
         # It depends on the step alone, so that a resumed run sees the same crops.
         random = torch.Generator().manual_seed(seed + step)
@@ -135,11 +145,13 @@ def train_photowct(
         rates.step()
         if step % STEPS_BETWEEN_REPORTS == 0:
             figures = "  ".join(f"{name} {float(t.detach()):.4f}" for name, t in terms.items())
-            log.info("step %d of %d  level %s  %s", step, steps, level, figures)
-        if (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps:
-            save_state(output / "state.pt", step + 1, parts)
-            if samples is not None:
-                _write_sheet(output / "samples.jpg", cascade, samples)
+            print(f"step {step + 1} of {steps}  level {level}  {figures}", flush=True)
+        if time.monotonic() - saved >= SECONDS_BETWEEN_STATES or step + 1 == steps:
+            save_state(state, step + 1, parts, config.kept_settings)
+            saved = time.monotonic()
+        is_shown = (step + 1) % STEPS_BETWEEN_SHEETS == 0 or step + 1 == steps
+        if is_shown and samples is not None:
+            _write_sheet(output / "samples.jpg", cascade, samples)
     return cascade
 
 
@@ -164,5 +176,7 @@ def _write_sheet(path: Path, cascade: Cascade, photos: Tensor) -> None:
     transferred = transfer(features[4], features[4].roll(1, dims=0), FEATURE_SCALE)
     stylized = cascade.decode(4, transferred, poolings)
     error = float((reconstructed - photos).square().mean())
-    log.info("held-out reconstruction at level 4: %.1f dB", -10 * math.log10(error))
-    save_image(torch.cat([photos, reconstructed, stylized]).clamp(0, 1), path, nrow=len(photos))
+    print(f"held-out reconstruction at level 4: {-10 * math.log10(error):.1f} dB", flush=True)
+    pictures = torch.cat([photos, reconstructed, stylized]).clamp(0, 1)
+    with replacing(path) as unfinished:
+        save_image(pictures, unfinished, nrow=len(photos), format="jpeg")

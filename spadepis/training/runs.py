@@ -26,7 +26,7 @@ from spadepis.training.sources import Source
 from spadepis.training.spade import Training, initialize
 from spadepis.training.spade_run import batches_for_statistics, scenes_of_sheet, train_spade
 from spadepis.training.training_pairs import TrainingPairs, read_training_pairs
-from spadepis.training.training_state import save_weights
+from spadepis.training.training_state import make_output, save_weights
 
 
 def run_job(
@@ -64,10 +64,12 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
             )
         training.append(Source.of_equals(kept))
         held_out += kept_out
-    cascade = train_photowct(
-        config, training, held_out, perceptual_network(config.perceptual_weights)
-    )
-    save_weights(config.output / "photowct.safetensors", cascade.export(), cascade.metadata)
+    perceptual = perceptual_network(config.perceptual_weights)
+    make_output(config.output)
+    cascade = train_photowct(config, training, held_out, perceptual)
+    path = config.output / "photowct.safetensors"
+    save_weights(path, cascade.export(), cascade.metadata)
+    print(f"wrote {path}")
 
 
 def train_spade_job(config: TrainSpadeConfig) -> None:
@@ -82,6 +84,7 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     space, device = config.space, torch.device(config.device)
     folders = config.folders(config.pairs), config.folders(config.held_out)
     pairs = read_training_pairs(*folders, space, config.label_grid, config.label_scaling)
+    make_output(config.output)
     if config.average:
         maps = batches_for_statistics(config, pairs)
         _save(config, average_generators(config.average, space, maps, config.bfloat16))

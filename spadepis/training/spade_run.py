@@ -19,14 +19,19 @@ from spadepis.training.crops import resize_pair
 from spadepis.training.photos import PairFile
 from spadepis.training.spade import Training
 from spadepis.training.training_pairs import TrainingPairs
-from spadepis.training.training_state import load_state, save_state, save_weights
+from spadepis.training.training_state import (
+    SECONDS_BETWEEN_STATES,
+    STATE_FILE,
+    load_state,
+    save_state,
+    save_weights,
+)
 
 CALIBRATION_PHOTOS = 16
 CROPS_FOR_STATISTICS = 480
 # Beyond the numbers of steps.
 FIRST_SEED_FOR_STATISTICS = 2**31
 STEPS_BETWEEN_REPORTS = 10
-SECONDS_BETWEEN_STATES = 60
 STEPS_BETWEEN_SHEETS = 250
 # A multiple of the former: the weights are those that drew the sheet.
 STEPS_BETWEEN_WEIGHTS = 1000
@@ -42,8 +47,8 @@ def train_spade(
     steps, and the state is written once a minute. A sheet ``samples_NNNNNN.jpg`` of held-out scenes
     is written every 250 steps, and the weights every 1000.
     """
-    output = config.output
-    first = load_state(output / "state.pt", training.parts)
+    output, state = config.output, config.output / STATE_FILE
+    first = load_state(state, training.parts, config.kept_settings)
     training.resume(first)
     if first == 0:
         seeds = [config.seed]
@@ -63,7 +68,7 @@ def train_spade(
             seconds = (time.monotonic() - started) / (done - first)
             print(_progress(done, config, terms, seconds), flush=True)
         if time.monotonic() - saved >= SECONDS_BETWEEN_STATES or done == config.steps:
-            save_state(output / "state.pt", done, training.parts)
+            save_state(state, done, training.parts, config.kept_settings)
             saved = time.monotonic()
         if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
             path, exported = output / f"samples_{done:06}.jpg", training.export(maps)

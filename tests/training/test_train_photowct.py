@@ -10,6 +10,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.photowct import PhotoWCT
 from spadepis.training.cascade import Cascade, widths_by_name
 from spadepis.training.config import TrainPhotoWCTConfig
+from spadepis.training.descent import descend
 from spadepis.training.perceptual import PerceptualNetwork
 from spadepis.training.photos import read_photo
 from spadepis.training.photowct import train_photowct
@@ -121,6 +122,34 @@ def test_transfer_gives_the_statistics_of_the_style() -> None:
     )
     transferred = transfer(content, style, scale=1000.0)
     assert style_distance([transferred], [style]) < 1e-4 < style_distance([content], [style])
+
+
+def test_flat_photos_can_be_trained_on(
+    perceptual: PerceptualNetwork, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{shade}.png" for shade in (0, 255)]
+    for path in paths:
+        Image.new("RGB", (40, 40), (int(path.stem),) * 3).save(path)
+    weights = train(paths, perceptual, tmp_path / "out", 1)
+    assert all(weight.isfinite().all() for weight in weights.values())
+    assert "step 0 of 1; state and samples in" in capsys.readouterr().out
+
+
+def test_a_training_that_diverges_ends_with_one_line() -> None:
+    weight = torch.ones(1, requires_grad=True)
+    optimizer = torch.optim.Adam([weight])
+    with pytest.raises(ConfigurationError, match="the training has diverged"):
+        descend(optimizer, (weight * torch.inf).sum(), 1.0)
+    assert float(weight.detach()) == 1
+
+
+def test_an_output_that_cannot_be_written_is_found_before_training(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spadepis.training.runs.perceptual_network", lambda _: None)
+    config = TrainPhotoWCTConfig(data=photos[0].parent, output=photos[0], photos=(Path(),))
+    with pytest.raises(ConfigurationError, match=r"--output .* cannot be written: File exists"):
+        train_photowct_job(config)
 
 
 def test_structure_distance_is_zero_under_a_change_of_light() -> None:

@@ -121,13 +121,29 @@ def test_a_state_that_cannot_be_resumed_is_named(content: bytes, tmp_path: Path)
     path, layer = tmp_path / "state.pt", nn.Linear(2, 2)
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"state.pt cannot be resumed: .*\. Give another"):
-        load_state(path, {"layer": layer})
-    save_state(path, 3, {"layer": layer})
-    assert load_state(path, {"layer": layer}) == 3
+        load_state(path, {"layer": layer}, {})
+    save_state(path, 3, {"layer": layer}, {})
+    assert load_state(path, {"layer": layer}, {"padding": "zeros"}) == 3
     for parts in ({"layer": nn.Linear(2, 3)}, {"other": layer}):
         with pytest.raises(ConfigurationError, match=r"state.pt cannot be resumed") as caught:
-            load_state(path, parts)
+            load_state(path, parts, {})
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("padding", "zeros"), ("seed", 1), ("learning_rate", 1.0), ("label_space", "own.yaml")],
+)
+def test_a_run_of_other_settings_is_not_resumed(
+    setting: str, value: object, features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
+) -> None:
+    pairs = read(make_pairs, COCO_STUFF)
+    before = config(3, tmp_path / "out")
+    parts = training(COCO_STUFF, features, pairs, 3).parts
+    save_state(before.output / "state.pt", 1, parts, before.kept_settings)
+    after = before.model_copy(update={setting: value})
+    with pytest.raises(ConfigurationError, match=f"{setting.replace('_', ' ')} was .*, and is"):
+        train_spade(after, pairs, training(COCO_STUFF, features, pairs, 3))
 
 
 def test_progress_is_printed_from_the_first_step(
@@ -248,6 +264,19 @@ def test_what_does_not_fit_into_a_pack_is_left_out(
     monkeypatch.setattr("spadepis.training.packing.MEGABYTE", limit)
     packed = write_pack(path, data, pairs, [], features.state_dict(), megabytes=1)
     assert 0 < packed < whole and path.stat().st_size <= limit
+
+
+def test_a_pack_without_space_for_a_pair_is_not_written(
+    features: FrozenFeatures,
+    make_pairs: PairFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spadepis.training.packing.MEGABYTE", 1000)
+    pairs, path = read(make_pairs, COCO_STUFF), tmp_path / "pack.zip"
+    with pytest.raises(ConfigurationError, match="--pack 1: too few megabytes"):
+        write_pack(path, make_pairs.photos.parent, pairs, [], features.state_dict(), megabytes=1)
+    assert not path.exists()
 
 
 def test_a_pack_rather_has_rare_classes(
