@@ -15,10 +15,12 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from spadepis.dataset.inputs.image_files import UnreadableImageError
+from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.labels.translation import coco_stuff_classes
-from spadepis.training.photos import list_photos, shrunk_size
+from spadepis.training.photos import MAX_PIXELS, list_photos, shrunk_size
 from tools.deeplab import DeepLab
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.objects import UNKNOWN, draw_objects, share_of
@@ -52,7 +54,11 @@ def label_photos(config: LabelPhotosConfig) -> None:
     config.output.mkdir(parents=True, exist_ok=True)
     paths, written = list_photos(config.photos), 0
     for number, path in enumerate(paths, start=1):
-        labels = _label(path, networks, held_out, config)
+        try:
+            labels = _label(path, networks, held_out, config)
+        except UnreadableImageError as error:
+            print(f"left out: {error}", flush=True)
+            labels = None
         if labels is not None:
             with replacing(config.output / f"{path.stem}.png") as unfinished:
                 Image.fromarray(labels).save(unfinished, "PNG")
@@ -64,9 +70,12 @@ def label_photos(config: LabelPhotosConfig) -> None:
 def _label(
     path: Path, networks: _Networks, held_out: Resemblance, config: LabelPhotosConfig
 ) -> NDArray[np.uint8] | None:
-    """The label map of a photo, or nothing if it is to be left out."""
-    with Image.open(path) as image:
-        photo = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    """The label map of a photo as it is displayed, or nothing if it is to be left out.
+
+    Raises:
+        UnreadableImageError: the photo cannot be read.
+    """
+    photo = torch.tensor(read_photo(str(path), MAX_PIXELS)).permute(2, 0, 1)
     if is_grey(photo) or held_out.has(photo):
         return None
     width, height = shrunk_size((photo.shape[2], photo.shape[1]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import ADE20K, COCO_STUFF
@@ -122,6 +122,11 @@ def test_labels_are_those_that_come_with_the_scenes(shared: Path, tmp_path: Path
     names = [path.stem for path in sorted((scenes / "labels").glob("houses_*.png"))[:4]]
     for name in names:
         shutil.copy(scenes / "images" / f"{name}.jpg", photos)
+    (photos / "cut.jpg").write_bytes(b"\xff\xd8")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    with Image.open(photos / f"{names[0]}.jpg") as image:
+        image.rotate(180).save(photos / f"{names[0]}.jpg", exif=exif)
     weights = shared / "weights" / MOSAIC
     label_photos(LabelPhotosConfig(photos=photos, output=output, judge_weights=weights))
     assert {path.stem for path in output.iterdir()} == set(names)
