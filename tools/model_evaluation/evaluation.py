@@ -12,13 +12,16 @@ from torchvision.transforms.v2 import functional as transforms
 from torchvision.utils import save_image
 
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
-from spadepis.labels import COCO_STUFF, LabelSpace
+from spadepis.configuration import ConfigurationError
+from spadepis.dataset.inputs.photos import read_photo as read_whole_photo
+from spadepis.labels import COCO_STUFF
 from spadepis.labels.translation import coco_stuff_classes
 from spadepis.photowct import PhotoWCT
 from spadepis.pipeline.stages.synthesize import Synthesize
 from spadepis.training.crops import resize_pair
 from spadepis.training.perceptual import PerceptualNetwork, perceptual_network
 from spadepis.training.photos import (
+    MAX_PIXELS,
     SHORT_SIDE,
     PairFile,
     is_held_out,
@@ -26,7 +29,6 @@ from spadepis.training.photos import (
     list_photos,
     read_photo,
 )
-from spadepis.training.training_pairs import PairFolders
 from tools.model_evaluation.config import EvaluationConfig
 from tools.model_evaluation.judge import Judge
 from tools.model_evaluation.photowct_figures import (
@@ -53,8 +55,25 @@ def evaluate_models(config: EvaluationConfig) -> None:
     checkpoint = config.photowct_checkpoint or DEFAULT_PHOTOWCT_CHECKPOINT
     photowct = PhotoWCT.from_checkpoint(checkpoint)
     styles = [_square(path, config.size) for path in list_photos(config.data / config.styles)]
-    if config.photos:
-        _evaluate_photowct(config, photowct, perceptual, styles)
+    folders = [config.data / folder for folder in config.photos]
+    photos = [path for one in folders for path in list_photos(one) if is_held_out(path.stem)]
+    drawn, predicted = (
+        [
+            pair
+            for one in config.folders(sources)
+            for pair in list_pairs(one.photos, one.labels, config.space)
+        ]
+        for sources in (config.pairs, config.pseudo_pairs)
+    )
+    predicted = [pair for pair in predicted if is_held_out(pair.id)]
+    for setting, given, kept in (
+        ("photos", config.photos, photos),
+        ("pseudo-pairs", config.pseudo_pairs, predicted),
+    ):
+        if given and not kept:
+            raise ConfigurationError(f"--{setting}: none is held out of training; one in 40 is")
+    if photos:
+        _evaluate_photowct(config, photos, photowct, perceptual, styles)
     checkpoint = config.spade_checkpoint or DEFAULT_SPADE_CHECKPOINT
     classes = coco_stuff_classes(config.space) if config.translate else None
     space = COCO_STUFF if config.translate else config.space
@@ -63,12 +82,8 @@ def evaluate_models(config: EvaluationConfig) -> None:
         for seed in range(config.contents)
     ]
     for kind, pairs in {
-        "label maps drawn by people": _pairs(config.folders(config.pairs), config.space),
-        "label maps predicted by a network": [
-            pair
-            for pair in _pairs(config.folders(config.pseudo_pairs), config.space)
-            if is_held_out(pair.id)
-        ],
+        "label maps drawn by people": drawn,
+        "label maps predicted by a network": predicted,
     }.items():
         if pairs:
             _evaluate_spade(config, kind, pairs, stages, photowct, styles, perceptual, judge)
@@ -76,16 +91,12 @@ def evaluate_models(config: EvaluationConfig) -> None:
 
 def _evaluate_photowct(
     config: EvaluationConfig,
+    paths: Sequence[Path],
     network: PhotoWCT,
     perceptual: PerceptualNetwork,
     styles: Sequence[Tensor],
 ) -> None:
-    photos = [
-        _square(path, config.size)
-        for folder in config.photos
-        for path in list_photos(config.data / folder)
-        if is_held_out(path.stem)
-    ]
+    photos = [_square(path, config.size) for path in paths]
     styles_of_photos = [styles[i % len(styles)] for i in range(len(photos))]
     quality = self_reconstruction(network, photos)
     distances = stylization_distances(network, perceptual, photos, styles_of_photos)
@@ -178,11 +189,6 @@ def _table(figures: Mapping[str, Figures]) -> str:
     return "\n".join(lines)
 
 
-def _pairs(folders: Sequence[PairFolders], space: LabelSpace) -> list[PairFile]:
-    """The pairs of all folders."""
-    return [pair for one in folders for pair in list_pairs(one.photos, one.labels, space)]
-
-
 def _read(pair: PairFile, size: int | Literal["source"]) -> tuple[Tensor, Tensor]:
     """A photo [3,H,W] in [0,1] and its class indices [H,W]."""
     if size == "source":
@@ -194,5 +200,10 @@ def _read(pair: PairFile, size: int | Literal["source"]) -> tuple[Tensor, Tensor
 def _square(path: Path, size: int | Literal["source"]) -> Tensor:
     """The middle of a photo, as float [3,size,size] in [0,1], or of 256 pixels."""
     side = SHORT_SIDE if size == "source" else size
-    cropped: Tensor = transforms.center_crop(read_photo(path), [side, side])
+    photo = read_photo(path)
+    if min(photo.shape[1:]) < side:
+        # As training does not shrink it; what is smaller still is enlarged rather than framed.
+        whole = read_whole_photo(str(path), MAX_PIXELS)
+        photo = transforms.resize(torch.tensor(whole).permute(2, 0, 1), [side])
+    cropped: Tensor = transforms.center_crop(photo, [side, side])
     return cropped.float() / 255

@@ -97,14 +97,18 @@ def judged_labels(labels: Tensor, space: LabelSpace) -> Tensor:
     """The judged class of each pixel of a label map, -1 where there is none.
 
     Args:
-        labels: class indices of COCO-Stuff or ADE20K [H,W].
-        space: the label space.
+        labels: class indices [H,W].
+        space: the label space: ADE20K, or another whose classes are judged as far as they have
+            names of COCO-Stuff.
     """
     if space.generator_space == "ade20k":
         known = {value: number for number, (values, _) in _numbered() for value in values}
     else:
         known = {
-            space.names.index(name): number for number, (_, names) in _numbered() for name in names
+            space.names.index(name): number
+            for number, (_, names) in _numbered()
+            for name in names
+            if name in space.names
         }
     return _table(known, space.num_classes)[labels]
 
