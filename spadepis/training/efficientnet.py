@@ -12,6 +12,9 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from spadepis.checkpoints.reading import DAMAGE
+from spadepis.configuration import ConfigurationError
+
 # The last blocks at strides 2, 4, 8, 16 and 32.
 LAST_BLOCKS = (0, 2, 4, 10, 15)
 # Each convolution of a block and the batch norm that follows it.
@@ -57,9 +60,16 @@ class FrozenFeatures(nn.Module):
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """EfficientNet-Lite0 with the state of such features, as safetensors of any precision."""
+        """EfficientNet-Lite0 with the state of such features, as safetensors of any precision.
+
+        Raises:
+            ConfigurationError: the file is damaged, or holds something else.
+        """
         features = cls._folded(_lite0())
-        features.load_state_dict(safetensors.torch.load_file(path))
+        try:
+            features.load_state_dict(safetensors.torch.load_file(path))
+        except DAMAGE as error:
+            raise ConfigurationError(f"{path} does not hold features as a pack has them") from error
         return features
 
     @classmethod

@@ -211,9 +211,15 @@ def list_photos(folder: Path, labels: Path | None = None) -> list[Path]:
     Args:
         folder: the folder; others in it are not searched.
         labels: folder of the label maps. Where it is the same, PNG files are no photos.
+
+    Raises:
+        ConfigurationError: there are none.
     """
     has_labels = labels is not None and labels.resolve() == folder.resolve()
-    return _list_files(folder, PHOTO_SUFFIXES - {LABEL_SUFFIX} if has_labels else PHOTO_SUFFIXES)
+    photos = _list_files(folder, PHOTO_SUFFIXES - {LABEL_SUFFIX} if has_labels else PHOTO_SUFFIXES)
+    if not photos:
+        raise ConfigurationError(f"{folder} has no photo")
+    return photos
 
 
 def list_pairs(
@@ -236,11 +242,14 @@ def list_pairs(
         scaling: how label values of fewer than 8 bits are meant, if it is known.
 
     Raises:
-        ConfigurationError: two photos or label maps have the same name, or ``labels.json`` is none.
+        ConfigurationError: there are none, two photos or label maps have the same name, or
+            ``labels.json`` is none.
     """
     photo_of = _by_name(list_photos(photos, labels))
     label_map_of = _by_name(_list_files(labels, frozenset({LABEL_SUFFIX})))
     sources = {name: str(path) for name, path in label_map_of.items() if name in photo_of}
+    if not sources:
+        raise ConfigurationError(f"no photo in {photos} has a label map in {labels}")
     photo_sources = {name: str(photo_of[name]) for name in sources}
     raw_values = _read_mapping(labels.parent / MAPPING_FILE, space)
     findings, _ = examine_label_maps(sources, photo_sources, MAX_PIXELS)

@@ -59,9 +59,7 @@ def train_photowct_job(config: TrainPhotoWCTConfig) -> None:
     for folder, photos in sources:
         kept, kept_out = split_photos(photos)
         if not kept:
-            raise ConfigurationError(
-                f"nothing to train on: {folder} has no photo, or all are held out"
-            )
+            raise ConfigurationError(f"nothing to train on: all photos of {folder} are held out")
         training.append(Source.of_equals(kept))
         held_out += kept_out
     perceptual = perceptual_network(config.perceptual_weights)
@@ -77,13 +75,18 @@ def train_spade_job(config: TrainSpadeConfig) -> None:
     _set_threads(config)
     torch.manual_seed(config.seed)
     print(f"reading the label maps; output in {config.output}", flush=True)
+    space, device = config.space, torch.device(config.device)
     if config.data.suffix == ".zip":
         unpacked = config.output / "data"
         unpack(config.data, unpacked)
         config = config.model_copy(update={"data": unpacked})
-    space, device = config.space, torch.device(config.device)
-    folders = config.folders(config.pairs), config.folders(config.held_out)
-    pairs = read_training_pairs(*folders, space, config.label_grid, config.label_scaling)
+        # Of these it has the pairs of the sheets alone, which may be none.
+        held_out = [each for each in config.folders(config.held_out) if each.labels.exists()]
+    else:
+        held_out = config.folders(config.held_out)
+    pairs = read_training_pairs(
+        config.folders(config.pairs), held_out, space, config.label_grid, config.label_scaling
+    )
     make_output(config.output)
     if config.average:
         maps = batches_for_statistics(config, pairs)

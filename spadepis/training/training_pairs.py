@@ -81,8 +81,8 @@ def read_training_pairs(
         scaling: how label values of fewer than 8 bits are meant, if it is known.
 
     Raises:
-        ConfigurationError: there are no pairs in one of the training sources, or no sources, or
-            the files of one are not clear.
+        ConfigurationError: there are no pairs in one of the sources, or none to train on, or the
+            files of one are not clear.
         UnreadableImageError: a label map cannot be read, or holds values of no class.
     """
     if not training:
@@ -103,8 +103,8 @@ def read_training_pairs(
         pairs = [pair for pair in pairs if composed(pair.id) not in forbidden]
         if not pairs:
             raise ConfigurationError(
-                f"nothing to train on: no photo in {folders.photos} has a label map in "
-                f"{folders.labels}, or all that have one are held out"
+                f"nothing to train on: all pairs of {folders.photos} and {folders.labels} are held "
+                "out"
             )
         counts = _count_classes(pairs, space.num_classes)
         weight = len(pairs) ** 0.5 if folders.weight is None else folders.weight

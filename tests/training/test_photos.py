@@ -169,8 +169,14 @@ def test_folders_without_pairs_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--pairs: name the folders to train on"):
         read_training_pairs([], [], COCO_STUFF)
     empty = PairFolders(tmp_path / "photos", tmp_path / "labels")
-    with pytest.raises(ConfigurationError, match=f"no photo in {tmp_path}/photos has a label map"):
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}/photos has no photo"):
         read_training_pairs([empty], [], COCO_STUFF)
+    empty.photos.mkdir()
+    write_pair(empty.photos, tmp_path, "1", np.zeros((8, 8), np.uint8))
+    own = PairFolders(empty.photos, tmp_path)
+    # Else pairs that were to be held out would be trained on.
+    with pytest.raises(ConfigurationError, match=f"no photo in {empty.photos} has a label map in"):
+        read_training_pairs([own], [empty], COCO_STUFF)
 
 
 @pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "values.png"])

@@ -166,5 +166,5 @@ def test_without_photos_there_is_nothing_to_train_on(tmp_path: Path) -> None:
     ]
     for photos, reason in cases:
         config = TrainPhotoWCTConfig(data=tmp_path, output=tmp_path / "out", photos=photos)
-        with pytest.raises(ConfigurationError, match=f"nothing to train on: .*{reason}"):
+        with pytest.raises(ConfigurationError, match=reason):
             train_photowct_job(config)
