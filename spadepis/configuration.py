@@ -258,8 +258,6 @@ Size: TypeAlias = Annotated[str, AfterValidator(_is_size)]
 def _is_local(path: Path | str) -> Path | str:
     if "://" in str(path):
         raise ValueError("give a path on this machine")
-    if path == "":
-        raise ValueError("give a path")
     return path
 
 

@@ -12,7 +12,7 @@ from spadepis.training.config import TrainPhotoWCTConfig, TrainSpadeConfig
         (TrainPhotoWCTConfig, ("--widths", "6,6,8"), "--widths: give more values"),
         (TrainPhotoWCTConfig, ("--widths", "6,6,8,8,9"), "--widths: give 4 values"),
         (TrainPhotoWCTConfig, ("--output", "s3://a/b"), "--output s3://a/b: give a path on this"),
-        (TrainPhotoWCTConfig, ("--output", ""), "--output : give a path"),
+        (TrainPhotoWCTConfig, ("--output", ""), "--output: it is empty"),
         (TrainPhotoWCTConfig, ("--device", "foo"), "--device foo: PyTorch cannot use it here"),
         (TrainSpadeConfig, ("--pack", "9", "--average", "a,b"), "--pack and --average are two"),
     ],
