@@ -224,13 +224,15 @@ class SpadeGenerator(nn.Module):
         space = self.label_space
         labels = labels.cpu()
         self._check(labels, edges)
-        classes = labels.numpy()
+        given = classes = labels.numpy()
         instance_borders = None if edges is None else edges.cpu().bool().numpy()
         if self.frame == "filled":
             classes, instance_borders = fill_frame(classes, instance_borders, space)
         if space.has_instance_edges and instance_borders is None:
             instance_borders = instance_edges(classes)
-        labels = torch.from_numpy(classes)
+        # A tensor of the same memory would hold garbage once another process is handed ``labels``.
+        if classes is not given:
+            labels = torch.from_numpy(classes)
         edges = None if instance_borders is None else torch.from_numpy(instance_borders)
         weight = self.fc.weight
         dense_above = self.dense_above

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 
 from spadepis.labels import COCO_STUFF
+from spadepis.spade import SpadeGenerator
+from spadepis.spade.semantic_map import SemanticMap
 from spadepis.training.batches import Batch, Batches, one_ahead, read_ahead
 from spadepis.training.training_pairs import PairFolders, TrainingPairs, read_training_pairs
 
@@ -42,6 +44,16 @@ def test_other_processes_read_the_same_batches_in_order(pairs: TrainingPairs) ->
         assert torch.equal(ours.recolouring.shift, theirs.recolouring.shift)
     assert torch.equal(here[0][0].photos, here[3][0].photos)
     assert not torch.equal(here[0][0].photos, here[1][0].photos)
+
+
+def test_label_maps_come_whole_from_other_processes(pairs: TrainingPairs) -> None:
+    generator = SpadeGenerator(COCO_STUFF, 2, 4)
+
+    def prepare(batch: Batch) -> tuple[Batch, SemanticMap]:
+        return batch, generator.prepare(batch.labels)
+
+    for batch, semantics in read_ahead(Batches(pairs, 2, 32, range(20), prepare), 1):
+        assert torch.equal(batch.labels, semantics.labels)
 
 
 def test_a_process_that_is_told_to_end_leaves_that_to_its_parent(pairs: TrainingPairs) -> None:
