@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -62,23 +63,25 @@ def train_spade(
     ahead = one_ahead(training.upload, read_ahead(batches, config.reading_processes))
     exported = None
     started = saved = time.monotonic()
-    for done, batch in enumerate(ahead, start=first + 1):
-        terms = training.step(batch)
-        if done % STEPS_BETWEEN_REPORTS == 0 or done == first + 1:
-            seconds = (time.monotonic() - started) / (done - first)
-            print(_progress(done, config, terms, seconds), flush=True)
-        if time.monotonic() - saved >= SECONDS_BETWEEN_STATES or done == config.steps:
-            save_state(state, done, training.parts, config.kept_settings)
-            saved = time.monotonic()
-        if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
-            path, exported = output / f"samples_{done:06}.jpg", training.export(maps)
-            # Of a few pairs none may be held out.
-            if scenes:
-                write_sheet(path, exported, scenes)
-                print(f"wrote {path}", flush=True)
-            if done % STEPS_BETWEEN_WEIGHTS == 0:
-                weights = output / f"spade_{done:06}.safetensors"
-                save_weights(weights, exported.state_dict(), exported.metadata)
+    # Closed, the readers end whatever happens; else Python would wait for them for ever.
+    with closing(ahead):
+        for done, batch in enumerate(ahead, start=first + 1):
+            terms = training.step(batch)
+            if done % STEPS_BETWEEN_REPORTS == 0 or done == first + 1:
+                seconds = (time.monotonic() - started) / (done - first)
+                print(_progress(done, config, terms, seconds), flush=True)
+            if time.monotonic() - saved >= SECONDS_BETWEEN_STATES or done == config.steps:
+                save_state(state, done, training.parts, config.kept_settings)
+                saved = time.monotonic()
+            if done % STEPS_BETWEEN_SHEETS == 0 or done == config.steps:
+                path, exported = output / f"samples_{done:06}.jpg", training.export(maps)
+                # Of a few pairs none may be held out.
+                if scenes:
+                    write_sheet(path, exported, scenes)
+                    print(f"wrote {path}", flush=True)
+                if done % STEPS_BETWEEN_WEIGHTS == 0:
+                    weights = output / f"spade_{done:06}.safetensors"
+                    save_weights(weights, exported.state_dict(), exported.metadata)
     # A run that was complete already had no step.
     return exported or training.export(maps)
 

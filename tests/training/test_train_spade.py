@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,22 @@ def test_a_resumed_training_ends_as_one_that_was_not_stopped(
     )
     for key, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value, msg=key)
+
+
+def test_readers_end_with_a_training_that_fails(
+    features: FrozenFeatures,
+    make_pairs: PairFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = read(make_pairs, COCO_STUFF)
+    failing = training(COCO_STUFF, features, pairs, 5)
+    monkeypatch.setattr(failing, "step", lambda _: 1 / 0)
+    settings = config(5, tmp_path / "out").model_copy(update={"readers": 1})
+    # The traceback, which Python shows in the end, holds what the readers belong to.
+    with pytest.raises(ZeroDivisionError) as caught:
+        train_spade(settings, pairs, failing)
+    assert caught.tb is not None and not active_children()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"x" * 100])
