@@ -71,7 +71,7 @@ def test_training_learns_the_colour_of_a_class(
     space: LabelSpace, features: FrozenFeatures, make_pairs: PairFolders, tmp_path: Path
 ) -> None:
     pairs, output = read(make_pairs, space), tmp_path / "out"
-    trained = train_spade(config(60, output), pairs, training(space, features, pairs, 60))
+    trained = train_spade(config(100, output), pairs, training(space, features, pairs, 100))
     path = tmp_path / "spade.safetensors"
     save_weights(path, trained.state_dict(), trained.metadata)
     generator = SpadeGenerator.from_checkpoint(path, space)
@@ -82,7 +82,7 @@ def test_training_learns_the_colour_of_a_class(
     picture = generator(labels)[0]
     assert picture[:, :, 20:].mean() - picture[:, :, :12].mean() > 0.3
     assert not torch.equal(picture, generator(labels, seeds=torch.tensor([1]))[0])
-    with Image.open(output / "samples_000060.jpg") as sheet:
+    with Image.open(output / "samples_000100.jpg") as sheet:
         # Label map, photo and generated picture of the held-out pair.
         assert sheet.width > 3 * 256
 
@@ -197,6 +197,21 @@ def test_warm_up_leaves_the_generator_as_it_is(
     terms = networks.step(networks.upload(networks.prepare(batch)))
     assert not torch.equal(networks.generator.conv_img.weight, weights["conv_img.weight"])
     assert {"hinge", "classes", "perceptual", "matching", "spectra"} < set(terms)
+
+
+def test_class_weights_and_noise_have_learning_rates_of_their_own(
+    features: FrozenFeatures, make_pairs: PairFolders
+) -> None:
+    networks = training(COCO_STUFF, features, read(make_pairs, COCO_STUFF), 9)
+    rates = {
+        id(parameter): group["initial_lr"]
+        for group in networks.generator_optimizer.param_groups
+        for parameter in group["params"]
+    }
+    by_name = {name: rates[id(value)] for name, value in networks.generator.named_parameters()}
+    assert by_name["conv_img.weight"] == by_name["head_0.norm_0.mlp_gamma.weight"] == 2e-3
+    assert by_name["head_0.norm_0.mlp_shared.0.weight"] == 4e-3
+    assert by_name["head_0.noise_strength"] == 1e-2
 
 
 def test_noise_does_not_grow_without_end(features: FrozenFeatures, make_pairs: PairFolders) -> None:
