@@ -66,7 +66,7 @@ def _run(config: GpuCheckConfig) -> int:
         # After each part, so that nothing is lost if the machine is taken away.
         report["seconds"] = perf_counter() - start
         config.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print("all is right" if right else "SOMETHING IS WRONG")
+    print("all that was measured is right" if right else "SOMETHING IS WRONG")
     return 0 if right else SOMETHING_WRONG
 
 
