@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spadepis.training.crops import crop_pairs
@@ -67,7 +67,7 @@ class Batches(Dataset[Result]):
         return len(self.seeds)
 
     def __getitem__(self, number: int) -> Result:
-        random = Generator().manual_seed(self.seeds[number])
+        random = torch.Generator().manual_seed(self.seeds[number])
         drawn = [pair.read() for pair in draw(self.pairs.sources, self.size, random)]
         photos, cropped = crop_pairs(drawn, self.crop, random)
         relabel = self.pairs.borrowing.relabel
@@ -97,7 +97,9 @@ def _leave_termination_to_the_parent(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def one_ahead(compute: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def one_ahead(
+    compute: Callable[[Item], Result], items: Iterable[Item]
+) -> Generator[Result, None, None]:
     """``map``, but each result is computed on another thread while the one before is used."""
     with ThreadPoolExecutor(1) as thread:
         waiting = None
