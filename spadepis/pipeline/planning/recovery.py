@@ -92,9 +92,9 @@ def _refuse_to_forget(job: Prepared, lost: pa.Table, commits: pa.Table) -> None:
     others = sorted(id for id, style_id in pairs(lost) if not plan.has(id, style_id))
     if others:
         raise ConfigurationError(
-            f"{job.folder.uri}: {len(others)} images that are missing or damaged, e.g. of "
-            f"{others[0]}, are not among those that this command makes. Run it as it was run "
-            "before, without a narrower --limit, --where, --containing-classes or --pairing-table"
+            f"{job.folder.uri}: images are missing or damaged that this command does not make, "
+            f"{len(others)} in all, e.g. of {others[0]}. Run it as it was run before, without a "
+            "narrower --limit, --where, --containing-classes or --pairing-table"
         )
 
 
