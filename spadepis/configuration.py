@@ -359,7 +359,7 @@ def what_fits(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         error = context["error"]
         return "it is not UTF-8" if isinstance(error, UnicodeEncodeError) else str(error)
-    if details["type"] == "missing" and len(details["loc"]) > 1:
+    if details["type"] == "missing" and isinstance(details["loc"][-1], int):
         return "give more values"
     if details["type"] in EXPECTED:
         return EXPECTED[details["type"]].format(**context)

@@ -113,7 +113,7 @@ ROAD = {"name": "road", "value": 1}
         ({"classes": [{"name": "road", "value": 256}]}, "classes.0.value: give 255 or less"),
         ({"classes": [{"name": "road", "value": True}]}, "classes.0.value: give a whole number"),
         ({"unknown": True}, "unknown: give a whole number"),
-        ({"classes": [ROAD | {"colour": [1, 2]}]}, "classes.0.colour.2: this setting is required"),
+        ({"classes": [ROAD | {"colour": [1, 2]}]}, "classes.0.colour.2: give more values"),
         ({"classes": [ROAD, {"name": "road", "value": 2}]}, "two classes have the name road"),
         ({"classes": [ROAD, {"name": "sky", "value": 1}]}, "two classes have the value 1"),
         ({"unknown": 7}, "two classes have the value 7"),
