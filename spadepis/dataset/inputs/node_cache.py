@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fsspec.implementations.local import LocalFileSystem
 
 from spadepis.dataset.inputs.shards import file_of_source, read_source
@@ -22,8 +20,6 @@ def read_image_once(source: str, most_bytes: int) -> bytes:
         source: path or URI of an image file, or of an image in a shard.
         most_bytes: larger images in shards and larger local files are refused.
 
-    It is read without being kept where the node has no room for it.
-
     Raises:
         OSError: the image cannot be read.
     """
@@ -31,8 +27,6 @@ def read_image_once(source: str, most_bytes: int) -> bytes:
     if isinstance(fs, LocalFileSystem):
         return read_source(source, most_bytes)
     version = attempt(fs.ukey, path)
-    fetch = partial(read_source, source, most_bytes)
-    try:
-        return kept_content("images", source, version, fetch, MOST_IMAGE_BYTES)
-    except OSError:
-        return fetch()
+    return kept_content(
+        "images", source, version, lambda: read_source(source, most_bytes), MOST_IMAGE_BYTES
+    )

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,6 +62,8 @@ def kept_content(
 ) -> bytes:
     """What ``fetch`` returns, which is called by one process of this node.
 
+    Where the node has no room for it, or lets nothing be kept, every process fetches it.
+
     Args:
         kind: name of the folder that holds the content.
         source: names the content.
@@ -70,22 +73,32 @@ def kept_content(
             removed.
 
     Raises:
-        OSError: the content cannot be kept here, or ``fetch`` raised it.
+        OSError: ``fetch`` raised it.
     """
-    copy = _entry(kind, source, version)
-    content = _read_kept(copy)
-    if content is None:
-        with _lock(copy):
-            content = _read_kept(copy)
-            if content is None:
-                content = fetch()
-                with replacing(copy) as unfinished:
-                    unfinished.write_bytes(content)
-                _fetched_since_sweep[copy.parent] += len(content)
-                if SWEPT_PART * _fetched_since_sweep[copy.parent] >= most_bytes:
-                    _fetched_since_sweep[copy.parent] = 0
-                    _remove_oldest(copy.parent, most_bytes, keep=copy)
+    try:
+        copy = _entry(kind, source, version)
+        content = _read_kept(copy)
+        if content is not None:
+            return content
+        lock = _lock(copy).acquire()
+    except OSError:
+        return fetch()
+    with lock:
+        content = _read_kept(copy)
+        if content is None:
+            content = fetch()
+            with suppress(OSError):
+                _keep(copy, content, most_bytes)
     return content
+
+
+def _keep(copy: Path, content: bytes, most_bytes: int) -> None:
+    with replacing(copy) as unfinished:
+        unfinished.write_bytes(content)
+    _fetched_since_sweep[copy.parent] += len(content)
+    if SWEPT_PART * _fetched_since_sweep[copy.parent] >= most_bytes:
+        _fetched_since_sweep[copy.parent] = 0
+        _remove_oldest(copy.parent, most_bytes, keep=copy)
 
 
 def _entry(kind: str, source: str, version: str) -> Path:

@@ -40,6 +40,25 @@ def test_an_image_is_read_where_nothing_can_be_kept(
         read_image_once("memory://kept/b.png", 1 << 30)
 
 
+@pytest.mark.parametrize("folder", ["", "none"])
+def test_an_image_that_cannot_be_read_is_tried_once(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying takes long where a store does not answer."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / folder))
+    Folder("memory://kept").write("c.png", b"content")
+    tried: list[str] = []
+
+    def fail(source: str, most_bytes: int) -> bytes:
+        tried.append(source)
+        raise TimeoutError
+
+    monkeypatch.setattr(node_cache, "read_source", fail)
+    with pytest.raises(TimeoutError):
+        read_image_once("memory://kept/c.png", 1 << 30)
+    assert tried == ["memory://kept/c.png"]
+
+
 @pytest.fixture
 def gets(service: Service, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each object was asked for."""
