@@ -51,7 +51,7 @@ FIRST_NOISE_STRENGTH, NOISE_LEARNING_RATE = 0.05, 1e-2
 LARGEST_NOISE_STRENGTH = 0.9
 NOISE_PARAMETER = "noise_strength"
 # The weights by which classes enter each SPADE, and how much larger their learning rate is. Only
-# pictures that show a class change its own, which hardly left their random start otherwise.
+# pictures that show a class change its weights, which otherwise stay close to their random start.
 CLASS_WEIGHTS, CLASS_RATE = "mlp_shared.0.weight", 2.0
 
 

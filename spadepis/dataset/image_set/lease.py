@@ -73,8 +73,8 @@ class Lease:
         if not _leases(self.folder):
             raise LostError(
                 f"on {socket.gethostname()}, {self.folder.uri} does not hold the lease of this "
-                "job: it was removed, or is another folder there than for the job, as a path on "
-                "a disk of one machine or in memory is"
+                "job: it was removed, or the path leads to another folder there, as one on a "
+                "disk of each machine's own or in memory does"
             )
         raise LostError(
             f"another job has taken over {self.folder.uri}, because this one gave no sign of "
