@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from spadepis.training.crops import crop_pairs
 from spadepis.training.recolouring import Recolouring
+from spadepis.training.seeding import random_of_step
 from spadepis.training.sources import draw
 from spadepis.training.training_pairs import TrainingPairs
 
@@ -39,13 +40,14 @@ class Batch:
 
 
 class Batches(Dataset[Result]):
-    """Random batches, each by a seed of its own, in whatever process it is drawn.
+    """Random batches, each with random numbers of its own, in whatever process it is drawn.
 
     Args:
         pairs: what to draw from.
         size: crops in a batch.
         crop: side of the crops in pixels.
-        seeds: seed of each batch.
+        seed: seed of the run.
+        steps: number of each batch. Those of one seed and step are equal.
         use: what is made of each batch, in the process that draws it.
     """
 
@@ -54,20 +56,22 @@ class Batches(Dataset[Result]):
         pairs: TrainingPairs,
         size: int,
         crop: int,
-        seeds: Sequence[int],
+        seed: int,
+        steps: Sequence[int],
         use: Callable[[Batch], Result],
     ) -> None:
         self.pairs = pairs
         self.size = size
         self.crop = crop
-        self.seeds = seeds
+        self.seed = seed
+        self.steps = steps
         self.use = use
 
     def __len__(self) -> int:
-        return len(self.seeds)
+        return len(self.steps)
 
     def __getitem__(self, number: int) -> Result:
-        random = torch.Generator().manual_seed(self.seeds[number])
+        random = random_of_step(self.seed, self.steps[number])
         drawn = [pair.read() for pair in draw(self.pairs.sources, self.size, random)]
         photos, cropped = crop_pairs(drawn, self.crop, random)
         relabel = self.pairs.borrowing.relabel

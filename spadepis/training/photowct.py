@@ -23,6 +23,7 @@ from spadepis.training.descent import descend, half_cosine
 from spadepis.training.perceptual import SMALLEST_UNIT, PerceptualNetwork, perceptual_distance
 from spadepis.training.photos import read_photo
 from spadepis.training.photowct_losses import structure_distance, style_distance, transfer
+from spadepis.training.seeding import random_of_step
 from spadepis.training.sources import Source, draw
 from spadepis.training.training_state import (
     SECONDS_BETWEEN_STATES,
@@ -134,8 +135,7 @@ def train_photowct(
 
     saved = time.monotonic()
     for step in range(first, steps):
-        # It depends on the step alone, so that a resumed run sees the same crops.
-        random = torch.Generator().manual_seed(seed + step)
+        random = random_of_step(seed, step)
         batch = _crops(draw(photos, config.batch_size, random), crop, random).to(device)
         batch = batch.to(memory_format=torch.channels_last)
         level = LEVEL_OF_STEP[step % len(LEVEL_OF_STEP)]

@@ -30,8 +30,8 @@ from spadepis.training.training_state import (
 
 CALIBRATION_PHOTOS = 16
 CROPS_FOR_STATISTICS = 480
-# Beyond the numbers of steps.
-FIRST_SEED_FOR_STATISTICS = 2**31
+# Beyond those of the training.
+FIRST_STEP_FOR_STATISTICS = 2**31
 STEPS_BETWEEN_REPORTS = 10
 STEPS_BETWEEN_SHEETS = 250
 # A multiple of the former: the weights are those that drew the sheet.
@@ -52,14 +52,13 @@ def train_spade(
     first = load_state(state, training.parts, config.kept_settings)
     training.resume(first)
     if first == 0:
-        seeds = [config.seed]
-        photos = Batches(pairs, CALIBRATION_PHOTOS, config.crop, seeds, lambda b: b.photos)[0]
+        size, crop = CALIBRATION_PHOTOS, config.crop
+        photos = Batches(pairs, size, crop, config.seed, [0], lambda batch: batch.photos)[0]
         training.features.calibrate((2 * photos - 1).to(training.device))
     print(f"step {first} of {config.steps}; state and samples in {output}", flush=True)
     scenes, maps = scenes_of_sheet(pairs.held_out), batches_for_statistics(config, pairs)
-    # The random numbers depend on the step alone, so that a resumed run sees the same crops.
-    seeds = [(config.seed << 32) + step for step in range(first, config.steps)]
-    batches = Batches(pairs, config.batch_size, config.crop, seeds, training.prepare)
+    steps = range(first, config.steps)
+    batches = Batches(pairs, config.batch_size, config.crop, config.seed, steps, training.prepare)
     ahead = one_ahead(training.upload, read_ahead(batches, config.reading_processes))
     exported = None
     started = saved = time.monotonic()
@@ -91,9 +90,14 @@ def batches_for_statistics(
 ) -> list[tuple[Tensor, Tensor]]:
     """Label maps [N,H,W] of training crops and seeds [N], for the statistics of batch norm."""
     count = math.ceil(CROPS_FOR_STATISTICS / config.batch_size)
-    seeds = [(config.seed << 32) + FIRST_SEED_FOR_STATISTICS + number for number in range(count)]
+    steps = range(FIRST_STEP_FOR_STATISTICS, FIRST_STEP_FOR_STATISTICS + count)
     batches = Batches(
-        pairs, config.batch_size, config.crop, seeds, lambda batch: (batch.labels, batch.seeds)
+        pairs,
+        config.batch_size,
+        config.crop,
+        config.seed,
+        steps,
+        lambda batch: (batch.labels, batch.seeds),
     )
     return [(labels, own) for labels, own in read_ahead(batches, config.reading_processes)]
 

@@ -32,7 +32,7 @@ def with_process(batch: Batch) -> tuple[Batch, int]:
 
 
 def test_other_processes_read_the_same_batches_in_order(pairs: TrainingPairs) -> None:
-    batches = Batches(pairs, 2, 32, [5, 3, 8, 5], with_process)
+    batches = Batches(pairs, 2, 32, 0, [5, 3, 8, 5], with_process)
     here = list(read_ahead(batches, 0))
     there = list(read_ahead(batches, 2))
     assert {process for _, process in here} == {os.getpid()}
@@ -46,18 +46,23 @@ def test_other_processes_read_the_same_batches_in_order(pairs: TrainingPairs) ->
     assert not torch.equal(here[0][0].photos, here[1][0].photos)
 
 
+def test_each_seed_draws_other_crops(pairs: TrainingPairs) -> None:
+    photos = [Batches(pairs, 2, 32, seed, [5, 6], with_process)[0][0].photos for seed in range(4)]
+    assert len({photo.numpy().tobytes() for photo in photos}) == 4
+
+
 def test_label_maps_come_whole_from_other_processes(pairs: TrainingPairs) -> None:
     generator = SpadeGenerator(COCO_STUFF, 2, 4)
 
     def prepare(batch: Batch) -> tuple[Batch, SemanticMap]:
         return batch, generator.prepare(batch.labels)
 
-    for batch, semantics in read_ahead(Batches(pairs, 2, 32, range(20), prepare), 1):
+    for batch, semantics in read_ahead(Batches(pairs, 2, 32, 0, range(20), prepare), 1):
         assert torch.equal(batch.labels, semantics.labels)
 
 
 def test_a_process_that_is_told_to_end_leaves_that_to_its_parent(pairs: TrainingPairs) -> None:
-    batches = iter(read_ahead(Batches(pairs, 2, 32, range(8), with_process), 1))
+    batches = iter(read_ahead(Batches(pairs, 2, 32, 0, range(8), with_process), 1))
     _, process = next(batches)
     os.kill(process, signal.SIGTERM)
     assert [number for _, number in batches] == [process] * 7
