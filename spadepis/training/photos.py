@@ -280,16 +280,22 @@ def _by_name(paths: Sequence[Path]) -> Mapping[str, Path]:
 
 def _read_mapping(path: Path, space: LabelSpace) -> NDArray[np.uint8] | None:
     """The raw values of a label space by value, as far as a file maps them; None without one."""
-    key = MAPPING_KEYS.get(space.name)
-    if key is None or not path.exists():
+    if not path.exists():
         return None
     raw_values = np.arange(256, dtype=np.uint8)
     try:
-        for value, raw_value in json.loads(path.read_text()).get(key, {}).items():
+        content = json.loads(path.read_text())
+        mappings = {name: content[key] for name, key in MAPPING_KEYS.items() if key in content}
+        for value, raw_value in mappings.get(space.name, {}).items():
             raw_values[int(value)] = raw_value
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ConfigurationError(f"{path} does not map label values from 0 to 255") from error
-    return raw_values
+    if mappings and space.name not in mappings:
+        raise ConfigurationError(
+            f"{path} maps label values to those of {' and '.join(mappings)}, not of {space.name}. "
+            f"Give --label-space {next(iter(mappings))}, or remove the file if it is not about them"
+        )
+    return raw_values if mappings else None
 
 
 def is_held_out(name: str) -> bool:

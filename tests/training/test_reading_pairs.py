@@ -18,7 +18,7 @@ from spadepis.configuration import ConfigurationError
 from spadepis.dataset.ids import composed
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.labels import CITYSCAPES, COCO_STUFF
+from spadepis.labels import ADE20K, CITYSCAPES, COCO_STUFF, COCO_STUFF_1_TO_182, LabelSpace
 from spadepis.training.packing import unpack, write_pack
 from spadepis.training.photos import SHORT_SIDE, list_pairs, list_photos
 from spadepis.training.training_pairs import PairFolders, read_training_pairs
@@ -224,13 +224,28 @@ def test_label_maps_that_are_not_clear_are_refused(
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"to_coco_stuff_spade_index": {"sky": 1}}'], ids=["cut", "list", "name"]
+    "text",
+    ["{", '{"to_coco_stuff_spade_index": []}', '{"to_coco_stuff_spade_index": {"sky": 1}}'],
+    ids=["cut", "list", "name"],
 )
 def test_a_mapping_that_cannot_be_read_is_named(source: tuple[Path, Path], text: str) -> None:
     path = source[1].parent / "labels.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=f"^{path} does not map label values"):
         list_pairs(*source, COCO_STUFF)
+
+
+@pytest.mark.parametrize("space", [ADE20K, CITYSCAPES, COCO_STUFF_1_TO_182], ids=lambda s: s.name)
+def test_a_mapping_to_other_classes_is_not_passed_over(
+    source: tuple[Path, Path], space: LabelSpace
+) -> None:
+    path = source[1].parent / "labels.json"
+    path.write_text('{"names": ["road", "sky"]}')
+    assert list_pairs(*source, space)[0].raw_values is None
+    path.write_text('{"to_coco_stuff_spade_index": {"0": 148, "1": 156}}')
+    reason = f"{path} maps label values to those of coco-stuff, not of {space.name}"
+    with pytest.raises(ConfigurationError, match=reason):
+        list_pairs(*source, space)
 
 
 def test_values_that_cannot_be_mapped_are_refused(source: tuple[Path, Path]) -> None:
