@@ -96,7 +96,7 @@ class Cascade(nn.Module):
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights that ``export`` gave, and train the decoders only from there.
 
-        The heads, through which the encoder learns, are not among these weights.
+        The heads, through which the encoder learns, are not among these weights, and stay random.
 
         Raises:
             KeyError, RuntimeError: they are of another network, or of other widths.
@@ -108,7 +108,9 @@ class Cascade(nn.Module):
                 for key in module.state_dict()
             }
             module.load_state_dict(own)
+        # Gradients of the heads would count in the length that those of the decoders are cut to.
         self.encoder.requires_grad_(False)
+        self.heads.requires_grad_(False)
 
     def export(self) -> dict[str, Tensor]:
         """The state dict of ``PhotoWCT``: four encoders, four decoders, features scaled up."""

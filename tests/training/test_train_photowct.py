@@ -112,6 +112,8 @@ def test_training_starts_from_what_it_exported() -> None:
     first, second = Cascade(WIDTHS), Cascade(WIDTHS)
     second.start_from(first.export())
     torch.testing.assert_close(first.export(), second.export())
+    trained = {name.split(".")[0] for name, p in second.named_parameters() if p.requires_grad}
+    assert trained == {"decoders"}
 
 
 def test_transfer_gives_the_statistics_of_the_style() -> None:
