@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from spadepis.spade import SpadeGenerator
@@ -242,27 +243,11 @@ class Training:
         The statistics of batch norm are those of the averaged weights on batches of label maps
         [N,H,W] and seeds [N].
         """
-        averaged = self.average.module
-        assert isinstance(averaged, SpadeGenerator)
-        exported = SpadeGenerator(
-            self.space,
-            averaged.conv_img.in_channels,
-            averaged.head_0.norm_0.mlp_gamma.in_channels,
-            averaged.conv_img.padding_mode,
-            averaged.head_0.noise_strength is not None,
-            averaged.frame,
-            averaged.label_padding,
-        )
-        weights = {
-            key: value
-            for key, value in averaged.state_dict().items()
-            if ".parametrizations." not in key
-        }
-        for name, module in averaged.named_modules():
+        exported = deepcopy(self.average.module)
+        assert isinstance(exported, SpadeGenerator)
+        for module in exported.modules():
             if is_parametrized(module):
-                weights[f"{name}.weight"] = module.weight.detach()
-        exported.load_state_dict(weights)
-        exported.to(self.device).to(memory_format=torch.channels_last)
+                remove_parametrizations(module, "weight")
         with self._autocast():
             measure_statistics(exported, batches)
         return exported.requires_grad_(False)
