@@ -300,7 +300,7 @@ def _read_mapping(path: Path, space: LabelSpace) -> NDArray[np.uint8] | None:
 
 def is_held_out(name: str) -> bool:
     """Whether the item of that name, without suffix, is kept out of training."""
-    return zlib.crc32(name.encode()) % HELD_OUT_SHARE == 0
+    return zlib.crc32(composed(name).encode()) % HELD_OUT_SHARE == 0
 
 
 def split_photos(photos: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -146,7 +146,8 @@ def _rarity(present: NDArray[np.bool_]) -> Tensor:
 def _class_weights(pixels: NDArray[np.float64]) -> Tensor:
     """Weights of classes in a loss: one over the root of the share of pixels that show them.
 
-    Their mean over known pixels is 1 before large ones are cut. Classes without pixels have
+    Their mean over known pixels is 1 before large ones are cut. In training it is a little more,
+    for pairs with rare classes are drawn more often. Classes without pixels have
     weight 0.
 
     Args:

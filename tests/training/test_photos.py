@@ -68,6 +68,9 @@ def test_one_in_forty_is_held_out_by_name() -> None:
     assert len(training) + len(held_out) == 4000
     assert 70 < len(held_out) < 130
     assert all(is_held_out(photo.stem) for photo in held_out)
+    # However the letters of a name are written, so that no copy of it is trained on.
+    for number in range(100):
+        assert is_held_out(f"cafe\u0301 {number}") == is_held_out(f"caf\u00e9 {number}")
 
 
 def test_held_out_pairs_are_not_trained_on(source: tuple[Path, Path], tmp_path: Path) -> None:
