@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def write_weights(
 ) -> None:
     """Write a state dict as safetensors; the file appears as a whole or not at all.
 
+    The same weights and metadata give the same bytes, by whose hash image sets know a checkpoint.
+
     Args:
         path: the file, NAME.safetensors.
         weights: tensors by name.
@@ -29,7 +32,18 @@ def write_weights(
     contiguous = {key: value.clone().contiguous() for key, value in weights.items()}
     with replacing(path) as unfinished:
         # The library would write a file that its owner alone may read.
-        unfinished.write_bytes(safetensors.torch.save(contiguous, dict(metadata or {}) or None))
+        content = safetensors.torch.save(contiguous, dict(metadata or {}) or None)
+        unfinished.write_bytes(_with_sorted_metadata(content) if metadata else content)
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """A file in the format, whose metadata the library puts in another order each time."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def halve_matrices(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

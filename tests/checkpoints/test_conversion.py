@@ -12,7 +12,7 @@ from jobs.convert_checkpoint import ConversionConfig, convert_checkpoint
 from spadepis.checkpoints.defaults import DEFAULT_PHOTOWCT_CHECKPOINT, DEFAULT_SPADE_CHECKPOINT
 from spadepis.checkpoints.errors import CheckpointError
 from spadepis.checkpoints.reading import read_metadata, read_state_dict
-from spadepis.checkpoints.writing import halve_matrices
+from spadepis.checkpoints.writing import halve_matrices, write_weights
 from spadepis.configuration import ConfigurationError, parse_settings
 from spadepis.labels import COCO_STUFF
 from spadepis.spade import SpadeGenerator
@@ -50,6 +50,19 @@ def test_keeps_what_the_metadata_say(tmp_path: Path) -> None:
     arguments = "--network", "spade", "--checkpoint", str(source), "--output", str(output)
     assert convert(*arguments) == 0
     assert read_metadata(str(output)) == {"padding": "reflect"}
+
+
+def test_the_same_weights_are_written_as_the_same_bytes(tmp_path: Path) -> None:
+    weights = {"a": torch.ones(3), "b": torch.zeros(2, 2)}
+    metadata = {name: f"{name} é" for name in "fedcba"}
+    path = tmp_path / "weights.safetensors"
+    written = set()
+    for _ in range(8):
+        write_weights(path, weights, metadata)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+    assert read_metadata(str(path)) == metadata
+    assert torch.equal(read_state_dict(str(path))["b"], weights["b"])
 
 
 def test_halves_matrices_and_says_what_that_changes(
