@@ -49,7 +49,7 @@ def check(uri: str, space: LabelSpace | None) -> Tensor:
         raise CheckpointError(f"checkpoint {uri} gives values that are not finite")
     weights = read_state_dict(uri)
     dtypes = Counter(str(value.dtype).removeprefix("torch.") for value in weights.values())
-    counts = ", ".join(f"{count} {dtype}" for dtype, count in dtypes.most_common())
+    counts = ", ".join(f"{count} {dtype}" for dtype, count in sorted(dtypes.items()))
     megabytes = sum(value.nbytes for value in weights.values()) / 1e6
     print(f"{uri}: {description}")
     print(f"  parameters  {sum(value.numel() for value in network.parameters()):,}")
