@@ -53,6 +53,8 @@ def check_golden(config: GpuCheckConfig) -> Iterator[Fact]:
     yield from _check_photowct(config.golden, config.device)
     if config.label_map is not None and config.instance_map is not None:
         yield from _check_spade(config.golden, config)
+    else:
+        yield Fact("SPADE", "not checked: it needs --label-map and --instance-map")
 
 
 def rebuild_weights(golden: Mapping[str, Any]) -> Weights:

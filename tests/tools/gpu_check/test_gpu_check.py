@@ -171,6 +171,11 @@ def test_golden_outputs_are_compared_in_every_precision(golden: GpuCheckConfig) 
     assert all(fact.value == 0 for fact in twice)
 
 
+def test_what_is_not_compared_is_said(golden: GpuCheckConfig) -> None:
+    *_, last = check_golden(golden.model_copy(update={"instance_map": None}))
+    assert str(last) == "SPADE: not checked: it needs --label-map and --instance-map"
+
+
 def test_a_wrong_output_is_found(golden: GpuCheckConfig) -> None:
     assert golden.golden is not None
     path = golden.golden / "smooth_dev.npz"
