@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
 
+from spadepis.configuration import ConfigurationError
+
 
 class TfliteNetwork:
     """A network that takes a picture, and how its output is quantized.
@@ -19,10 +21,16 @@ class TfliteNetwork:
     Attributes:
         channels: number of channels of the output.
         scale: what a step of a quantized output stands for.
+
+    Raises:
+        ConfigurationError: there is no such network in the file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(str(path), num_threads=torch.get_num_threads())
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=torch.get_num_threads())
+        except ValueError as error:
+            raise ConfigurationError(f"{path} is no file of TensorFlow Lite ({error})") from error
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]

@@ -245,8 +245,8 @@ def list_pairs(
         ConfigurationError: there are none, two photos or label maps have the same name, or
             ``labels.json`` is none.
     """
-    photo_of = _by_name(list_photos(photos, labels))
-    label_map_of = _by_name(_list_files(labels, frozenset({LABEL_SUFFIX})))
+    photo_of = by_name(list_photos(photos, labels))
+    label_map_of = by_name(_list_files(labels, frozenset({LABEL_SUFFIX})))
     sources = {name: str(path) for name, path in label_map_of.items() if name in photo_of}
     if not sources:
         raise ConfigurationError(f"no photo in {photos} has a label map in {labels}")
@@ -268,8 +268,12 @@ def _list_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     )
 
 
-def _by_name(paths: Sequence[Path]) -> Mapping[str, Path]:
-    """Files by their names without suffix, whose letters are composed."""
+def by_name(paths: Sequence[Path]) -> Mapping[str, Path]:
+    """Files by their names without suffix, whose letters are composed.
+
+    Raises:
+        ConfigurationError: two have the same name.
+    """
     files: dict[str, Path] = {}
     for path in paths:
         other = files.setdefault(composed(path.stem), path)

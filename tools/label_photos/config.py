@@ -17,14 +17,14 @@ class LabelPhotosConfig(Configuration):
     program: ClassVar[str | None] = "python -m tools.label_photos"
 
     photos: Path
-    """Folder of JPEG photos."""
+    """Folder of photos: JPEG, PNG or WebP. Where it is the folder of the label maps, PNG files are no
+    photos."""
     output: LocalPath
     """Folder of the label maps; with --pairs PHOTOS:OUTPUT they are trained on."""
     judge_weights: Path
     """tflite file of MOSAIC."""
     held_out: tuple[Path, ...] = ()
-    """Folders of JPEG photos that models are measured on; photos that look like them are left
-    out."""
+    """Folders of photos that models are measured on; photos that look like them are left out."""
     object_weights: Path | None = None
     """tflite file of DeepLab, trained on PASCAL VOC. The objects that it finds are drawn over
     MOSAIC's classes. Default: MOSAIC's classes alone."""

@@ -20,7 +20,7 @@ from spadepis.dataset.inputs.photos import read_photo
 from spadepis.dataset.storage.replacement import replacing
 from spadepis.labels import ADE20K, COCO_STUFF
 from spadepis.labels.translation import coco_stuff_classes
-from spadepis.training.photos import MAX_PIXELS, list_photos, shrunk_size
+from spadepis.training.photos import MAX_PIXELS, by_name, list_photos, shrunk_size
 from tools.deeplab import DeepLab
 from tools.label_photos.config import LabelPhotosConfig
 from tools.label_photos.objects import UNKNOWN, draw_objects, share_of
@@ -46,13 +46,19 @@ class _Networks:
 
 
 def label_photos(config: LabelPhotosConfig) -> None:
-    """Write ``NAME.png`` with raw values of COCO-Stuff for each photo that can be labelled."""
+    """Write ``NAME.png`` with raw values of COCO-Stuff for each photo that can be labelled.
+
+    Raises:
+        ConfigurationError: there are no photos, two would have the same label map, or the weights
+            are not those of the networks.
+    """
     torch.set_num_threads(config.threads or torch.get_num_threads())
     objects = config.object_weights
     networks = _Networks(Mosaic(config.judge_weights), DeepLab(objects) if objects else None)
     held_out = Resemblance.to(config.held_out)
     config.output.mkdir(parents=True, exist_ok=True)
-    paths, written = list_photos(config.photos), 0
+    # Label maps beside the photos replace none of them.
+    paths, written = list(by_name(list_photos(config.photos, config.output)).values()), 0
     for number, path in enumerate(paths, start=1):
         try:
             labels = _label(path, networks, held_out, config)

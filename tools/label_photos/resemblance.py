@@ -29,7 +29,7 @@ class Resemblance:
 
     @classmethod
     def to(cls, folders: Sequence[Path]) -> Self:
-        """To the JPEG photos in folders."""
+        """To the photos in folders."""
         photos = [read_photo(path) for folder in folders for path in list_photos(folder)]
         pictures = [_small(view) for photo in photos for view in (photo, photo.flip(-1))]
         return cls(torch.stack(pictures) if pictures else torch.zeros(0, SMALL_SIDE**2))

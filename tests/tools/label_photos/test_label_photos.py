@@ -20,6 +20,7 @@ from tools.label_photos.labelling import (
 )
 from tools.label_photos.objects import KNOWN_TO_BOTH, NAMES, NO_OBJECTS, UNKNOWN, draw_objects
 from tools.label_photos.resemblance import Resemblance, is_grey
+from tools.mosaic import Mosaic
 
 MOSAIC = "mosaic_ade20k_top31_logits.tflite"
 
@@ -146,3 +147,39 @@ def test_labels_are_those_that_come_with_the_scenes(shared: Path, tmp_path: Path
     )
     label_photos(held_out)
     assert not list(held_out.output.iterdir())
+
+
+class SeesTrees:
+    """In place of MOSAIC."""
+
+    def __init__(self, path: Path) -> None:
+        pass
+
+    def __call__(self, image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        logits = torch.zeros(32, *size)
+        logits[5] = 9
+        return logits
+
+
+def test_no_photo_is_replaced_by_a_label_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.label_photos.labelling.Mosaic", SeesTrees)
+    pixels = Image.fromarray(photo(1).permute(1, 2, 0).numpy())
+    pixels.save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    pixels.save(tmp_path / "b.jpg")
+    label_photos(LabelPhotosConfig(photos=tmp_path, output=tmp_path, judge_weights=tmp_path))
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert np.unique(np.asarray(Image.open(tmp_path / "b.png"))) == COCO_STUFF.names.index("tree")
+    pixels.save(tmp_path / "a.jpg")
+    other = LabelPhotosConfig(photos=tmp_path, output=tmp_path / "out", judge_weights=tmp_path)
+    with pytest.raises(ConfigurationError, match="have the same name"):
+        label_photos(other)
+
+
+def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "weights.tflite").write_text("not a network")
+    for name in ("weights.tflite", "none.tflite"):
+        with pytest.raises(ConfigurationError, match=f"{name} is no file of TensorFlow Lite"):
+            Mosaic(tmp_path / name)

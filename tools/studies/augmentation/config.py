@@ -47,7 +47,7 @@ class AugmentationStudyConfig(Configuration):
     program: ClassVar[str | None] = "python -m tools.studies.augmentation"
 
     photos: Path
-    """Folder of JPEG photos."""
+    """Folder of photos: JPEG, PNG or WebP."""
     labels: Path
     """Folder of their PNG label maps, which have the same names."""
     label_space: LabelSpaceSetting = "coco-stuff"
