@@ -79,4 +79,7 @@ def _deblocked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(f"python -m {__spec__.name}", description=__doc__)
     parser.add_argument("photos", help="a glob")
-    measure(sorted(glob.glob(parser.parse_args().photos)))
+    photos = sorted(glob.glob(parser.parse_args().photos))
+    if not photos:
+        parser.error("no file is like that glob")
+    measure(photos)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_jpeg, encode_png
 from spadepis.dataset.image_set.commit_log import read_log, write_commits
 from spadepis.dataset.image_set.commits import Commit
@@ -14,7 +15,7 @@ from spadepis.dataset.image_set.index import write_index
 from spadepis.dataset.image_set.layout import image_name, label_map_name
 from spadepis.dataset.storage.folder import Folder
 from spadepis.labels import COCO_STUFF
-from tools.studies.pairing_comparison import compare_pairings, table_of
+from tools.studies.compare_pairings import compare_pairings, table_of
 
 
 def raw(*names: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -61,3 +62,12 @@ def test_styles_that_suit_their_scenes_have_their_classes(styles: Path, tmp_path
     lines = table_of(figures).splitlines()
     assert lines[0] == f"| | {suited} | {swapped} |"
     assert "| overlap | 0.750 | 0.000 |" in lines
+
+
+def test_a_style_without_label_map_is_named(styles: Path, tmp_path: Path) -> None:
+    (styles / "town.png").unlink()
+    images = image_set(tmp_path / "images", {"shore": "coast", "street": "town"}, 0.75)
+    with pytest.raises(ConfigurationError, match="no label map of the style town"):
+        compare_pairings([images], str(styles), COCO_STUFF)
+    with pytest.raises(ConfigurationError, match="none does not exist"):
+        compare_pairings([images], str(tmp_path / "none"), COCO_STUFF)
