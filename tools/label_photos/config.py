@@ -17,8 +17,7 @@ class LabelPhotosConfig(Configuration):
     program: ClassVar[str | None] = "python -m tools.label_photos"
 
     photos: Path
-    """Folder of photos: JPEG, PNG or WebP. Where it is the folder of the label maps, PNG files are no
-    photos."""
+    """Folder of photos: JPEG, PNG or WebP. PNG files in --output are no photos."""
     output: LocalPath
     """Folder of the label maps; with --pairs PHOTOS:OUTPUT they are trained on."""
     judge_weights: Path
