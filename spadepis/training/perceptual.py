@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+from urllib.error import URLError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -97,10 +98,15 @@ def perceptual_network(path: Path | None) -> PerceptualNetwork:
     """The network with weights from an npz file, or torchvision's where no path is given.
 
     Raises:
-        ConfigurationError: the file cannot be read, or holds other weights.
+        ConfigurationError: the file cannot be read or downloaded, or holds other weights.
     """
     if path is None:
-        return PerceptualNetwork.from_torchvision()
+        try:
+            return PerceptualNetwork.from_torchvision()
+        except URLError as error:
+            raise ConfigurationError(
+                f"SqueezeNet cannot be downloaded ({error.reason}): give --perceptual-weights"
+            ) from error
     try:
         return PerceptualNetwork.from_caffe(path)
     except OSError as error:

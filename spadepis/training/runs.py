@@ -30,9 +30,19 @@ from spadepis.training.training_state import make_output, save_weights
 
 
 def run_job(
-    settings: type[Settings], job: Callable[[Settings], None], arguments: Sequence[str]
+    settings: type[Settings],
+    job: Callable[[Settings], None],
+    arguments: Sequence[str],
+    resumes: bool = True,
 ) -> int:
-    """Parse the flags of a job, run it, and return the exit status."""
+    """Parse the flags of a job, run it, and return the exit status.
+
+    Args:
+        settings: class of the settings.
+        job: what is run.
+        arguments: the flags.
+        resumes: whether the job resumes when it is started again.
+    """
 
     def work() -> int:
         try:
@@ -42,7 +52,7 @@ def run_job(
             raise ConfigurationError(str(error)) from error
         return 0
 
-    return exit_status(work, resumes=True)
+    return exit_status(work, resumes)
 
 
 def train_photowct_job(config: TrainPhotoWCTConfig) -> None:

@@ -1,4 +1,6 @@
 from pathlib import Path
+from unittest.mock import patch
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -39,6 +41,15 @@ def test_a_file_that_holds_other_weights_is_named(content: bytes | None, tmp_pat
         perceptual_network(path)
     with pytest.raises(ConfigurationError, match=r"none.npz cannot be read: No such file"):
         perceptual_network(tmp_path / "none.npz")
+
+
+def test_without_a_network_the_setting_is_named_that_does_without() -> None:
+    failure = patch.object(PerceptualNetwork, "from_torchvision", side_effect=URLError("no route"))
+    with (
+        failure,
+        pytest.raises(ConfigurationError, match=r"\(no route\): give --perceptual-weights"),
+    ):
+        perceptual_network(None)
 
 
 def test_caffe_weights_see_what_is_in_a_photo(shared: Path) -> None:

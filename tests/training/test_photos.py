@@ -207,3 +207,14 @@ def test_a_training_that_meets_such_a_file_ends_with_one_line(
 
     assert run_job(DataConfig, job, [f"--data={tmp_path}"]) == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/absent.jpg: ")
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_only_what_resumes_says_so(
+    resumes: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def job(config: DataConfig) -> None:
+        raise OSError("disk full")
+
+    assert run_job(DataConfig, job, [f"--data={tmp_path}"], resumes) == 1
+    assert ("resumes" in capsys.readouterr().err) == resumes

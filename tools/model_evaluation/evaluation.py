@@ -150,7 +150,7 @@ def _evaluate_spade(
         f"## SPADE, {len(pairs)} {kind}, {config.space.name}, size {config.size}, "
         f"{len(stages)} contents of each"
     )
-    print(f"{title}\n\n{_table(figures)}\n")
+    print(f"{title}\n\n{table(figures)}\n")
     print(
         "distance between two contents of one label map: "
         f"{diversity(perceptual, *by_seed[:2]):.3f}\n",
@@ -166,7 +166,7 @@ def _evaluate_spade(
             save_image(torch.stack(row), config.samples / f"spade_{pair.id}.png")
 
 
-def _table(figures: Mapping[str, Figures]) -> str:
+def table(figures: Mapping[str, Figures]) -> str:
     """The figures of several sets of pictures, those of photos first, as Markdown."""
     of_photos = next(iter(figures.values()))
     lines = [
@@ -177,7 +177,8 @@ def _table(figures: Mapping[str, Figures]) -> str:
     for name, figure in figures.items():
         found = "- | -"
         if figure.mean_iou is not None and of_photos.mean_iou is not None:
-            found = f"{figure.mean_iou:.3f} | {figure.mean_iou / of_photos.mean_iou:.2f}"
+            share = f"{figure.mean_iou / of_photos.mean_iou:.2f}" if of_photos.mean_iou else "-"
+            found = f"{figure.mean_iou:.3f} | {share}"
         frechet = ", ".join(f"{value:.4g}" for value in figure.frechet.values())
         lines.append(
             f"| {name} | {found} | {frechet} | {figure.stripes:.3f} | {figure.frame:.2f} |"

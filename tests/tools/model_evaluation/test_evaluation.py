@@ -11,6 +11,7 @@ from spadepis.spade import SpadeGenerator
 from spadepis.training.perceptual import PerceptualNetwork
 from spadepis.training.photos import list_pairs
 from spadepis.training.spade import initialize
+from tools.model_evaluation.evaluation import table
 from tools.model_evaluation.judge import (
     IGNORED,
     JUDGED_CLASSES,
@@ -19,7 +20,7 @@ from tools.model_evaluation.judge import (
     mean_iou,
 )
 from tools.model_evaluation.photowct_figures import luminance_edges
-from tools.model_evaluation.spade_figures import Measurement, diversity, synthesize
+from tools.model_evaluation.spade_figures import Figures, Measurement, diversity, synthesize
 
 MOSAIC = "mosaic_ade20k_top31_logits.tflite"
 
@@ -131,3 +132,10 @@ def test_luminance_edges_are_where_the_luminance_changes() -> None:
     hue = torch.zeros(3, 16, 16)
     hue[0, :, :8], hue[1, :, 8:] = 0.587, 0.299
     assert luminance_edges(hue).max() < 0.01
+
+
+def test_figures_are_printed_where_nothing_is_recognised_in_photos() -> None:
+    none, some = (Figures({2: 1.0}, 0.1, 1.0, iou, {}) for iou in (0.0, 0.25))
+    *_, photo, content = table({"photo": none, "content": some}).splitlines()
+    assert photo.startswith("| photo | 0.000 | - |")
+    assert content.startswith("| content | 0.250 | - |")

@@ -81,4 +81,4 @@ def _index(space: LabelSpace, name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(StylesConfig, gather_styles_job, sys.argv[1:]))
+    sys.exit(run_job(StylesConfig, gather_styles_job, sys.argv[1:], resumes=False))
