@@ -69,7 +69,8 @@ def make_instance_maps(config: InstanceMapsConfig) -> int:
     """Make an instance map for each label map; earlier ones are replaced.
 
     A label map is left out, with a line of the log, if it cannot be read, has not the size of its
-    image, or its id is no name of a file, and if an annotation of its image is broken.
+    image, or its id is no name of a file, and if an annotation of its image is broken. A map that
+    an earlier run made of it is then removed.
 
     Returns:
         Exit status: 0, or 3 if label maps were left out.
@@ -127,22 +128,27 @@ def _count_failures(outcomes: Iterable[str | None]) -> int:
 
 def _paint(painting: _Painting, folder: Folder) -> str | None:
     """Make one map, and return why it cannot be made, or None."""
+    name, failure = f"{painting.id}.png", None
     try:
         label_map = read_label_map(painting.source, MAX_PIXELS, label_space=COCO_STUFF)
-        ids = paint_instances(label_map, painting.image)
+        content = encode_png(paint_instances(label_map, painting.image))
     except UnreadableImageError as error:
-        return str(error)
+        failure = str(error)
     except AnnotationError as error:
-        return f"{painting.source}: {error}"
+        failure = f"{painting.source}: {error}"
     try:
-        folder.write(f"{painting.id}.png", encode_png(ids))
+        if failure is None:
+            folder.write(name, content)
+        else:
+            # One of an earlier run would pass for that of this label map.
+            folder.remove(name)
     except ValueError as error:
         return f"{painting.source}: no file can have this name ({error})"
     except OSError as error:
         if error.errno not in UNUSABLE_NAME:
             raise
         return f"{painting.source}: no file can have this name ({reason(error)})"
-    return None
+    return failure
 
 
 if __name__ == "__main__":

@@ -341,6 +341,9 @@ def test_single_maps_that_cannot_be_made_are_left_out(
         tmp_path / "masks.tar", [f"{id}.png" for id in ids], encode_png(np.ones((6, 8), "u1"))
     )
     output = tmp_path / "deep/er/instances"
+    # That of an earlier run does not stay.
+    output.mkdir(parents=True)
+    (output / "broken.png").write_bytes(encode_png(np.ones((6, 8), "u1")))
     config = InstanceMapsConfig(
         annotations=str(path), masks=str(tmp_path / "masks.tar"), output=str(output), workers=1
     )
