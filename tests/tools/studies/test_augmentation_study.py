@@ -227,6 +227,10 @@ def test_a_recipe_drops_the_worst_pairs_by_a_metric(settings: dict[str, Any]) ->
     # The metric grows with the brightness of these pictures.
     brightness = sorted(float(pair.photo.float().mean()) for pair in everything)
     assert sorted(float(pair.photo.float().mean()) for pair in best) == brightness[3:]
+    # However much is dropped, one stays.
+    settings["recipes"]["best half"]["drop"] = 0.95
+    (left,) = read_study_data(AugmentationStudyConfig(**settings)).generated["best half"]
+    assert float(left.photo.float().mean()) in brightness[3:]
 
 
 @pytest.mark.parametrize(

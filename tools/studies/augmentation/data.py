@@ -116,7 +116,8 @@ def _kept(images: ImageSet, recipe: Recipe) -> ImageSet:
     values = images.table[recipe.worst_by]
     best_first = "descending" if recipe.worst_by in HIGHER_IS_BETTER else "ascending"
     order = pc.sort_indices(values, sort_keys=[("", best_first)])
-    last = values[order[round((1 - recipe.drop) * len(images)) - 1].as_py()]
+    kept = max(round((1 - recipe.drop) * len(images)), 1)
+    last = values[order[kept - 1].as_py()]
     metric = pc.field(recipe.worst_by)
     return images.where(metric >= last if best_first == "descending" else metric <= last)
 
