@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
+from fsspec.implementations.local import LocalFileSystem
+
 from spadepis.dataset.inputs.errors import ShardError
 from spadepis.dataset.inputs.parquet_shards import list_rows, read_cell
 from spadepis.dataset.inputs.suffixes import IMAGE_SUFFIXES, same_extension, suffix_of
 from spadepis.dataset.inputs.tar_shards import Member, list_members
+from spadepis.dataset.storage.filesystems import filesystem
+from spadepis.dataset.storage.node_cache import kept_content
 from spadepis.dataset.storage.reading import read, read_range
+from spadepis.dataset.storage.retrying import attempt
 
 THREADS = 16
+# The most bytes of images kept on a node; those that were not used for longest are removed.
+MOST_KEPT_BYTES = 2 << 30
 _MEMBER = re.compile(r"(.+\.tar)#offset=(\d+)&size=(\d+)", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"(.+\.parquet)#column=([^&#]*)&row=(\d+)", re.DOTALL | re.IGNORECASE)
 
@@ -86,10 +93,16 @@ def read_source(source: str, most_bytes: int) -> bytes:
     return read(source, most_bytes)
 
 
-def file_of_source(source: str) -> str:
-    """Path or URI of the file that holds an image: the shard, or the file itself."""
+def read_source_once(source: str, most_bytes: int) -> bytes:
+    """``read_source``, from an object store once for all processes of this node."""
     inside = _MEMBER.fullmatch(source) or _CELL.fullmatch(source)
-    return inside.group(1) if inside else source
+    fs, path = filesystem(inside[1] if inside else source)
+    if isinstance(fs, LocalFileSystem):
+        return read_source(source, most_bytes)
+    version = attempt(fs.ukey, path)
+    return kept_content(
+        "images", source, version, lambda: read_source(source, most_bytes), MOST_KEPT_BYTES
+    )
 
 
 def _check_size(size: int, most_bytes: int) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import read_photo, resize_photo
+from spadepis.dataset.inputs.shards import read_source_once
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene, Style
@@ -126,4 +126,4 @@ class Assess:
 
     def _style_look(self, source: str) -> Look:
         assert self.encoder is not None
-        return find_look(read_photo(source, self.max_pixels, read_image_once), self.encoder)
+        return find_look(read_photo(source, self.max_pixels, read_source_once), self.encoder)

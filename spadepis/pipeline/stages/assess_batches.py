@@ -15,8 +15,8 @@ from torch import Tensor
 
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import read_photo
+from spadepis.dataset.inputs.shards import read_source_once
 from spadepis.photowct import PhotoWCT
 from spadepis.photowct.network import Encoder
 from spadepis.pipeline.scene import Scene
@@ -168,7 +168,7 @@ class AssessBatches:
 
     def _style_look(self, source: str) -> Look:
         assert self.encoder is not None
-        photo = read_photo(source, self.max_pixels, read_image_once)
+        photo = read_photo(source, self.max_pixels, read_source_once)
         (row,) = self._statistics(upload_batch([photo], self.device), self.encoder).cpu()
         return batches.look_of(row, self.channels)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.node_cache import read_image_once
 from spadepis.dataset.inputs.photos import limit_longest_side, read_photo_with_extent
+from spadepis.dataset.inputs.shards import read_source_once
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
 from spadepis.photowct.photowct import SMALLEST_SIDE
 from spadepis.pipeline.scene import Style
@@ -116,7 +116,7 @@ class KeptStyles:
     def _read(self, style: Style) -> tuple[NDArray[np.uint8], Tensor | None]:
         """A style photo [h,w,3] and its region map, if regions guide the transfer."""
         assert style.source is not None
-        stored = read_photo_with_extent(style.source, self._max_pixels, read_image_once)
+        stored = read_photo_with_extent(style.source, self._max_pixels, read_source_once)
         photo = limit_longest_side(stored.pixels, self._longest_side)
         if self._guidance is None:
             return photo, None

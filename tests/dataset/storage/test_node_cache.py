@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spadepis.dataset.inputs import node_cache
-from spadepis.dataset.inputs.node_cache import read_image_once
+from spadepis.dataset.inputs import shards
+from spadepis.dataset.inputs.shards import read_source_once
 from spadepis.dataset.storage.filesystems import s3_environment, storage_environment
 from spadepis.dataset.storage.folder import Folder
 from spadepis.dataset.storage.node_cache import local_copy
@@ -35,9 +35,9 @@ def test_an_image_is_read_where_nothing_can_be_kept(
     """As on a node whose disk is full or read-only."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     Folder("memory://kept").write("a.png", b"content")
-    assert read_image_once("memory://kept/a.png", 1 << 30) == b"content"
+    assert read_source_once("memory://kept/a.png", 1 << 30) == b"content"
     with pytest.raises(FileNotFoundError):
-        read_image_once("memory://kept/b.png", 1 << 30)
+        read_source_once("memory://kept/b.png", 1 << 30)
 
 
 @pytest.mark.parametrize("folder", ["", "none"])
@@ -53,9 +53,9 @@ def test_an_image_that_cannot_be_read_is_tried_once(
         tried.append(source)
         raise TimeoutError
 
-    monkeypatch.setattr(node_cache, "read_source", fail)
+    monkeypatch.setattr(shards, "read_source", fail)
     with pytest.raises(TimeoutError):
-        read_image_once("memory://kept/c.png", 1 << 30)
+        read_source_once("memory://kept/c.png", 1 << 30)
     assert tried == ["memory://kept/c.png"]
 
 
@@ -79,7 +79,7 @@ def read_copy(uri: str) -> bytes:
 
 
 def read_image(uri: str) -> bytes:
-    return read_image_once(uri, 1 << 30)
+    return read_source_once(uri, 1 << 30)
 
 
 def read_elsewhere(use: Use, uri: str, endpoint: str, temporary: str) -> bytes:
@@ -134,7 +134,7 @@ def test_an_image_in_a_shard_is_one_copy(bucket: str, gets: Counter[str]) -> Non
 def test_the_oldest_images_go(
     bucket: str, gets: Counter[str], temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_cache, "MOST_IMAGE_BYTES", 3 * len(WEIGHTS))
+    monkeypatch.setattr(shards, "MOST_KEPT_BYTES", 3 * len(WEIGHTS))
     for name in "abcde":
         Folder(bucket).write(name, WEIGHTS)
     for name in "abcadae":
