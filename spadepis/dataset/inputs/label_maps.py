@@ -121,17 +121,6 @@ def read_class_map(
     return LabelMap(np.ascontiguousarray(turn(classes, orientation)), stored, orientation)
 
 
-def read_classes(
-    uri: str,
-    label_space: LabelSpace,
-    max_pixels: int,
-    conventions: LabelConventions = UNKNOWN_CONVENTIONS,
-    photo: Extent | None = None,
-) -> NDArray[np.uint8]:
-    """Read a label map as class indices, uint8 [H,W]; see ``read_class_map``."""
-    return read_class_map(uri, label_space, max_pixels, conventions, photo).classes
-
-
 def read_instance_map(uri: str, label_map: LabelMap, max_pixels: int) -> NDArray[np.integer[Any]]:
     """Read the ids of an instance map, integers [H,W], turned as its label map was.
 

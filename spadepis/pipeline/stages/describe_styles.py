@@ -8,7 +8,7 @@ from typing import ClassVar
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.label_maps import read_classes
+from spadepis.dataset.inputs.label_maps import read_class_map
 from spadepis.dataset.inputs.photos import read_photo
 from spadepis.labels import LabelSpace
 from spadepis.matching.descriptors import LEVEL, Descriptor, describe_label_map, describe_photo
@@ -60,9 +60,9 @@ class DescribeStyles:
                 photo = read_photo(style.photo_source, self.max_pixels)
                 return describe_photo(photo, self.encoder)
             assert style.mask_source is not None
-            label_map = read_classes(
+            label_map = read_class_map(
                 style.mask_source, self.label_space, self.max_pixels, self.conventions
             )
         except UnreadableImageError:
             return None
-        return describe_label_map(label_map, self.region_labels)
+        return describe_label_map(label_map.classes, self.region_labels)

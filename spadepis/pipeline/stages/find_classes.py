@@ -9,7 +9,7 @@ import numpy as np
 
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import UnreadableImageError
-from spadepis.dataset.inputs.label_maps import read_classes
+from spadepis.dataset.inputs.label_maps import read_class_map
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
@@ -40,9 +40,9 @@ class FindClasses:
             return None
         assert scene.mask_source is not None
         try:
-            label_map = read_classes(
+            label_map = read_class_map(
                 scene.mask_source, self.label_space, self.max_pixels, self.conventions
             )
         except UnreadableImageError:
             return None
-        return [self.label_space.names[index] for index in np.unique(label_map)]
+        return [self.label_space.names[index] for index in np.unique(label_map.classes)]

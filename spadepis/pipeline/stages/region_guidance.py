@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spadepis.dataset.inputs.conventions import UNKNOWN_CONVENTIONS, LabelConventions
 from spadepis.dataset.inputs.image_files import Extent
-from spadepis.dataset.inputs.label_maps import read_classes, resize_label_map
+from spadepis.dataset.inputs.label_maps import read_class_map, resize_label_map
 from spadepis.labels import LabelSpace
 
 
@@ -51,5 +51,5 @@ class RegionGuidance:
         Raises:
             UnreadableImageError: with the file and the reason.
         """
-        label_map = read_classes(source, self.label_space, max_pixels, self.conventions, photo)
-        return self.regions(resize_label_map(label_map, height, width))
+        label_map = read_class_map(source, self.label_space, max_pixels, self.conventions, photo)
+        return self.regions(resize_label_map(label_map.classes, height, width))
