@@ -6,7 +6,6 @@ import bisect
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, islice
 from pathlib import PurePosixPath
@@ -31,27 +30,17 @@ LARGEST_ROW_GROUP = 1 << 30
 KEPT_FOOTERS = 64
 # A file that has changed is noticed after this long; asking a store costs a request.
 VERSION_SECONDS = 30.0
+_BINARY = (pa.binary(), pa.large_binary(), pa.binary_view())
+_STRINGS = (pa.string(), pa.large_string(), pa.string_view())
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The columns of images and the ids of the rows of a Parquet shard.
-
-    Attributes:
-        columns: names of the columns that hold images.
-        ids: ids of the rows; None for a row without one.
-    """
-
-    columns: Sequence[str]
-    ids: Sequence[str | None]
-
-
-def list_rows(uri: str) -> Rows:
+def list_rows(uri: str) -> tuple[Sequence[str], Sequence[str | None]]:
     """The image columns of a Parquet shard and the ids of its rows. No image is read.
 
     The id of a row is its column ``id`` or ``__key__``, which has to be of strings or integers,
-    else the path in the first image column that has one, without suffix. Where there are no images,
-    columns of strings count that are paths of images in the folder of the shard.
+    else the path in the first image column that has one, without suffix; None where that is
+    nothing. Where there are no images, columns of strings count that are paths of images in the
+    folder of the shard.
 
     Raises:
         ShardError: it cannot be read, is damaged, or has ids of another type.
@@ -69,7 +58,7 @@ def list_rows(uri: str) -> Rows:
                 raise ValueError(f"{len(ids)} of {rows} ids")
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ShardError(f"{uri} cannot be read as a Parquet file ({reason(error)})") from error
-    return Rows(columns, ids)
+    return columns, ids
 
 
 def read_cell(uri: str, column: str, row: int) -> bytes:
@@ -120,30 +109,19 @@ def _holds_images(kind: pa.DataType) -> bool:
         names = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
         if "bytes" in names:
             return _is_binary(names["bytes"]) or pa.types.is_null(names["bytes"])
-        return "path" in names and _is_string(names["path"])
+        return "path" in names and names["path"] in _STRINGS
     return _is_binary(kind)
 
 
 def _is_binary(kind: pa.DataType) -> bool:
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return bool(
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-        or (is_list and pa.types.is_uint8(kind.value_type))
-    )
-
-
-def _is_string(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return kind in _BINARY or (is_list and bool(pa.types.is_uint8(kind.value_type)))
 
 
 def _is_id(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _is_id(kind.value_type)
-    return _is_string(kind) or bool(pa.types.is_integer(kind) or pa.types.is_null(kind))
+    return kind in _STRINGS or bool(pa.types.is_integer(kind) or pa.types.is_null(kind))
 
 
 def _image_columns(file: pq.ParquetFile) -> list[str]:
@@ -152,7 +130,7 @@ def _image_columns(file: pq.ParquetFile) -> list[str]:
     columns = [field.name for field in fields if _holds_images(field.type)]
     if columns:
         return columns
-    strings = [field.name for field in fields if _is_string(field.type)]
+    strings = [field.name for field in fields if field.type in _STRINGS]
     return [name for name in strings if name not in ID_COLUMNS and _are_paths(file, name)]
 
 
@@ -178,7 +156,7 @@ def _ids(file: pq.ParquetFile, image_columns: Sequence[str]) -> Iterator[str | N
         kind = schema.field(name).type
         is_struct = pa.types.is_struct(kind)
         index = kind.get_field_index("path") if is_struct else -1
-        if _is_string(kind) or (index >= 0 and _is_string(kind.field(index).type)):
+        if kind in _STRINGS or (index >= 0 and kind.field(index).type in _STRINGS):
             for cell in _values(file, f"{name}.path" if is_struct else name):
                 path = (cell or {}).get("path") if is_struct else cell
                 path = path or ""

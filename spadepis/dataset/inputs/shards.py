@@ -143,21 +143,21 @@ def _index_tar(uri: str, part: str | None) -> ShardIndex:
 
 
 def _index_parquet(name: str, uri: str, part: str | None) -> ShardIndex:
-    rows = list_rows(uri)
-    if not rows.columns:
+    columns, ids = list_rows(uri)
+    if not columns:
         raise ShardError(f"{uri} has no column of images")
-    if part is None and len(rows.columns) > 1:
-        raise ShardError(f"{uri} has several columns of images: {_choices(rows.columns)}")
-    column = rows.columns[0] if part is None else part
-    if column not in rows.columns:
-        raise ShardError(f"{uri} has no column of images {part}: {_choices(rows.columns)}")
+    if part is None and len(columns) > 1:
+        raise ShardError(f"{uri} has several columns of images: {_choices(columns)}")
+    column = columns[0] if part is None else part
+    if column not in columns:
+        raise ShardError(f"{uri} has no column of images {part}: {_choices(columns)}")
     shard = str(PurePosixPath(name).with_suffix(""))
     place = f"{uri}#column={quote(column, safe='')}"
     images = [
         (f"{shard}/{row:06d}" if id is None else id, f"{place}&row={row}")
-        for row, id in enumerate(rows.ids)
+        for row, id in enumerate(ids)
     ]
-    return ShardIndex(images, [], frozenset(rows.columns))
+    return ShardIndex(images, [], frozenset(columns))
 
 
 def _choices(parts: Iterable[str]) -> str:
