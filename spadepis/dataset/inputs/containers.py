@@ -144,12 +144,13 @@ def _jpeg(content: bytes) -> ImageFile:
         if not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):
             kept.append(segment)
     icc_profile = b"".join(part for _, part in sorted(profile.items())) or None
+    directory = tiff.read_directory(exif)
     return ImageFile(
         "JPEG",
         b"".join((*kept, content[position:])),
-        _orientation(exif, xmp),
+        _orientation(directory, xmp),
         icc_profile,
-        _exif_colours(tiff.read_directory(exif)),
+        _exif_colours(directory),
         lossy=True,
         scans=_count_scans(content, position),
     )
@@ -192,13 +193,13 @@ def _png(content: bytes) -> ImageFile:
         elif not kind:
             kept.append(content[start:])
     bits = content[24] if content[12:16] == b"IHDR" and len(content) > 24 else None
-    exif = exif.removeprefix(b"Exif\0\0")
+    directory = tiff.read_directory(exif.removeprefix(b"Exif\0\0"))
     return ImageFile(
         "PNG",
         b"".join(kept),
-        _orientation(exif, xmp),
+        _orientation(directory, xmp),
         profile,
-        _exif_colours(tiff.read_directory(exif)),
+        _exif_colours(directory),
         colour_chunks,
         bits=bits,
         pages=pages,
@@ -230,13 +231,13 @@ def _webp(content: bytes) -> ImageFile:
         pages = pages or kind == b"ANIM"
         position = end
     body = b"".join(kept)
-    exif = found[b"EXIF"].removeprefix(b"Exif\0\0")
+    directory = tiff.read_directory(found[b"EXIF"].removeprefix(b"Exif\0\0"))
     return ImageFile(
         "WEBP",
         b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body,
-        _orientation(exif, found[b"XMP "]),
+        _orientation(directory, found[b"XMP "]),
         found[b"ICCP"] or None,
-        _exif_colours(tiff.read_directory(exif)),
+        _exif_colours(directory),
         lossy=lossy,
         pages=pages,
     )
@@ -246,9 +247,6 @@ def _tiff(content: bytes) -> ImageFile:
     directory = tiff.read_directory(content)
     if directory is None:
         return ImageFile("TIFF", content)
-    orientation = directory.orientation
-    if orientation is None:
-        orientation = _orientation(b"", directory.data(tiff.XMP) or b"")
     bits = directory.integers(tiff.BITS_PER_SAMPLE)
     compression = directory.integers(tiff.COMPRESSION)
     samples = directory.integers(tiff.SAMPLES_PER_PIXEL)
@@ -257,7 +255,7 @@ def _tiff(content: bytes) -> ImageFile:
     return ImageFile(
         "TIFF",
         tiff.without_metadata(directory),
-        orientation,
+        _orientation(directory, directory.data(tiff.XMP) or b""),
         directory.data(tiff.ICC_PROFILE) or None,
         _exif_colours(directory),
         bits=bits[0] if bits else 1,
@@ -302,9 +300,8 @@ def _netpbm(content: bytes) -> ImageFile:
     return replace(file, maximum=maximum, is_clipped=is_clipped)
 
 
-def _orientation(exif: bytes, xmp: bytes) -> int:
+def _orientation(directory: tiff.Directory | None, xmp: bytes) -> int:
     """What EXIF says, else what XMP says, else 1."""
-    directory = tiff.read_directory(exif)
     if directory is not None and directory.orientation is not None:
         return directory.orientation
     found = _XMP_ORIENTATION.search(xmp)

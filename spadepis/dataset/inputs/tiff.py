@@ -57,28 +57,16 @@ PIXEL_TAGS = frozenset(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Sizes of the fields of a directory, in a file of a byte order."""
+    """The struct codes of a file, and where it says where the directory is.
+
+    An entry is a tag, a type, the number of values, and these or where they are.
+    """
 
     order: str
-    is_big: bool
-
-    @property
-    def pointer(self) -> str:
-        return f"{self.order}{'Q' if self.is_big else 'I'}"
-
-    @property
-    def count(self) -> str:
-        return f"{self.order}{'Q' if self.is_big else 'H'}"
-
-    @property
-    def entry(self) -> str:
-        """Tag, type, number of values, and the values themselves or where they are."""
-        return f"{self.order}HH{'Q8s' if self.is_big else 'I4s'}"
-
-    @property
-    def first(self) -> int:
-        """Where the file says where the directory is."""
-        return 8 if self.is_big else 4
+    pointer: str
+    count: str
+    entry: str
+    first: int
 
 
 @dataclass(frozen=True)
@@ -215,5 +203,6 @@ def _layout(content: bytes) -> _Layout | None:
     (version,) = struct.unpack_from(f"{order}H", content, 2)
     if version == 43:
         # The offsets of BigTIFF have 8 bytes, and it says so.
-        return _Layout(order, True) if content[4:8] == struct.pack(f"{order}HH", 8, 0) else None
-    return _Layout(order, False) if version == 42 else None
+        is_known = content[4:8] == struct.pack(f"{order}HH", 8, 0)
+        return _Layout(order, f"{order}Q", f"{order}Q", f"{order}HHQ8s", 8) if is_known else None
+    return _Layout(order, f"{order}I", f"{order}H", f"{order}HHI4s", 4) if version == 42 else None

@@ -25,41 +25,28 @@ class _Parts:
         name: what a part is called.
         offsets: where the parts are.
         byte_counts: their sizes in the file, as far as it says so.
-        width: of the image.
-        height: of the image.
         columns: pixels beside each other in a part.
-        rows: pixels below each other in a part; the last strips may have fewer.
+        rows: pixels below each other in a part.
+        last_rows: the same of the parts at the bottom; strips may have fewer.
+        across: parts beside each other.
+        down: parts below each other.
         planes: channels that are stored by themselves, or 1.
     """
 
     name: str
     offsets: Sequence[int]
     byte_counts: Sequence[int]
-    width: int
-    height: int
     columns: int
     rows: int
+    last_rows: int
+    across: int
+    down: int
     planes: int
-
-    @property
-    def across(self) -> int:
-        """Parts beside each other."""
-        return (self.width + self.columns - 1) // self.columns
-
-    @property
-    def down(self) -> int:
-        """Parts below each other."""
-        return (self.height + self.rows - 1) // self.rows
 
     @property
     def needed(self) -> int:
         """How many parts the image has."""
         return self.across * self.down * self.planes
-
-    @property
-    def last_rows(self) -> int:
-        """Rows of the parts at the bottom."""
-        return self.rows if self.name == "tile" else self.height - self.rows * (self.down - 1)
 
 
 def damage_of(directory: Directory) -> str | None:
@@ -139,8 +126,10 @@ def _parts(directory: Directory) -> _Parts | None:
     offsets = directory.integers(places)
     if not offsets or min(width, height, planes, columns, rows) < 1:
         return None
+    across, down = -(-width // columns), -(-height // rows)
+    last = rows if name == "tile" else height - rows * (down - 1)
     byte_counts = directory.integers(counts)
-    return _Parts(name, offsets, byte_counts, width, height, columns, rows, planes)
+    return _Parts(name, offsets, byte_counts, columns, rows, last, across, down, planes)
 
 
 def _sizes(directory: Directory, parts: _Parts) -> Sequence[int]:
