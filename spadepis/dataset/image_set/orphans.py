@@ -7,26 +7,17 @@ from contextlib import suppress
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spadepis.dataset.image_set.commits import done, pairs
-from spadepis.dataset.image_set.completeness import object_sizes
-from spadepis.dataset.image_set.layout import (
-    KINDS,
-    is_image_file,
-    is_shard,
-    object_name,
-)
+from spadepis.dataset.image_set.completeness import expected_sizes, object_sizes
+from spadepis.dataset.image_set.layout import is_image_file, is_shard
 from spadepis.dataset.image_set.sealed_parquet import SealError, unseal
 from spadepis.dataset.storage.folder import Folder
 
 
-def named_objects(log: pa.Table) -> set[str]:
+def named_objects(log: pa.Table) -> Set[str]:
     """Names of the files and shards that hold the images of a commit log."""
-    names = pa.chunked_array(
-        [chunk for kind in KINDS for chunk in log[kind.name_column].chunks], type=pa.string()
-    )
-    return {object_name(name) for name in pc.unique(names.drop_null()).to_pylist()}
+    return expected_sizes(log).keys()
 
 
 def orphans(folder: Folder, log: pa.Table) -> list[str]:

@@ -80,9 +80,7 @@ class ImageSet(Dataset[Example]):
         self.table: pa.Table = read_metadata(self._folder, name, hashes.get(name))
         self.transforms = transforms
         self._labels = TrainingLabels.from_manifest(manifest)
-        self._as_indices = labels == "training"
-        if self._as_indices and self._labels is None:
-            raise self._unknown_classes()
+        self._encoder = self.training_labels if labels == "training" else None
         self._return_instances = return_instances
         if return_instances and "instance_file_name" not in self.table.column_names:
             raise ValueError(
@@ -183,8 +181,8 @@ class ImageSet(Dataset[Example]):
         example: Example = (image, None)
         if row.get("mask_file_name") is not None:
             label_map = self._read(row["mask_file_name"])
-            if self._as_indices:
-                label_map = self.training_labels.encode(label_map)
+            if self._encoder is not None:
+                label_map = self._encoder.encode(label_map)
             example = (image, tv_tensors.Mask(torch.from_numpy(label_map)))
         if self._return_instances:
             # Few operations of PyTorch take unsigned integers of 16 bits.
@@ -212,14 +210,11 @@ class ImageSet(Dataset[Example]):
             ValueError: the classes of the set are not known.
         """
         if self._labels is None:
-            raise self._unknown_classes()
+            raise ValueError(
+                f"{self._folder.uri} does not say which classes its label maps have: it was made "
+                "by version 0.1 in a label space of your own"
+            )
         return self._labels
-
-    def _unknown_classes(self) -> ValueError:
-        return ValueError(
-            f"{self._folder.uri} does not say which classes its label maps have: it was made by "
-            "version 0.1 in a label space of your own"
-        )
 
     def _check_classes(self, names: Sequence[Any], labels: TrainingLabels) -> None:
         for name in names:

@@ -72,10 +72,6 @@ class RangeFile(io.RawIOBase):
         """Always true."""
         return True
 
-    def tell(self) -> int:
-        """The offset of the byte that the next read starts with."""
-        return self._position
-
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a byte, counted from the start, the current position or the end."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
