@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
@@ -102,6 +102,13 @@ class Scene:
         return self.mask_source if self.photo_source is None else self.photo_source
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the content, which is there."""
+        assert self.content is not None
+        height, width, _ = self.content.shape
+        return height, width
+
+    @property
     def is_waiting(self) -> bool:
         """Whether anything is still to be done."""
         return bool(self.styles or self.choices)
@@ -165,12 +172,19 @@ class Scene:
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str) -> AbstractContextManager[None]:
         """Add the time of a ``with`` block to this scene's seconds in ``stage``."""
-        start = perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
+        return timed_together(stage, [self])
+
+
+@contextmanager
+def timed_together(stage: str, scenes: Sequence[Scene]) -> Iterator[None]:
+    """Share the time of a ``with`` block among scenes, as ``Scene.timed`` for each."""
+    start = perf_counter()
+    yield
+    seconds = perf_counter() - start
+    for scene in scenes:
+        scene.seconds[stage] = scene.seconds.get(stage, 0.0) + seconds / len(scenes)
 
 
 def join_styles(parts: Sequence[Sequence[Any]]) -> list[Any]:

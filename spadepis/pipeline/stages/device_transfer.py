@@ -41,6 +41,11 @@ def upload_batch(images: Sequence[NDArray[Any] | Tensor], device: str) -> Tensor
     return upload(np.stack(images), device)
 
 
+def upload_contents(scenes: Sequence[Scene], device: str) -> Tensor:
+    """The contents of scenes of equal size as one tensor uint8 [N,H,W,3] on a device."""
+    return upload_batch([scene.content for scene in scenes if scene.content is not None], device)
+
+
 def quantize(images: Tensor) -> Tensor:
     """Clip [N,3,H,W] to [0,1] and round to uint8 [N,H,W,3], on the same device."""
     levels = images.float().clamp(0, 1).mul(255).round().byte()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
 from typing import ClassVar
 
-import numpy as np
-
-from spadepis.pipeline.scene import Scene
+from spadepis.pipeline.scene import Scene, timed_together
 from spadepis.pipeline.stages.declarations import SMOOTH
-from spadepis.pipeline.stages.device_transfer import split_batch, upload_batch
+from spadepis.pipeline.stages.device_transfer import split_batch, upload_batch, upload_contents
 from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.smoothing import ConvergenceError, smooth_batch
 
@@ -30,7 +27,7 @@ class SmoothBatches:
     def __call__(self, scenes: list[Scene]) -> list[Scene]:
         """Replace ``results`` of the scenes that have styles left."""
         waiting = [scene for scene in scenes if scene.styles]
-        for group in alike(waiting, key=_shape):
+        for group in alike(waiting, key=lambda scene: (len(scene.results), *scene.size)):
             in_halves(
                 self._smooth,
                 group,
@@ -40,23 +37,12 @@ class SmoothBatches:
         return scenes
 
     def _smooth(self, scenes: Sequence[Scene]) -> None:
-        start = perf_counter()
-        contents = upload_batch([_content(scene) for scene in scenes], self.device)
-        results = [result for scene in scenes for result in scene.results]
-        stylized = upload_batch(results, self.device)
-        stylized = stylized.view(len(scenes), -1, *stylized.shape[1:])
-        levels = smooth_batch(contents, stylized).mul(255).round().byte()
-        smoothed = iter(split_batch(levels.flatten(0, 1)))
-        seconds = perf_counter() - start
+        with timed_together(SMOOTH.name, scenes):
+            contents = upload_contents(scenes, self.device)
+            results = [result for scene in scenes for result in scene.results]
+            stylized = upload_batch(results, self.device)
+            stylized = stylized.view(len(scenes), -1, *stylized.shape[1:])
+            levels = smooth_batch(contents, stylized).mul(255).round().byte()
+            smoothed = iter(split_batch(levels.flatten(0, 1)))
         for scene in scenes:
             scene.results = [next(smoothed) for _ in scene.results]
-            scene.seconds[SMOOTH.name] = scene.seconds.get(SMOOTH.name, 0.0) + seconds / len(scenes)
-
-
-def _shape(scene: Scene) -> tuple[int, ...]:
-    return (len(scene.results), *_content(scene).shape)
-
-
-def _content(scene: Scene) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    assert scene.content is not None
-    return scene.content

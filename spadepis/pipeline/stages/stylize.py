@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from time import perf_counter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,14 +19,14 @@ from spadepis.matching.matching import Matching
 from spadepis.photowct import PhotoTooSmallError, PhotoWCT, StyleStatistics
 from spadepis.photowct.photowct import PIXELS_AT_ONCE
 from spadepis.pipeline.device_errors import is_broken_device, is_out_of_memory
-from spadepis.pipeline.scene import Scene, Style
+from spadepis.pipeline.scene import Scene, Style, timed_together
 from spadepis.pipeline.stages.declarations import STYLIZE
 from spadepis.pipeline.stages.device_transfer import (
     are_finite,
     on_host,
     quantize,
     split_finite,
-    upload_batch,
+    upload_contents,
 )
 from spadepis.pipeline.stages.halving import alike, in_halves
 from spadepis.pipeline.stages.kept_styles import KeptStyles
@@ -134,22 +133,18 @@ class Stylize:
 
     def _kind(self, pair: Pair) -> tuple[Any, ...]:
         """What pairs that are stylized together have in common; on a CPU that is their scene."""
-        assert pair.scene.content is not None
-        height, width, _ = pair.scene.content.shape
-        styles = len(pair.scene.styles)
-        return (id(pair.scene),) if self.on_cpu else (height, width, styles)
+        scene = pair.scene
+        return (id(scene),) if self.on_cpu else (*scene.size, len(scene.styles))
 
     def _stylize(self, pairs: Sequence[Pair]) -> list[Stylized]:
         """The results of pairs alike, in parts; a pair that fails is removed from its scene."""
         stylized: list[Stylized] = []
 
         def work(some: Sequence[Pair]) -> None:
-            start = perf_counter()
-            stylized.append(self._results(self.network, some))
-            _share_time(some, perf_counter() - start)
+            with timed_together(STYLIZE.name, [pair.scene for pair in some]):
+                stylized.append(self._results(self.network, some))
 
-        assert pairs[0].scene.content is not None
-        height, width, _ = pairs[0].scene.content.shape
+        height, width = pairs[0].scene.size
         # Beyond this, more at once only take more memory.
         scenes_at_once = max(1, PIXELS_AT_ONCE // (height * width * len(pairs[0].scene.styles)))
         by_scene = [list(own) for _, own in groupby(pairs, key=_scene_of)]
@@ -174,8 +169,7 @@ class Stylize:
     def _images(self, network: PhotoWCT, by_scene: Sequence[Sequence[Pair]]) -> Tensor:
         """Results [N*K,3,H,W] of N scenes with K pairs each."""
         scenes = [own[0].scene for own in by_scene]
-        contents = upload_batch([_content(scene) for scene in scenes], self.device)
-        contents = contents.permute(0, 3, 1, 2) / 255
+        contents = upload_contents(scenes, self.device).permute(0, 3, 1, 2) / 255
         styles = [[pair.statistics for pair in own] for own in by_scene]
         maps = self._regions(scenes)
         fallback = self.guidance is not None and self.guidance.fallback
@@ -196,17 +190,19 @@ class Stylize:
 
     def _finish(self, stylized: Stylized) -> None:
         """Give scenes their results, and compute in float32 what is not finite in less."""
-        start = perf_counter()
-        levels = split_finite(stylized.levels, stylized.finite)
-        for pair, result in zip(stylized.pairs, levels, strict=True):
-            if result is None and self.half:
-                log.info("%s: overflows in half precision and is done in float32", pair.scene.id)
-                result = self._exact_result(pair)
-            if result is not None:
-                pair.scene.results.append(result)
-            elif pair.style in pair.scene.styles:
-                _give_up(pair, FloatingPointError("PhotoWCT's values overflow, also in float32"))
-        _share_time(stylized.pairs, perf_counter() - start)
+        with timed_together(STYLIZE.name, [pair.scene for pair in stylized.pairs]):
+            levels = split_finite(stylized.levels, stylized.finite)
+            for pair, result in zip(stylized.pairs, levels, strict=True):
+                if result is None and self.half:
+                    log.info(
+                        "%s: overflows in half precision and is done in float32", pair.scene.id
+                    )
+                    result = self._exact_result(pair)
+                if result is not None:
+                    pair.scene.results.append(result)
+                elif pair.style in pair.scene.styles:
+                    error = FloatingPointError("PhotoWCT's values overflow, also in float32")
+                    _give_up(pair, error)
 
     def _exact_result(self, pair: Pair) -> NDArray[np.uint8] | None:
         """The result of a pair in float32; without one, or without memory, None."""
@@ -263,15 +259,3 @@ def _give_up(pair: Pair, error: Exception) -> None:
 def _scene_of(pair: Pair) -> int:
     """What tells scenes apart: outside a job two may have the same id."""
     return id(pair.scene)
-
-
-def _share_time(pairs: Sequence[Pair], seconds: float) -> None:
-    """Add to the time of each scene the share of its pairs."""
-    for pair in pairs:
-        taken = pair.scene.seconds.get(STYLIZE.name, 0.0)
-        pair.scene.seconds[STYLIZE.name] = taken + seconds / len(pairs)
-
-
-def _content(scene: Scene) -> NDArray[np.uint8]:
-    assert scene.content is not None
-    return scene.content

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
-from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from scipy.ndimage import maximum_filter
 from spadepis.checkpoints.fetching import fetch_checkpoint
 from spadepis.kernels.precision import bfloat16_or_float16
 from spadepis.labels import LabelSpace
-from spadepis.pipeline.scene import Scene
+from spadepis.pipeline.scene import Scene, timed_together
 from spadepis.pipeline.stages.declarations import SYNTHESIZE
 from spadepis.pipeline.stages.device_transfer import are_finite, quantize, split_finite
 from spadepis.pipeline.stages.halving import alike, in_halves
@@ -80,16 +79,14 @@ class Synthesize:
         return scenes
 
     def _synthesize(self, scenes: Sequence[Scene]) -> None:
-        start = perf_counter()
-        photos = self._photos(self.generator, scenes)
-        if self.half:
-            for i, scene in enumerate(scenes):
-                if photos[i] is None:
-                    log.info("%s: overflows in half precision and is done in float32", scene.id)
-                    photos[i : i + 1] = self._photos(self.exact_generator, [scene])
-        seconds = (perf_counter() - start) / len(scenes)
+        with timed_together(SYNTHESIZE.name, scenes):
+            photos = self._photos(self.generator, scenes)
+            if self.half:
+                for i, scene in enumerate(scenes):
+                    if photos[i] is None:
+                        log.info("%s: overflows in half precision and is done in float32", scene.id)
+                        photos[i : i + 1] = self._photos(self.exact_generator, [scene])
         for scene, photo in zip(scenes, photos, strict=True):
-            scene.seconds[SYNTHESIZE.name] = seconds
             if photo is None:
                 _give_up(scene, FloatingPointError("SPADE's values overflow, also in float32"))
             else:

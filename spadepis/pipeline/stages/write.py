@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +21,7 @@ from spadepis.dataset.storage.credentials import without_queries
 from spadepis.labels import LabelSpace
 from spadepis.pipeline.outcome import BatchOutcome, UnexpectedFailure
 from spadepis.pipeline.revision import REVISION
-from spadepis.pipeline.scene import Failure, Scene, Style
+from spadepis.pipeline.scene import Failure, Scene, Style, timed_together
 from spadepis.pipeline.stages.declarations import WRITE
 
 
@@ -57,12 +56,11 @@ class Write:
     def __call__(self, scenes: list[Scene]) -> list[BatchOutcome]:
         """What became of all of them together."""
         encoded = [self._encode(scene) for scene in scenes]
-        start = perf_counter()
-        published = iter(self.writer.publish([pair for pairs in encoded for pair in pairs]))
-        of_a_pair = (perf_counter() - start) / max(1, sum(map(len, encoded)))
+        by_scene = list(zip(scenes, encoded, strict=True))
+        with timed_together(WRITE.name, [scene for scene, pairs in by_scene for _ in pairs]):
+            published = iter(self.writer.publish([pair for pairs in encoded for pair in pairs]))
         commits = []
-        for scene, pairs in zip(scenes, encoded, strict=True):
-            scene.seconds[WRITE.name] = scene.seconds.get(WRITE.name, 0.0) + of_a_pair * len(pairs)
+        for scene, pairs in by_scene:
             settled = [_failed(scene, failure) for failure in scene.failures]
             settled += [next(published) for _ in pairs]
             spent = {stage: total / len(settled) for stage, total in scene.seconds.items()}
@@ -96,12 +94,9 @@ class Write:
                 scene.fail(WRITE.name, scene.source, error)
                 return []
             content = self.writer.encode(scene.content) if self.keep_contents else None
-            height, width = scene.content.shape[:2]
-            common: dict[str, Any] = {
-                "height": height,
-                "width": width,
-                "classes": self._classes(scene),
-            }
+            height, width = scene.size
+            classes = self._classes(scene)
+            common: dict[str, Any] = {"height": height, "width": width, "classes": classes}
             # Without stylization the content itself is the one result.
             images = scene.results or [scene.content]
             # Results that were not assessed have no metrics.
