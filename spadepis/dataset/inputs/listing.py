@@ -224,23 +224,19 @@ def _common(folder: str, base: str, local: bool) -> str | None:
 
 
 def _list_files(files: _Files) -> Listing:
-    images: dict[str, str] = {}
+    images: list[tuple[str, str]] = []
     ignored: list[str] = []
     # The names in web addresses are encoded.
     is_web = files.base.startswith(("http://", "https://"))
     for name in files.names:
         found = files.absolute(name)
-        if suffix_of(name) not in IMAGE_SUFFIXES or not _is_unicode(found):
+        if suffix_of(name) in IMAGE_SUFFIXES and _is_unicode(found):
+            images.append((_id(unquote(name) if is_web else name, files.ending), found))
+        else:
             ignored.append(found)
-            continue
-        id = _id(unquote(name) if is_web else name, files.ending)
-        if id in images:
-            raise SourceError(f"{images[id]} and {found} have the same id")
-        images[id] = found
     if not images:
         raise SourceError(f"{ignored[0]!r}: the name is not UTF-8, and there are no other images")
-    _check_composed(images)
-    return Listing(dict(sorted(images.items())), ignored, files.base, files.ending)
+    return Listing(dict(sorted(_by_id(images).items())), ignored, files.base, files.ending)
 
 
 def _list_shards(files: _Files, part: str | None, uri: str) -> Listing:
@@ -258,31 +254,30 @@ def _list_shards(files: _Files, part: str | None, uri: str) -> Listing:
         else:
             ignored.append(found)
     index = index_shards(shards, part)
-    images: dict[str, str] = {}
-    for id, source in index.images:
-        if id in images:
-            raise SourceError(f"{images[id]} and {source} have the same id {id!r}")
-        images[id] = source
-    if not images:
+    if not index.images:
         raise SourceError(f"{uri} holds no images")
-    _check_composed(images)
     base = uri if part is None else f"{uri}#{part}"
-    return Listing(images, [*ignored, *index.ignored], base, ending="")
+    return Listing(_by_id(index.images), [*ignored, *index.ignored], base, ending="")
 
 
 def _compressed(shard: str) -> str:
     return f"{shard} is a compressed tar file, which cannot be read in part: decompress it to .tar"
 
 
-def _check_composed(images: Mapping[str, str]) -> None:
-    """Check that ids differ by more than how accented letters are written."""
+def _by_id(images: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Sources by ids, which have to differ by more than how accented letters are written."""
+    found: dict[str, str] = {}
     first: dict[str, str] = {}
-    for id, source in images.items():
+    for id, source in images:
+        if id in found:
+            raise SourceError(f"{found[id]} and {source} have the same id {id!r}")
+        found[id] = source
         other = first.setdefault(composed(id), source)
         if other != source:
             raise SourceError(
                 f"{other} and {source} have the same id but for the Unicode form of its letters"
             )
+    return found
 
 
 def _id(name: str, ending: str) -> str:
