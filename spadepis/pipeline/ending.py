@@ -63,7 +63,7 @@ def write_set_index(job: Prepared, commits: pa.Table) -> Outcome:
     )
     pages = {CARD: dataset_card(summary, commits, job.identity, labels, split_by), REPORT: report}
     write_index(job.folder, commits, pages, manifest, split_by)
-    return _outcome(job, commits, summary)
+    return outcome_of(job, commits, summary)
 
 
 def is_current(job: Prepared, commits: pa.Table) -> bool:
@@ -76,14 +76,14 @@ def is_current(job: Prepared, commits: pa.Table) -> bool:
     return {name: manifest.get(name) for name in wanted} == wanted
 
 
-def outcome_of(job: Prepared, commits: pa.Table) -> Outcome:
+def outcome_of(
+    job: Prepared, commits: pa.Table, summary: Mapping[str, Any] | None = None
+) -> Outcome:
     """How the job of an image set ended: complete, or with too many failed pairs."""
-    return _outcome(job, commits, summarize(commits))
-
-
-def _outcome(job: Prepared, commits: pa.Table, summary: Mapping[str, Any]) -> Outcome:
     status = COMPLETE if _is_complete(job, commits) else TOO_MANY_FAILED
-    text = summary_text(summary, commits, job.folder.uri, job.config.output.split_by)
+    text = summary_text(
+        summary or summarize(commits), commits, job.folder.uri, job.config.output.split_by
+    )
     return Outcome(status, f"{text}\nreport: {job.folder.uri_of(REPORT)}")
 
 

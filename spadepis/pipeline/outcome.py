@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class UnexpectedFailure:
+class UnexpectedFailure(NamedTuple):
     """A failure that the stage did not foresee.
 
     Attributes:

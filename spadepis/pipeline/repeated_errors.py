@@ -36,7 +36,7 @@ class RepeatedErrors:
             RepeatedError: there were more than ``MOST_EQUAL_ERRORS`` equal ones, and no result.
         """
         # A scene that was done style by style may have several.
-        failures = {(failure.mask_id, failure.error) for failure in unexpected}
+        failures = set(unexpected)
         self._log(failures)
         if done:
             self._counts.clear()
@@ -49,7 +49,7 @@ class RepeatedErrors:
                     f"between: {error}. Once its cause is removed, --retry-failed does them again"
                 )
 
-    def _log(self, failures: Iterable[tuple[str, str]]) -> None:
+    def _log(self, failures: Iterable[UnexpectedFailure]) -> None:
         for mask_id, error in sorted(failures):
             self._lines += 1
             if self._lines <= MOST_LINES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from spadepis.checkpoints.defaults import (
     DEFAULT_PHOTOWCT_CHECKPOINT,
@@ -31,32 +30,21 @@ OWN_GENERATOR = (
 )
 
 
-@dataclass(frozen=True)
-class Models:
-    """The checkpoints of a job, and what its generator understands.
-
-    Attributes:
-        networks: settings of the networks, with default models for checkpoints not given.
-        generator_space: the label space that the generator was trained for.
-        generator_classes: its class for each class of the label maps, by class index; None if they
-            are the same.
-    """
-
-    networks: NetworkSettings
-    generator_space: LabelSpace
-    generator_classes: Sequence[int] | None
-
-
 def find_models(
     job: Job, networks: NetworkSettings, space: LabelSpace, own_stages: Collection[str] = ()
-) -> Models:
-    """The models of a job whose label maps have this label space.
+) -> tuple[NetworkSettings, LabelSpace, Sequence[int] | None]:
+    """The checkpoints of a job whose label maps have this label space, and what they understand.
 
     Args:
         job: what is made.
         networks: settings of the networks.
         space: label space of the label maps.
         own_stages: names of the stages that others take the place of; one may be the generator.
+
+    Returns:
+        The settings with models for checkpoints that were not given; the label space that the
+        generator was trained for; and its class for each class of the label maps, by class index,
+        None if they are the same.
 
     Raises:
         ConfigurationError: no default model serves this label space.
@@ -82,7 +70,7 @@ def find_models(
         )
     networks = networks.model_copy(update=defaults)
     if "spade_checkpoint" not in defaults or space.generator_space == COCO_STUFF.name:
-        return Models(networks, space, None)
+        return networks, space, None
     log.info(
         "the default model was trained for %s: each class of %s is synthesized as the class of %s "
         "that is most like it",
@@ -90,7 +78,7 @@ def find_models(
         space.name,
         COCO_STUFF.name,
     )
-    return Models(networks, COCO_STUFF, coco_stuff_classes(space))
+    return networks, COCO_STUFF, coco_stuff_classes(space)
 
 
 def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]) -> None:

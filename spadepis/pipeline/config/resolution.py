@@ -127,15 +127,15 @@ def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec]
     thresholds = _thresholds(job, inputs, parts["quality"])
     # It logs which models are used, which an error does not follow.
     own = _by_name(own_stages)
-    models = find_models(job, networks, space, own)
-    parts["networks"] = models.networks
+    found = find_models(job, networks, space, own)
+    parts["networks"], generator_space, generator_classes = found
     return JobConfig(
         job=job,
         given=values,
         **parts,
         label_space=space,
-        generator_space=models.generator_space,
-        generator_classes=models.generator_classes,
+        generator_space=generator_space,
+        generator_classes=generator_classes,
         size=size,
         longest_side=longest_side,
         id_globs=None if inputs.where is None else _split(inputs.where),

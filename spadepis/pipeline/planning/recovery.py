@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
@@ -22,19 +21,6 @@ from spadepis.pipeline.config.groups import OutputSettings
 from spadepis.pipeline.planning.preparation import Prepared, plan_pairs
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """The commit log of an image set that a job takes up again.
-
-    Attributes:
-        commits: its pairs, as ``read_log`` returns them.
-        is_whole: whether no file of it was damaged, so that objects without a row are orphans.
-    """
-
-    commits: pa.Table
-    is_whole: bool
 
 
 def is_sound(folder: Folder, commits: pa.Table, output: OutputSettings) -> bool:
@@ -58,10 +44,14 @@ def is_sound(folder: Folder, commits: pa.Table, output: OutputSettings) -> bool:
     return not problems
 
 
-def recover(job: Prepared) -> Recovered:
+def recover(job: Prepared) -> tuple[pa.Table, bool]:
     """The commit log, without the pairs whose images are missing or damaged.
 
     Only the job that holds the image set may do this.
+
+    Returns:
+        What ``read_log`` returns, and whether no file of the log was damaged, so that objects
+        without a row are orphans.
 
     Raises:
         ConfigurationError: the job would not make such a pair again. Nothing was forgotten.
@@ -77,13 +67,13 @@ def recover(job: Prepared) -> Recovered:
     elif output.check:
         problems = missing_or_cut(folder, commits)
     if not problems:
-        return Recovered(commits, is_whole)
+        return commits, is_whole
     names = {object_name(problem.name) for problem in problems}
     _refuse_to_forget(job, rows_of(commits, names), commits)
     log.warning("%s: %s. They are done again", folder.uri, _text(problems))
     # The set is no longer finished.
     folder.remove(MANIFEST)
-    return Recovered(forget(folder, names), is_whole)
+    return forget(folder, names), is_whole
 
 
 def _refuse_to_forget(job: Prepared, lost: pa.Table, commits: pa.Table) -> None:

@@ -124,8 +124,7 @@ def _holding(job: Prepared) -> Iterator[tuple[Lease, datetime | None]]:
 def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
     """Do what is missing, and write the index."""
     job = _with_classes(job)
-    recovered = recover(job)
-    commits = recovered.commits
+    commits, is_whole = recover(job)
     refuse_other_pairs(job, commits)
     plan, missing = plan_pairs(job, commits, job.config.quality.retry_failed)
     if missing.scenes:
@@ -137,7 +136,7 @@ def _complete(job: Prepared, lease: Lease, earlier: datetime | None) -> Outcome:
         record_plan(job, plan)
     lease.check()
     commits = compact(job.folder)
-    if recovered.is_whole:
+    if is_whole:
         remove_orphans(job.folder, commits, earlier)
     if missing.scenes and (lost := lost_objects(job.folder, commits, job.config.output)):
         return Outcome(INCOMPLETE, f"not finished: {lost}. Run the same command again to make them")

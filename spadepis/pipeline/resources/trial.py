@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from spadepis.configuration import ConfigurationError
 from spadepis.dataset.encoding import encode_png
 from spadepis.labels import instance_edges
-from spadepis.matching.descriptors import Descriptor
 from spadepis.pipeline.assembly import assemble, match_styles
 from spadepis.pipeline.config.resolution import JobConfig
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.assess import Rejected
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.padding import padded
-from spadepis.pipeline.stages.stage import StageSpec
 
 # The size that is tried where every photo keeps its own.
 USUAL_SIZE = (256, 256)
@@ -54,7 +52,9 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
     with _one_thread(), TemporaryDirectory() as folder:
         known = _make_styles(config, Path(folder), count)
         # Choosing among more styles would hardly take longer.
-        matching = match_styles(config, list(known.values()), _describe)
+        matching = match_styles(
+            config, list(known.values()), lambda stage, styles: stage.make()(styles)
+        )
         scene = _make_scene(config, [] if matching else list(known.values()))
         scene = replace(scene, choices=count if matching else 0)
         seconds: dict[Declaration, float] = {}
@@ -82,10 +82,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _describe(stage: StageSpec, styles: list[Scene]) -> list[tuple[str, Descriptor | None]]:
-    return stage.make()(styles)
 
 
 def _check(scene: Scene, stage: Declaration, config: JobConfig) -> None:
