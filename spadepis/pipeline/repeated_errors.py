@@ -26,11 +26,7 @@ class RepeatedErrors:
         self._lines = 0
 
     def update(self, done: int, unexpected: Iterable[UnexpectedFailure]) -> None:
-        """Add what became of some scenes.
-
-        Args:
-            done: pairs with a result.
-            unexpected: what failed unexpectedly, as in the outcome of writing.
+        """Add what became of some scenes: pairs with a result, and unexpected failures.
 
         Raises:
             RepeatedError: there were more than ``MOST_EQUAL_ERRORS`` equal ones, and no result.

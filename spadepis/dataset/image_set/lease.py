@@ -90,10 +90,6 @@ def hold(folder: Folder, identity: str) -> Iterator[Lease]:
     otherwise when its heartbeat is old. At the end unfinished files are removed, and so is a
     folder that was made for the lease and in which nothing else was written.
 
-    Args:
-        folder: the image set.
-        identity: hash of what the job makes its images with.
-
     Raises:
         HeldError: another job holds it.
         OSError: the folder cannot be written.

@@ -13,13 +13,7 @@ CHECKSUM = "checksum"
 
 
 class DamagedFileError(ValueError):
-    """A file of the records of an image set is damaged. The message says what helps.
-
-    Args:
-        folder: the image set.
-        name: of the file.
-        why: what is wrong with it.
-    """
+    """A file of the records of an image set is damaged. The message says what helps."""
 
     def __init__(self, folder: Folder, name: str, why: str) -> None:
         super().__init__(

@@ -25,9 +25,7 @@ class SealError(ValueError):
 def seal(table: pa.Table, **options: Any) -> bytes:
     """A table as the bytes of a Parquet file with a hash of the whole file in its metadata.
 
-    Args:
-        table: the table to write; its metadata are kept.
-        options: options of ``pyarrow.parquet.write_table``.
+    The options are those of ``pyarrow.parquet.write_table``.
     """
     metadata = {**(table.schema.metadata or {}), KEY: BLANK}
     buffer = io.BytesIO()

@@ -70,9 +70,6 @@ def read_annotations(uri: str) -> Sequence[AnnotatedImage]:
 
     The largest, of train2017, has 450 MB and takes a few times as much memory.
 
-    Args:
-        uri: local path or fsspec URI.
-
     Returns:
         All images, also those without annotations, in the order of the file.
 
@@ -132,13 +129,9 @@ def _size_of(image: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def match_images(ids: Iterable[str], images: Iterable[AnnotatedImage]) -> dict[str, AnnotatedImage]:
-    """The image of each label map, as far as there is one.
+    """The image of each label map, whose id is its path without suffix, as far as there is one.
 
     It is that of the same path or, if there is none, that of the same name in whatever folder.
-
-    Args:
-        ids: ids of label maps: their paths without suffix.
-        images: images that they may belong to.
 
     Raises:
         AnnotationError: a label map may belong to several images, or several to the same one.

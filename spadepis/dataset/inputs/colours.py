@@ -43,11 +43,6 @@ def to_srgb(image: Image.Image, file: ImageFile, uri: str) -> NDArray[np.uint8]:
     without a profile is converted by subtraction. Alpha is dropped: pixels have the colour that the
     file stores for them, transparent or not.
 
-    Args:
-        image: the decoded photo.
-        file: the file, which says how it is stored.
-        uri: names the photo in the log.
-
     Raises:
         RefusedImageError: the samples have no agreed white, would come out black, or are of high
             dynamic range.

@@ -118,13 +118,7 @@ def examine_label_maps(
     max_pixels: int,
     instances: Mapping[str, str] | None = None,
 ) -> tuple[list[LabelMapFinding], list[str]]:
-    """Examine a sample of a set; see ``sample_of``.
-
-    Args:
-        label_maps: sources by id.
-        photos: sources by id, if there are photos.
-        max_pixels: larger files are refused.
-        instances: sources of instance maps by id, if there are any.
+    """Examine a sample of a set, whose sources are given by id; see ``sample_of``.
 
     Returns:
         What the label maps show, and why others of the sample cannot be read.
@@ -150,13 +144,10 @@ def conventions_of(
     scaling: Scaling | None = None,
     refused_values: Mapping[int, str] | None = None,
 ) -> LabelConventions:
-    """The conventions of a set.
+    """The conventions of a set, from what a sample of its label maps shows.
 
-    Args:
-        findings: what a sample of its label maps shows.
-        grid: what the user says, which comes before what is found.
-        scaling: what the user says.
-        refused_values: values that no label map may have, with the reason.
+    What the user says of ``grid`` and ``scaling`` comes first. ``refused_values`` are values
+    that no label map may have, with the reason.
     """
     findings = list(findings)
     pairs = [(finding.extent, finding.photo) for finding in findings if finding.photo is not None]

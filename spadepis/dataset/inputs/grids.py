@@ -65,11 +65,7 @@ def possible_grids(label_map: Extent, photo: Extent) -> frozenset[Grid]:
 
 
 def common_grid(pairs: Iterable[tuple[Extent, Extent]]) -> Grid | None:
-    """The grid of all label maps whose sizes tell, if it is one.
-
-    Args:
-        pairs: label maps, each with its photo.
-    """
+    """The grid of all label maps whose sizes tell, each with its photo, if it is one."""
     grids = (possible_grids(*pair) for pair in pairs if _is_turned(*pair))
     decided = {grid for possible in grids if len(possible) == 1 for grid in possible}
     return decided.pop() if len(decided) == 1 else None
@@ -78,10 +74,7 @@ def common_grid(pairs: Iterable[tuple[Extent, Extent]]) -> Grid | None:
 def orientation_on(label_map: Extent, photo: Extent, grid: Grid | None) -> int:
     """The orientation by which a label map is turned, to lie on its photo as displayed.
 
-    Args:
-        label_map: size and orientation of the label map.
-        photo: those of its photo.
-        grid: grid of label maps whose sizes do not tell; None if it is not known.
+    ``grid`` is that of label maps whose sizes do not tell; None if it is not known.
 
     Raises:
         RefusedImageError: the sizes do not match, or the grid cannot be told.

@@ -11,11 +11,7 @@ from spadepis.dataset.inputs.image_files import RefusedImageError
 
 
 def check_integrity(image: Image.Image, file: ImageFile) -> None:
-    """Check that the pixels of an image are those of its file.
-
-    Args:
-        image: the opened image, which is decoded.
-        file: the file, which says how it is stored.
+    """Check that the pixels of an opened image, which is decoded, are those of its file.
 
     Raises:
         RefusedImageError: the file is sound, but its decoder does not know how it is stored.

@@ -124,12 +124,8 @@ def read_class_map(
 def read_instance_map(uri: str, label_map: LabelMap, max_pixels: int) -> NDArray[np.integer[Any]]:
     """Read the ids of an instance map, integers [H,W], turned as its label map was.
 
-    Ids are the numbers stored, or the greys where these are the colours of a palette.
-
-    Args:
-        uri: source of the map; see ``read_source``.
-        label_map: the label map of the same scene, which it has to match.
-        max_pixels: larger maps are refused.
+    It has to match the label map, which is that of the same scene. Ids are the numbers stored, or
+    the greys where these are the colours of a palette.
 
     Raises:
         UnreadableImageError: with the file and the reason.

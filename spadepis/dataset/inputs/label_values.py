@@ -67,11 +67,7 @@ class LabelValues:
 
 
 def label_values(image: Image.Image, file: ImageFile) -> LabelValues:
-    """The values of a label map or of an instance map.
-
-    Args:
-        image: the opened image.
-        file: the file, which says how it is stored.
+    """The values of an opened label map or instance map.
 
     Raises:
         RefusedImageError: the file holds no label values, or not those that were written.

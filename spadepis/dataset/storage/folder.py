@@ -81,11 +81,8 @@ class Folder:
     def creates_once(self, name: str, content: bytes) -> bool:
         """Whether one succeeds of several processes that ``create`` the same file at once.
 
-        It is tried out with a file that exists, for not every service does what it is asked.
-
-        Args:
-            name: name of the file.
-            content: its present content, which stays the same.
+        It is tried out with a file that exists and has this content, for not every service does
+        what it is asked.
         """
         if self._local:
             return True

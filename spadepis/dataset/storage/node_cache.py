@@ -37,9 +37,6 @@ def local_copy(uri: str) -> str:
     A file that has changed in the store is fetched again. Copies stay until the system clears the
     folder of temporary files.
 
-    Args:
-        uri: local path or fsspec URI.
-
     Raises:
         OSError: the file cannot be read, or cannot be kept here.
     """

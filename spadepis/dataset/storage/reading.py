@@ -48,9 +48,6 @@ def read_range(uri: str, offset: int, size: int) -> bytes:
 class RangeFile(io.RawIOBase):
     """A file or object opened for reading, in which every read is a request of its own.
 
-    Args:
-        uri: local path or fsspec URI.
-
     Raises:
         OSError: it cannot be read.
     """

@@ -37,10 +37,6 @@ NOT_FLAGS = {
 def identify(config: JobConfig, style_ids: Sequence[str]) -> dict[str, Any]:
     """The settings that results depend on, inputs as absolute URIs, checkpoints by SHA-256.
 
-    Args:
-        config: the configuration of the job.
-        style_ids: ids of all styles.
-
     Raises:
         CheckpointError: a checkpoint cannot be read.
         ConfigurationError: a stage of one's own cannot be told from others.

@@ -35,13 +35,7 @@ class KeptCommand:
 
 
 def keep_command(folder: Folder, config: JobConfig, start: datetime) -> None:
-    """Keep the settings of a job in its image set, web addresses without their queries.
-
-    Args:
-        folder: the image set.
-        config: the configuration of the job.
-        start: when this run began.
-    """
+    """Keep the settings of a job in its image set, web addresses without their queries."""
     starts = [*run_starts(folder), start]
     settings = {
         name: without_queries(value) if isinstance(value, str) else value

@@ -82,11 +82,7 @@ def find_models(
 
 
 def refuse_missing_checkpoints(networks: NetworkSettings, given: Collection[str]) -> None:
-    """Check that the checkpoints exist, before anything that takes long.
-
-    Args:
-        networks: settings of the networks, as ``find_models`` completed them.
-        given: the names of the settings that were given.
+    """Check that the checkpoints that ``find_models`` gave exist, before anything that takes long.
 
     Raises:
         CheckpointError: a checkpoint does not exist or is no file, or the filesystem does not tell.

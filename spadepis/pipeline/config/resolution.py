@@ -96,12 +96,8 @@ class JobConfig:
 def resolve(job: Job, values: Mapping[str, Any], own_stages: Sequence[StageSpec] = ()) -> JobConfig:
     """The configuration of a job from the values of its settings, by name.
 
-    YAML files that settings name are read, from object stores too; no other file is looked at.
-
-    Args:
-        job: what is made.
-        values: of its settings.
-        own_stages: stages that take the place of those of the same name.
+    Stages of the user's own take the place of those of the same name. YAML files that settings name
+    are read, from object stores too; no other file is looked at.
 
     Raises:
         ConfigurationError: a value does not fit, a setting that the job needs is missing, or

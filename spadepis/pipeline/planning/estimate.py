@@ -65,14 +65,7 @@ class Estimate:
 
 
 def bytes_of_set(scenes: int, pairs: int, size: tuple[int, int], contents: bool) -> int:
-    """The approximate size of the images of a set, in bytes.
-
-    Args:
-        scenes: number of label maps.
-        pairs: number of results.
-        size: height and width of the results, in pixels.
-        contents: whether the photos before stylization are kept.
-    """
+    """About how many bytes the images of a set have, whose results have this height and width."""
     measured = scenes * (MASK_BYTES + contents * CONTENT_BYTES) + pairs * RESULT_BYTES
     return round(measured * size[0] * size[1] / MEASURED_PIXELS)
 

@@ -133,13 +133,7 @@ class InputCheck:
 
 
 def check_inputs(config: JobConfig, inputs: Inputs, ids: Sequence[str]) -> InputCheck:
-    """Read a sample of the label maps of a job, and compare the ids of its inputs.
-
-    Args:
-        config: the configuration, which says what the label maps are.
-        inputs: the lists of files.
-        ids: ids of the scenes that the job may make.
-    """
+    """Read a sample of the label maps of scenes with some ids, and compare the ids of inputs."""
     label_maps = classes = None
     conventions = style_conventions = UNKNOWN_CONVENTIONS
     given, space = config.inputs, config.label_space

@@ -55,15 +55,7 @@ def check_label_maps(
     total: int,
     limit: int | None = None,
 ) -> LabelMapCheck:
-    """What a sample of label maps shows, if they are of a label space.
-
-    Args:
-        label_space: label space of the job.
-        sampled: label maps.
-        examined: how many were looked at; some of them may not be readable.
-        total: how many label maps there are.
-        limit: how many of them the job takes at most; None if it takes all.
-    """
+    """What some of all label maps show if they are of a label space; see ``LabelMapCheck``."""
     names = names_by_value(label_space)
     pixels: Counter[str | None] = Counter()
     for each in sampled:

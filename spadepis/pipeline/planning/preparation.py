@@ -102,13 +102,7 @@ def refuse_other_pairs(job: Prepared, commits: pa.Table) -> None:
 
 
 def plan_pairs(job: Prepared, commits: pa.Table, retry_failed: bool) -> tuple[Plan, Plan]:
-    """The plan, and the part of it that is missing.
-
-    Args:
-        job: the job to be planned.
-        commits: the pairs that are settled.
-        retry_failed: whether failed pairs are not settled.
-    """
+    """The plan, and the part of it that is missing, with failed pairs if these are retried."""
     rejections = pairs(rejected(commits))
     replaced = rejections if job.config.quality.replace_rejected else ()
     plan = make_plan(job.config, job.inputs, replaced, job.classes)

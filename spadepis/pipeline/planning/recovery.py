@@ -24,13 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def is_sound(folder: Folder, commits: pa.Table, output: OutputSettings) -> bool:
-    """Whether a finished set holds what its log and manifest say, as far as that is checked.
-
-    Args:
-        folder: the image set.
-        commits: its pairs, as ``read_log`` returns them.
-        output: says what is checked.
-    """
+    """Whether a finished set holds what its log and manifest say, so far as it is checked."""
     if output.repair:
         # The images are read back once the set is held.
         return False

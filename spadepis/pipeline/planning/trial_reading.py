@@ -112,15 +112,7 @@ def try_reading(
     max_pixels: int,
     conventions: LabelConventions,
 ) -> TrialReading:
-    """Read the sample of the label maps that was examined.
-
-    Args:
-        sources: sources of all of them by id.
-        findings: what ``examine_label_maps`` returned for them.
-        label_space: decodes the values.
-        max_pixels: larger files are refused.
-        conventions: how they are read where a file leaves it open.
-    """
+    """Read the sample of label maps, by id, that ``examine_label_maps`` has examined."""
     finding_of = {each.source: each for each in findings}
     names = names_by_value(label_space)
 

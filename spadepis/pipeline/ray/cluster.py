@@ -231,10 +231,6 @@ def full_size(machines: MachineSettings, present: ClusterSize) -> ClusterSize:
 def try_stages(config: JobConfig, styles: float) -> dict[Declaration, float]:
     """``seconds_per_scene`` where scenes will be computed: on a cluster on one of its nodes.
 
-    Args:
-        config: the configuration of the job.
-        styles: number of styles of a scene, on average.
-
     Raises:
         CheckpointError: a checkpoint cannot be read or does not fit.
         ConfigurationError: a stage cannot do scenes of this size, or the node has other code.

@@ -24,10 +24,8 @@ STOPPED = 1
 def watched(address: str) -> Iterator[None]:
     """End this process with status 1 if the control service is lost during the block.
 
-    Ray would do so too, but only after a minute of silence, in which it cannot be shut down.
-
-    Args:
-        address: of the service, HOST:PORT.
+    The address is HOST:PORT. Ray would do so too, but only after a minute of silence, in which it
+    cannot be shut down.
     """
     ended = Event()
     Thread(target=_watch, args=(address, ended), daemon=True).start()

@@ -23,11 +23,7 @@ TAGS = ("stage",)
 
 
 class StageMetrics:
-    """The numbers and the log of one stage in one worker.
-
-    Args:
-        stage: name of the stage, the one tag of the numbers.
-    """
+    """The numbers, whose tag is the name of the stage, and the log of a stage in a worker."""
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
@@ -47,13 +43,7 @@ class StageMetrics:
     def end(
         self, items: Sequence[Scene], results: Sequence[Scene | BatchOutcome], seconds: float
     ) -> None:
-        """A block is done.
-
-        Args:
-            items: scenes as they came.
-            results: the scenes as the stage returns them, or what became of those it has written.
-            seconds: duration of the work.
-        """
+        """A block is done."""
         self.batches.set(0)
         _increase(self.seconds, seconds)
         written = [result for result in results if isinstance(result, BatchOutcome)]

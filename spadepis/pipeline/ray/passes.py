@@ -32,13 +32,7 @@ STYLES_IN_BLOCK = 64
 
 
 def survey_classes(config: JobConfig, inputs: Inputs, conventions: LabelConventions) -> Classes:
-    """Find the classes of all label maps.
-
-    Args:
-        config: the configuration, which has their label space.
-        inputs: the inputs, which have the label maps.
-        conventions: how they are read where a file leaves it open.
-    """
+    """Find the classes of all label maps."""
     sources = inputs.mask_sources
     log.info("reading the classes of %d label maps", len(sources))
     label_maps = [Scene(id, [Style(None, None)], source) for id, source in sources.items()]

@@ -124,12 +124,7 @@ MEASURED: Final[Mapping[tuple[str, Declaration], float]] = {
 
 
 def gpu_rate(card: str, stage: Declaration) -> Rate:
-    """The rate of a stage on a whole GPU.
-
-    Args:
-        card: one of ``CARDS``.
-        stage: one of ``WORK``.
-    """
+    """The rate of a stage of ``WORK`` on a whole GPU, one of ``CARDS``."""
     if (card, stage) in MEASURED:
         return Rate(MEASURED[card, stage], is_measured=True)
     peaks, work = CARDS[card], WORK[stage]

@@ -35,11 +35,8 @@ def seconds_per_scene(config: JobConfig, styles: float) -> dict[Declaration, flo
     """Time one made-up scene in each stage of a job, on one thread of this machine's CPU.
 
     The stages are those of the job, made with the same settings. A checkpoint that does not fit is
-    found here, and what Numba compiles is compiled, once for all workers of this machine.
-
-    Args:
-        config: the configuration of the job.
-        styles: number of styles of a scene, on average.
+    found here, and what Numba compiles is compiled, once for all workers of this machine. A scene
+    has so many styles on average.
 
     Returns:
         Seconds by stage that computes, of a scene with all its styles.

@@ -34,13 +34,7 @@ class AssessBatches:
 
     They differ from those of ``Assess`` by at most 1e-4 where nothing is resized, 2e-3 in
     ``boundary_disagreement``, and 0.2 % in ``feature_distance``, whose pictures another bicubic
-    filter resizes, rounded to 8 bits like the first.
-
-    Args:
-        checkpoint: path or URI of PhotoWCT's weights; None if nothing was stylized.
-        max_pixels: style photos with more are refused.
-        thresholds: thresholds that results have to meet.
-        device: device of PyTorch, e.g. "cuda"; on "cpu" ``Assess`` is the form that is used.
+    filter resizes, rounded to 8 bits like the first. On "cpu" ``Assess`` is the form that is used.
     """
 
     declaration: ClassVar = ASSESS

@@ -69,9 +69,7 @@ def are_finite(images: Tensor) -> Tensor:
 def split_finite(levels: Tensor, finite: Tensor) -> list[Image | None]:
     """The images of a batch uint8 [N,H,W,3], as ``split_batch`` has them; None where not finite.
 
-    Args:
-        levels: the images.
-        finite: whether each of them was finite, bool [N]; the host waits for it.
+    The host waits for ``finite``, bool [N].
     """
     known = finite.cpu().tolist()
     images = split_batch(levels)

@@ -41,12 +41,7 @@ class RegionGuidance:
     ) -> Tensor:
         """Read the label map of a style photo, as region map int64 [height,width].
 
-        Args:
-            source: source of the label map.
-            photo: extent of the style photo, which the label map has to match.
-            height: height of the style photo in which its regions are used.
-            width: width of the same.
-            max_pixels: label maps with more are refused.
+        It has to match the extent of the photo as stored.
 
         Raises:
             UnreadableImageError: with the file and the reason.
