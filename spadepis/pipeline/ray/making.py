@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
 
-import pyarrow as pa
-
 from spadepis.dataset.image_set.commit_log import read_log
 from spadepis.dataset.image_set.commits import pairs
 from spadepis.dataset.image_set.layout import MANIFEST
@@ -32,11 +30,10 @@ from spadepis.pipeline.ray.cluster import (
     try_stages,
 )
 from spadepis.pipeline.ray.passes import describe_styles
-from spadepis.pipeline.ray.rows import from_table, to_table
-from spadepis.pipeline.ray.streaming import scenes_in_block, stream
+from spadepis.pipeline.ray.rows import to_blocks
+from spadepis.pipeline.ray.streaming import results_of, scenes_in_block, stream
 from spadepis.pipeline.repeated_errors import RepeatedErrors
 from spadepis.pipeline.resources.allocation import Allocation, allocate
-from spadepis.pipeline.scene import Scene
 from spadepis.pipeline.stages.declarations import Declaration
 from spadepis.pipeline.stages.stage import StageSpec
 from spadepis.pipeline.workers.pool import Pool
@@ -149,7 +146,7 @@ def _stream(
     workers = sum(each.count for each in computing)
     styles = math.ceil(missing.pairs / len(missing.scenes))
     rows = scenes_in_block(len(missing.scenes), workers, _scene_bytes(job, styles))
-    blocks = _blocks(missing.scenes, rows)
+    blocks = to_blocks(missing.scenes, rows)
     stall_seconds = 60 * job.config.machines.stall_minutes
     actors = []
     for pool in pools:
@@ -168,13 +165,6 @@ def _stream(
     progress = Progress(total - missing.pairs, total, counts)
     repeated = RepeatedErrors()
     with closing(progress), errors_of_workers():
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for outcome in from_table(batch):
-                spent = outcome.seconds
-                progress.update(outcome.done, outcome.failed, outcome.rejected, spent)
-                repeated.update(outcome.done, outcome.unexpected)
-
-
-def _blocks(scenes: Sequence[Scene], rows: int) -> list[pa.Table]:
-    starts = range(0, len(scenes), rows)
-    return [to_table(scenes[start : start + rows]) for start in starts]
+        for outcome in results_of(dataset):
+            progress.update(outcome.done, outcome.failed, outcome.rejected, outcome.seconds)
+            repeated.update(outcome.done, outcome.unexpected)

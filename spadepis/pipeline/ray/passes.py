@@ -17,8 +17,8 @@ from spadepis.pipeline.planning.class_survey import Classes
 from spadepis.pipeline.planning.inputs import Inputs
 from spadepis.pipeline.ray.actors import hosting
 from spadepis.pipeline.ray.cluster import errors_of_workers
-from spadepis.pipeline.ray.rows import from_table, to_table
-from spadepis.pipeline.ray.streaming import stream
+from spadepis.pipeline.ray.rows import to_blocks
+from spadepis.pipeline.ray.streaming import results_of, stream
 from spadepis.pipeline.resources.allocation import Workers
 from spadepis.pipeline.scene import Scene, Style
 from spadepis.pipeline.stages.find_classes import FindClasses
@@ -73,8 +73,7 @@ def on_all_cpus(
     Returns:
         What the stage returned, in any order.
     """
-    starts = range(0, len(files), files_in_block)
-    blocks = [to_table(files[start : start + files_in_block]) for start in starts]
+    blocks = to_blocks(files, files_in_block)
     cpus = int(ray.cluster_resources().get("CPU", 1))
     # One CPU is left to what feeds them.
     workers = Workers(min(len(blocks), max(1, cpus - 1)), cpus=1)
@@ -82,7 +81,4 @@ def on_all_cpus(
     actors = hosting(pool, 60 * config.machines.stall_minutes, measured=False)
     results = stream(blocks, [actors], config.storage_environment, elastic=False)
     with errors_of_workers():
-        found: list[Any] = []
-        for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
-            found += from_table(batch)
-    return found
+        return list(results_of(results))

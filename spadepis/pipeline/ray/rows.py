@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,11 @@ def to_table(objects: Iterable[Any]) -> pa.Table:
         pickled.append(pickle.dumps(each, protocol=5, buffer_callback=own.append))
         arrays.append([buffer.raw() for buffer in own])
     return pa.table({"pickled": pickled, "arrays": arrays}, schema=SCHEMA)
+
+
+def to_blocks(objects: Sequence[Any], rows: int) -> list[pa.Table]:
+    """Tables of so many objects each, in their order."""
+    return [to_table(objects[start : start + rows]) for start in range(0, len(objects), rows)]
 
 
 def from_table(table: pa.Table) -> list[Any]:

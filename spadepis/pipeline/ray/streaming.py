@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
 from spadepis.pipeline.ray.actors import CALLS_ON_GPU, Actors, tasks_in_flight
+from spadepis.pipeline.ray.rows import from_table
 from spadepis.pipeline.resources.allocation import Workers
 
 MOST_SCENES_IN_BLOCK = 16
@@ -67,6 +68,12 @@ def stream(
             **_options(pool.workers, environment),
         )
     return dataset
+
+
+def results_of(dataset: Dataset) -> Iterator[Any]:
+    """What the last pool of actors of a dataset returns, as it comes."""
+    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        yield from from_table(batch)
 
 
 def _options(workers: Workers, environment: Mapping[str, str]) -> dict[str, Any]:

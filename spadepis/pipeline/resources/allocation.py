@@ -120,21 +120,19 @@ def allocate(
     cpus = COMPUTING_SHARE * min(1.0, cluster.cpus / _processes(counts, on_gpu))
     started = present or cluster
 
-    def at_first(count: int, share: float) -> int:
-        return max(1, min(count, int(count * share)))
-
-    def on_cpus(count: int, cpus: float) -> Workers:
-        return Workers(count, cpus, at_first=at_first(count, started.cpus / cluster.cpus))
-
-    def on_gpus(count: int) -> Workers:
+    shared = None
+    if on_gpu:
+        # They share their workers, so that each GPU has all of them.
+        count = max(counts[stage] for stage in on_gpu)
         # No worker can have parts of two GPUs.
         gpus = 1 / math.ceil(count / cluster.gpus)
-        return Workers(count, 0.0, gpus, at_first(count, started.gpus / cluster.gpus), "cuda", True)
-
-    # They share their workers, so that each GPU has all of them.
-    shared = on_gpus(max(counts[stage] for stage in on_gpu)) if on_gpu else None
+        at_first = _at_first(count, started.gpus / cluster.gpus)
+        shared = Workers(count, 0.0, gpus, at_first, "cuda", shared=True)
+    share = started.cpus / cluster.cpus
     computing = {
-        stage: shared if shared and stage in on_gpu else on_cpus(count, stage.cpus * cpus)
+        stage: shared
+        if shared and stage in on_gpu
+        else Workers(count, stage.cpus * cpus, at_first=_at_first(count, share))
         for stage, count in counts.items()
     }
     slowest = max(
@@ -145,6 +143,11 @@ def allocate(
         _io_workers(stage, cluster, started, scenes, slowest) for stage in (READ, WRITE)
     )
     return {READ: reading, **computing, WRITE: writing}
+
+
+def _at_first(count: int, share: float) -> int:
+    """How many of some workers start on the share of the cluster that is present."""
+    return max(1, min(count, int(count * share)))
 
 
 def _workers_of_short_job(cluster: ClusterSize, scenes: int, work: float) -> Workers:
@@ -194,23 +197,16 @@ def _stages_on_gpus(
 def _io_workers(
     stage: Declaration, cluster: ClusterSize, started: ClusterSize, scenes: int, seconds: float
 ) -> Workers:
-    """The workers of reading or writing.
+    """The workers of reading or writing, where the other stages do a scene in so many seconds.
 
     They take what computing leaves of the CPUs, of those that are there at first as well: on a node
     that is full they would wait for one that may never come.
-
-    Args:
-        stage: reading or writing.
-        cluster: the resources that the cluster has or may grow to.
-        started: the resources that it has so far.
-        scenes: number of scenes.
-        seconds: time in which the other stages do a scene.
     """
     items = USUAL_STYLES if stage.per_result else 1
     busy = SPARE_IO * items / CPU_RATES[stage] / seconds
     wanted = max(1, int(cluster.cpus / CPUS_PER_IO_WORKER), math.ceil(busy))
     count = min(scenes, max(1, int(cluster.cpus)), wanted)
-    at_first = max(1, min(count, int(count * started.cpus / cluster.cpus)))
+    at_first = _at_first(count, started.cpus / cluster.cpus)
     left = (1 - COMPUTING_SHARE) / 2
     most = left * min(cluster.cpus / count, started.cpus / at_first)
     cpus = max(stage.cpus, min(1.0, busy / count, most))
@@ -226,12 +222,7 @@ def _count_workers(
 ) -> dict[Declaration, int]:
     """Workers by stage: as many as are asked for, one a GPU, or as many as the CPUs allow.
 
-    Args:
-        fixed: the numbers that are asked for.
-        cluster: the resources of the cluster.
-        seconds: time that a scene takes in each stage.
-        on_gpu: stages that run on GPUs.
-        scenes: number of scenes, for which more workers than CPUs may be worth it.
+    If the number of scenes is given, more workers than CPUs may be worth it.
     """
     # Workers on GPUs reserve no CPU.
     asked = sum(count for stage, count in fixed.items() if stage not in on_gpu)
